@@ -1,0 +1,96 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// maxSocketPath is what a unix socket's address holds: 108 bytes with the
+// closing zero.
+const maxSocketPath = 107
+
+const unixScheme = "unix://"
+
+func checkEndpoints(c Configuration, fault faultFunc) {
+	checkUnix(fault, "listen", c.Listen)
+	checkUnix(fault, "runtimeEndpoint", c.RuntimeEndpoint)
+	if c.ImageEndpoint != "" {
+		checkUnix(fault, "imageEndpoint", c.ImageEndpoint)
+	}
+	// A shim whose upstream is itself would answer no call and eat a core.
+	checkDiffers(fault, "runtimeEndpoint", c.RuntimeEndpoint, "listen", c.Listen)
+	checkDiffers(fault, "imageEndpoint", c.ImageEndpoint, "listen", c.Listen)
+}
+
+func checkAdmin(c Configuration, fault faultFunc) {
+	if c.Admin.Listen != "" {
+		checkUnix(fault, "admin.listen", c.Admin.Listen)
+	}
+	switch {
+	case c.Admin.Metrics == "":
+	case strings.HasPrefix(c.Admin.Metrics, unixScheme):
+		checkUnix(fault, "admin.metrics", c.Admin.Metrics)
+	default:
+		checkHostPort(fault, "admin.metrics", c.Admin.Metrics)
+	}
+	checkDiffers(fault, "admin.metrics", c.Admin.Metrics, "admin.listen", c.Admin.Listen)
+	checkNotCRI(c, fault, "admin.listen", c.Admin.Listen)
+	checkNotCRI(c, fault, "admin.metrics", c.Admin.Metrics)
+}
+
+// checkNotCRI refuses an endpoint that CRI calls go to.
+func checkNotCRI(c Configuration, fault faultFunc, at, endpoint string) {
+	checkDiffers(fault, at, endpoint, "listen", c.Listen)
+	checkDiffers(fault, at, endpoint, "runtimeEndpoint", c.RuntimeEndpoint)
+	checkDiffers(fault, at, endpoint, "imageEndpoint", c.ImageEndpoint)
+}
+
+func checkUnix(fault faultFunc, at, endpoint string) {
+	if err := unixEndpoint(endpoint); err != nil {
+		fault(at, "%v", err)
+	}
+}
+
+func unixEndpoint(endpoint string) error {
+	path, isUnix := strings.CutPrefix(endpoint, unixScheme)
+	switch {
+	case !isUnix || !filepath.IsAbs(path):
+		return fmt.Errorf("must be unix:// and an absolute path, such as unix:///run/x.sock, is %q", endpoint)
+	case filepath.Clean(path) != path || path == "/":
+		return fmt.Errorf("must name a socket by a path without trailing slash, // or .., is %q", endpoint)
+	case len(path) > maxSocketPath:
+		return fmt.Errorf("path must not be longer than %d bytes, is %d", maxSocketPath, len(path))
+	case strings.ContainsFunc(path, notInSocketPath):
+		return fmt.Errorf("path must not hold %%, ?, # or control characters, is %q", endpoint)
+	}
+	return nil
+}
+
+// notInSocketPath tells the characters that mean something else in a URL,
+// which is what gRPC takes an endpoint for.
+func notInSocketPath(r rune) bool {
+	return r < ' ' || r == 0x7f || strings.ContainsRune("%?#", r)
+}
+
+func checkHostPort(fault faultFunc, at, address string) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		fault(at, "must be host:port, unix:// and a path, or empty, is %q", address)
+		return
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		fault(at, "port must be a number from 0 to 65535, is %q", port)
+	}
+	if strings.ContainsFunc(host, func(r rune) bool { return r <= ' ' || r >= 0x7f || r == '/' }) {
+		fault(at, "must be host:port, unix:// and a path, or empty, is %q", address)
+	}
+}
+
+func checkDiffers(fault faultFunc, at, endpoint, otherAt, other string) {
+	if endpoint != "" && endpoint == other {
+		fault(at, "must not be the same as %s (%s)", otherAt, other)
+	}
+}

@@ -1,0 +1,97 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Load reads and checks the file at path. The error joins one Fault for each
+// thing that is wrong, or says why the file cannot be read; errors.Is tells
+// fs.ErrNotExist.
+func Load(path string) (Configuration, error) {
+	data, err := os.ReadFile(path) //nolint:gosec // The operator names the file.
+	if err != nil {
+		return Configuration{}, fmt.Errorf("read the configuration: %w", err)
+	}
+	return Parse(path, data)
+}
+
+// Parse reads and checks the text of a file; name stands for it in messages.
+// Whatever the text leaves out has its default, so that an empty one yields
+// Default. The error joins one Fault for each thing that is wrong.
+func Parse(name string, data []byte) (Configuration, error) {
+	c := Default()
+	d := decoder{lines: map[string]int{}}
+	if root, err := parseDocument(data); err != nil {
+		d.faults = append(d.faults, syntaxFault(err))
+	} else if root != nil {
+		d.document(root, &c)
+	}
+	for i := range d.faults {
+		d.faults[i].File = name
+	}
+	if err := d.faults.join(); err != nil {
+		return Configuration{}, err
+	}
+	return c, nil
+}
+
+// document fills c from the content of the one document of a file and checks
+// the result as a whole.
+func (d *decoder) document(root *yaml.Node, c *Configuration) {
+	// What a file does not say about itself is not assumed: a later version of
+	// the format may read the same keys differently.
+	c.APIVersion, c.Kind = "", ""
+	d.decode("", root, reflect.ValueOf(c).Elem())
+	for _, f := range c.faults() {
+		f.Line = d.lineOf(f.Path)
+		d.faults = append(d.faults, f)
+	}
+}
+
+// parseDocument returns the content of the only document in data, nil where
+// there is nothing but comments.
+func parseDocument(data []byte) (*yaml.Node, error) {
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var first, second yaml.Node
+	if err := decoder.Decode(&first); errors.Is(err, io.EOF) {
+		return nil, nil //nolint:nilnil // An empty file is neither an error nor a document.
+	} else if err != nil {
+		return nil, err
+	}
+	if err := decoder.Decode(&second); err == nil {
+		return nil, Fault{Line: second.Line, Message: "holds more than one document; must hold one"}
+	} else if !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	root := first.Content[0]
+	if isNull(root) {
+		return nil, nil //nolint:nilnil // As above.
+	}
+	return root, nil
+}
+
+// syntaxFault takes the line out of an error of the YAML package, whose only
+// place is the text: "yaml: line 3: did not find expected key".
+func syntaxFault(err error) Fault {
+	var fault Fault
+	if errors.As(err, &fault) {
+		return fault
+	}
+	text := strings.TrimPrefix(err.Error(), "yaml: ")
+	if rest, found := strings.CutPrefix(text, "line "); found {
+		number, message, _ := strings.Cut(rest, ": ")
+		if line, err := strconv.Atoi(number); err == nil {
+			return Fault{Line: line, Message: "not YAML: " + message}
+		}
+	}
+	return Fault{Message: "not YAML: " + text}
+}

@@ -1,0 +1,181 @@
+package config
+
+import (
+	"fmt"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// maxDrainTimeout bounds how long nobody serves the socket while the daemon
+// is on its way out.
+const maxDrainTimeout = time.Minute
+
+// Validate reports everything that is wrong with c, as one error that joins a
+// Fault for each.
+func (c Configuration) Validate() error {
+	return c.faults().join()
+}
+
+func (c Configuration) faults() faults {
+	var found faults
+	for _, check := range []func(Configuration, faultFunc){
+		checkFormat,
+		checkEndpoints,
+		checkDirectories,
+		checkRotation,
+		checkFiles,
+		checkPolicies,
+		checkAnnotations,
+		checkNode,
+		checkAdmin,
+		checkLog,
+		checkAvailable,
+	} {
+		check(c, found.add)
+	}
+	return found
+}
+
+func checkFormat(c Configuration, fault faultFunc) {
+	checkOneOf(fault, "apiVersion", c.APIVersion, APIVersion)
+	checkOneOf(fault, "kind", c.Kind, Kind)
+	checkOneOf(fault, "mode", c.Mode, ModeObserve, ModeManage, ModeProxy)
+	if c.DrainTimeout < 0 || c.DrainTimeout > maxDrainTimeout {
+		fault("drainTimeout", "must be from 0s to %s, is %s", maxDrainTimeout, c.DrainTimeout)
+	}
+}
+
+func checkDirectories(c Configuration, fault faultFunc) {
+	checkDirectory(fault, "podLogsDir", c.PodLogsDir)
+	if dir := c.Links.LegacyDir; dir != "" {
+		checkDirectory(fault, "links.legacyDir", dir)
+		checkApart(fault, "links.legacyDir", dir, "podLogsDir", c.PodLogsDir)
+	}
+	if c.KeepDir != "" {
+		checkDirectory(fault, "keepDir", c.KeepDir)
+		checkApart(fault, "keepDir", c.KeepDir, "podLogsDir", c.PodLogsDir)
+	}
+}
+
+func checkDirectory(fault faultFunc, at, dir string) {
+	if !filepath.IsAbs(dir) || filepath.Clean(dir) != dir || dir == "/" || strings.ContainsRune(dir, 0) {
+		fault(at, "must be an absolute path without trailing slash, // or .., is %q", dir)
+	}
+}
+
+// checkApart refuses directories that hold one another: files of one would be
+// taken for files of the other.
+func checkApart(fault faultFunc, at, dir, otherAt, other string) {
+	if dir == other || strings.HasPrefix(dir, other+"/") || strings.HasPrefix(other, dir+"/") {
+		fault(at, "must be neither inside nor around %s (%s), is %q", otherAt, other, dir)
+	}
+}
+
+func checkRotation(c Configuration, fault faultFunc) {
+	r := c.Rotation
+	checkOverride(fault, "rotation", RotationOverride{
+		MaxSize: &r.MaxSize, MaxFiles: &r.MaxFiles, MaxFilesUnread: &r.MaxFilesUnread, MaxAge: &r.MaxAge,
+		MaxTotalSize: &r.MaxTotalSize, Compression: &r.Compression, CompressAfter: &r.CompressAfter,
+		KeepAfterRemoval: &r.KeepAfterRemoval,
+	})
+}
+
+// checkOverride checks the settings of a rotation that are set.
+func checkOverride(fault faultFunc, at string, r RotationOverride) {
+	if r.MaxSize != nil && *r.MaxSize == 0 {
+		fault(at+".maxSize", "must be more than 0, or negative to turn rotation off")
+	}
+	checkAtLeast(fault, at+".maxFiles", r.MaxFiles, 2)
+	checkAtLeast(fault, at+".maxFilesUnread", r.MaxFilesUnread, 0)
+	checkAtLeast(fault, at+".maxAge", r.MaxAge, 0)
+	checkAtLeast(fault, at+".maxTotalSize", r.MaxTotalSize, 0)
+	if r.Compression != nil {
+		checkOneOf(fault, at+".compression", *r.Compression, CompressionNone, CompressionGzip, CompressionZstd)
+	}
+	checkAtLeast(fault, at+".compressAfter", r.CompressAfter, 0)
+	checkAtLeast(fault, at+".keepAfterRemoval", r.KeepAfterRemoval, 0)
+}
+
+func checkFiles(c Configuration, fault faultFunc) {
+	if c.Files.Group != "" && !isGroup(c.Files.Group) {
+		fault("files.group", "must be the name or number of a group, is %q", c.Files.Group)
+	}
+	// The owner must be able to write, and nobody else: a log is evidence.
+	if mode := c.Files.Mode; mode != 0 && (mode&0o600 != 0o600 || mode&^0o664 != 0) {
+		fault("files.mode", "must let the owner read and write, others not write, and nobody execute (0600 to 0664), is %s", mode)
+	}
+}
+
+func isGroup(name string) bool {
+	return len(name) <= 32 && !strings.HasPrefix(name, "-") &&
+		!strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`:,/\`, r) })
+}
+
+func checkPolicies(c Configuration, fault faultFunc) {
+	for i, p := range c.Policies {
+		at := fmt.Sprintf("policies[%d]", i)
+		checkPattern(fault, at+".match.namespace", p.Match.Namespace)
+		checkPattern(fault, at+".match.container", p.Match.Container)
+		if p.Rotation == (RotationOverride{}) {
+			fault(at+".rotation", "must set something")
+		}
+		checkOverride(fault, at+".rotation", p.Rotation)
+	}
+}
+
+func checkPattern(fault faultFunc, at, pattern string) {
+	if _, err := path.Match(pattern, ""); err != nil {
+		fault(at, "must be a shell pattern such as batch-*, is %q", pattern)
+	}
+}
+
+func checkAnnotations(c Configuration, fault faultFunc) {
+	ceiling := c.Annotations.Ceiling
+	if c.Annotations.Enabled {
+		checkAtLeast(fault, "annotations.ceiling.maxSize", &ceiling.MaxSize, 1)
+		checkAtLeast(fault, "annotations.ceiling.maxFiles", &ceiling.MaxFiles, 2)
+	}
+	checkAtLeast(fault, "annotations.ceiling.keepAfterRemoval", &ceiling.KeepAfterRemoval, 0)
+}
+
+func checkNode(c Configuration, fault faultFunc) {
+	checkAtLeast(fault, "node.maxBytes", &c.Node.MaxBytes, 0)
+	checkFloor(fault, "node.minFree", c.Node.MinFree)
+	checkFloor(fault, "node.minFreeInodes", c.Node.MinFreeInodes)
+}
+
+func checkFloor(fault faultFunc, at string, f Floor) {
+	if f.Percent < 0 || f.Percent >= 100 || f.Amount < 0 || f.Percent != 0 && f.Amount != 0 {
+		fault(at, "must be an amount or a percentage below 100%%, not negative, is %+v", f)
+	}
+}
+
+func checkLog(c Configuration, fault faultFunc) {
+	checkOneOf(fault, "log.level", c.Log.Level, LogTrace, LogDebug, LogInfo, LogWarn, LogError)
+	checkOneOf(fault, "log.format", c.Log.Format, LogText, LogJSON)
+}
+
+// checkAtLeast checks a value that may be absent.
+func checkAtLeast[T ~int | ~int64](fault faultFunc, at string, value *T, least T) {
+	if value != nil && *value < least {
+		fault(at, "must be at least %v, is %v", least, *value)
+	}
+}
+
+func checkOneOf[T ~string](fault faultFunc, at string, value T, allowed ...T) {
+	if slices.Contains(allowed, value) {
+		return
+	}
+	names := make([]string, 0, len(allowed))
+	for _, a := range allowed {
+		names = append(names, string(a))
+	}
+	if value == "" {
+		fault(at, "must be %s, is missing or empty", strings.Join(names, " or "))
+		return
+	}
+	fault(at, "must be %s, is %q", strings.Join(names, " or "), value)
+}

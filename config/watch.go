@@ -1,0 +1,83 @@
+package config
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// settle is how long after a first event the file is looked at, so that an
+// editor's several steps are one change.
+const settle = 100 * time.Millisecond
+
+// Watch calls changed whenever the content of the file at path may have
+// changed, and once at the start, since it may have changed after the caller
+// read it. A file that disappears counts as changed. Watch returns nil when
+// ctx is done, and an error when the directory of the file cannot be watched
+// or is removed.
+//
+// The directory is watched and not the file: editors replace files by renaming,
+// and a ConfigMap mount replaces ..data, the link that the file is reached by.
+func Watch(ctx context.Context, path string, changed func()) (err error) {
+	watcher, err := fsnotify.NewWatcher()
+	if err != nil {
+		return fmt.Errorf("watch %q: %w", path, err)
+	}
+	defer func() { err = errors.Join(err, watcher.Close()) }()
+	dir := filepath.Dir(path)
+	if err := watcher.Add(dir); err != nil {
+		return fmt.Errorf("watch %q: %w", dir, err)
+	}
+
+	seen := fingerprint(path)
+	changed()
+	// The timer runs from the first event and is not put off by later ones: a
+	// directory in which something is written all the time must not starve it.
+	var due <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case event := <-watcher.Events:
+			if event.Name == dir && event.Has(fsnotify.Remove|fsnotify.Rename) {
+				return fmt.Errorf("watch %q: the directory was removed", dir)
+			}
+			due = first(due)
+		case err := <-watcher.Errors:
+			if !errors.Is(err, fsnotify.ErrEventOverflow) {
+				return fmt.Errorf("watch %q: %w", dir, err)
+			}
+			due = first(due)
+		case <-due:
+			due = nil
+			if now := fingerprint(path); !bytes.Equal(now, seen) {
+				seen = now
+				changed()
+			}
+		}
+	}
+}
+
+func first(due <-chan time.Time) <-chan time.Time {
+	if due != nil {
+		return due
+	}
+	return time.After(settle)
+}
+
+// fingerprint tells contents apart; a file that cannot be read has none.
+func fingerprint(path string) []byte {
+	data, err := os.ReadFile(path) //nolint:gosec // The operator names the file.
+	if err != nil {
+		return nil
+	}
+	sum := sha256.Sum256(data)
+	return sum[:]
+}

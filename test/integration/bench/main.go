@@ -1,0 +1,130 @@
+// Command bench measures what it costs to have cri-logshim in the path of CRI
+// calls, and how closely it holds a flooding log to its limit.
+//
+// Three paths to one canned CRI server are measured in turn within one run:
+// straight to it, through the shim, and through a plain proxy that decodes and
+// encodes every message with cri-api's types. The client, the server and each
+// proxy are processes of their own, as on a node. What counts are the ratios
+// between the paths of one round; the absolute figures belong to the machine
+// they were measured on, which is printed with them.
+//
+// The rotation part runs a flooding container on a real containerd through
+// the shim. It knows nothing of the shim's inside: it looks at files, and at
+// the shim's own metrics.
+//
+// A benchmark is no test: the exit code is 0 when everything could be measured,
+// whatever the figures are, unless -check makes the goals binding.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"regexp"
+	"syscall"
+	"time"
+)
+
+// errGoalsMissed ends a run with -check when a goal was not reached.
+var errGoalsMissed = errors.New("not every goal was met")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+	default:
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run is either the benchmark or, when the first argument says so, one of the
+// processes that the benchmark starts from its own executable.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	if len(args) > 0 {
+		switch args[0] {
+		case upstreamCommand:
+			return serveUpstream(ctx, args[1:])
+		case typedCommand:
+			return serveTyped(ctx, args[1:])
+		}
+	}
+	s, err := parseSettings(args, stderr)
+	if err != nil {
+		return err
+	}
+	return benchmark(ctx, s, stdout, stderr)
+}
+
+// settings are the command line of a run.
+type settings struct {
+	jsonPath string        // where the figures go as JSON; empty: nowhere
+	check    bool          // whether a missed goal is an error
+	shim     string        // a built shim binary; empty: build the one of this repository
+	extra    string        // YAML added to the shim's configuration of the proxy part
+	rounds   int           // rounds over all workloads and paths
+	slot     time.Duration // time of one workload on one path in one round
+	settle   time.Duration // what a process is given to come to rest
+	managed  int           // containers that the shim's log manager finds on the node
+	run      []workload    // the workloads of the proxy part; none: no such part
+	rotation time.Duration // time that the flood lasts; 0: no rotation part
+}
+
+func parseSettings(args []string, stderr io.Writer) (settings, error) {
+	var s settings
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	f.StringVar(&s.jsonPath, "json", "", "write every figure to this `file` as JSON")
+	f.BoolVar(&s.check, "check", false, "exit with 1 when a goal is not met")
+	f.StringVar(&s.shim, "shim", "", "measure this `binary` instead of building the repository's")
+	f.StringVar(&s.extra, "shim-config", "", "`YAML` lines added to the configuration of the measured shim")
+	f.IntVar(&s.rounds, "rounds", 40, "rounds over all workloads and paths, 1 to 1000")
+	f.DurationVar(&s.slot, "slot", 100*time.Millisecond, "time of one workload on one path in one round, at most 10s")
+	f.DurationVar(&s.settle, "settle", 3*time.Second, "time given to the processes to come to rest, at most 1m")
+	f.IntVar(&s.managed, "managed", 110, "running containers that the shim's log manager finds, 0 to 2000")
+	run := f.String("run", "", "run only workloads whose names match this `regexp`; - for no calls at all")
+	f.DurationVar(&s.rotation, "rotation", 30*time.Second, "time that the flooding container writes, at most 5m; 0: no rotation part")
+	if err := f.Parse(args); err != nil {
+		return settings{}, err
+	}
+	if f.NArg() > 0 {
+		return settings{}, fmt.Errorf("unexpected argument %q", f.Arg(0))
+	}
+	chosen, err := regexp.Compile(*run)
+	if err != nil {
+		return settings{}, fmt.Errorf("-run: %w", err)
+	}
+	for _, w := range workloads() {
+		if *run != "-" && chosen.MatchString(w.name) {
+			s.run = append(s.run, w)
+		}
+	}
+	return s, s.validate()
+}
+
+// validate keeps the load bounded in count and time, whatever was asked for.
+func (s settings) validate() error {
+	var errs []error
+	if s.rounds < 1 || s.rounds > 1000 {
+		errs = append(errs, fmt.Errorf("-rounds: must be 1 to 1000, is %d", s.rounds))
+	}
+	if s.slot < time.Millisecond || s.slot > 10*time.Second {
+		errs = append(errs, fmt.Errorf("-slot: must be 1ms to 10s, is %v", s.slot))
+	}
+	if s.settle < 0 || s.settle > time.Minute {
+		errs = append(errs, fmt.Errorf("-settle: must be 0s to 1m, is %v", s.settle))
+	}
+	if s.managed < 0 || s.managed > 2000 {
+		errs = append(errs, fmt.Errorf("-managed: must be 0 to 2000, is %d", s.managed))
+	}
+	if s.rotation < 0 || s.rotation > 5*time.Minute {
+		errs = append(errs, fmt.Errorf("-rotation: must be 0s to 5m, is %v", s.rotation))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cri-logshim/cri-logshim/config"
+)
+
+const defaultConfigPath = "/etc/cri-logshim/config.yaml"
+
+// options is what the command line says about the configuration.
+type options struct {
+	configPath      string
+	listen          string
+	runtimeEndpoint string
+	imageEndpoint   string
+
+	// given tells the flags that are on the command line from those that have
+	// their default.
+	given func(flag string) bool
+}
+
+// addFlags adds the flags of a command that reads the configuration, and takes
+// its PreRun.
+func (o *options) addFlags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVarP(&o.configPath, "config", "c", defaultConfigPath,
+		"configuration `file`; the default one may be absent")
+	flags.StringVar(&o.listen, "listen", "",
+		"`endpoint` to serve kubelet on, such as unix:///run/cri-logshim/cri-logshim.sock; overrides listen of the file")
+	flags.StringVar(&o.runtimeEndpoint, "runtime-endpoint", "",
+		"`endpoint` of the container runtime; overrides runtimeEndpoint of the file")
+	flags.StringVar(&o.imageEndpoint, "image-endpoint", "",
+		"`endpoint` of the image service; overrides imageEndpoint of the file")
+	cmd.PreRun = func(*cobra.Command, []string) { o.given = flags.Changed }
+}
+
+// load returns the configuration that is in force: the file's, with the flags
+// in place of what they override. The error has one line for each fault.
+func (o *options) load() (config.Configuration, error) {
+	c, err := o.readFile()
+	if err != nil {
+		return config.Configuration{}, err
+	}
+	o.override("listen", &c.Listen, o.listen)
+	o.override("runtime-endpoint", &c.RuntimeEndpoint, o.runtimeEndpoint)
+	o.override("image-endpoint", &c.ImageEndpoint, o.imageEndpoint)
+	if err := c.Validate(); err != nil {
+		return config.Configuration{}, err
+	}
+	return c, nil
+}
+
+// readFile reads the file. It may be absent only where nobody named it.
+func (o *options) readFile() (config.Configuration, error) {
+	c, err := config.Load(o.configPath)
+	if errors.Is(err, fs.ErrNotExist) && !o.given("config") {
+		return config.Default(), nil
+	}
+	return c, err
+}
+
+func (o *options) override(flag string, setting *string, value string) {
+	if o.given(flag) {
+		*setting = value
+	}
+}

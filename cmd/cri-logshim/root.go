@@ -1,0 +1,35 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+)
+
+const rootHelp = `cri-logshim stands between kubelet and the container runtime. It forwards every
+CRI call untouched, and because it sees every container come and go, it rotates
+and compresses container logs without losing a line.
+
+Settings come from a configuration file; without one, every setting has its
+default.`
+
+const rootExample = `  # Look at what would be in force, then serve
+  cri-logshim check-config
+  cri-logshim serve
+
+  # Another runtime, without a configuration file
+  cri-logshim serve --runtime-endpoint unix:///run/crio/crio.sock`
+
+func newRootCommand() *cobra.Command {
+	var o options
+	root := &cobra.Command{
+		Use:     "cri-logshim",
+		Short:   "A CRI proxy that keeps container logs in bounds",
+		Long:    rootHelp,
+		Example: rootExample,
+		// main prints the error; how to call a command is no answer to a
+		// failure at run time.
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.AddCommand(newServeCommand(&o), newCheckConfigCommand(&o), newVersionCommand())
+	return root
+}

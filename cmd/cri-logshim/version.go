@@ -1,0 +1,78 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the linker (-X main.version=v1.2.3); without it the
+// module's own version counts.
+var version string
+
+const versionExample = `  cri-logshim version
+  cri-logshim version -o json`
+
+// buildInfo is what this binary knows of itself.
+type buildInfo struct {
+	Version  string `json:"version"`
+	Commit   string `json:"commit"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
+func newVersionCommand() *cobra.Command {
+	var output string
+	cmd := &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version of this binary",
+		Example: versionExample,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return readBuildInfo().print(cmd.OutOrStdout(), output)
+		},
+	}
+	cmd.Flags().StringVarP(&output, "output", "o", "text", "output `format`: text or json")
+	return cmd
+}
+
+// readBuildInfo joins what the linker was told with what the Go toolchain
+// wrote down by itself.
+func readBuildInfo() buildInfo {
+	info := buildInfo{
+		Version:  version,
+		Commit:   "unknown",
+		Go:       runtime.Version(),
+		Platform: runtime.GOOS + "/" + runtime.GOARCH,
+	}
+	build, ok := debug.ReadBuildInfo()
+	if !ok {
+		return info
+	}
+	if info.Version == "" {
+		info.Version = build.Main.Version
+	}
+	for _, setting := range build.Settings {
+		if setting.Key == "vcs.revision" {
+			info.Commit = setting.Value
+		}
+	}
+	return info
+}
+
+func (b buildInfo) print(w io.Writer, format string) error {
+	switch format {
+	case "text":
+		_, err := fmt.Fprintf(w, "cri-logshim %s\ncommit:   %s\ngo:       %s\nplatform: %s\n", b.Version, b.Commit, b.Go, b.Platform)
+		return err
+	case "json":
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(b)
+	}
+	return fmt.Errorf("output %q: must be text or json", format)
+}

@@ -1,0 +1,162 @@
+#!/usr/bin/env bash
+# Fetches and builds what the demo and the integration tests run against, into one cache directory:
+#
+#   tools/runc, tools/busybox             the machine's own, or taken out of the distribution's packages
+#   containerd-<version>/bin/             containerd, its shim and ctr, built from their Go module
+#   containerd-demo/bin                   what the demo uses: the machine's own containerd, or the pinned one
+#
+# Nothing is installed on the machine, no service is started or touched: removing the cache directory undoes all of it.
+# Usage: hack/setup.sh demo|test
+set -euo pipefail
+
+readonly PINNED=2.4.2 # the newest supported
+readonly OLDEST=1.6.20 # the oldest supported, the last line that speaks CRI v1alpha2
+
+say() { printf 'setup: %s\n' "$*" >&2; }
+die() {
+	printf 'setup: error: %s\n' "$*" >&2
+	exit 1
+}
+
+# quietly runs a command and keeps what it prints for explain.
+quietly() { "$@" >"$work/output" 2>&1; }
+
+# explain is the last line that the command before had to say.
+explain() { grep -v '^[[:space:]]*$' "$work/output" | tail -n 1; }
+
+# is_static tells whether a binary runs without any shared library, as in an image that holds nothing else.
+is_static() { ! ldd "$1" >/dev/null 2>&1; }
+
+# from_package unpacks one binary out of a distribution package, without installing the package.
+from_package() {
+	local binary=$1 package=$2 found
+	if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
+		die "$binary is missing and there is no apt here to get it with: install $binary and try again"
+	fi
+	say "$binary: unpacking package $package"
+	mkdir "$work/$package"
+	if ! download "$package"; then
+		((EUID == 0)) || die "$binary: cannot download package $package: $(explain) (as root the package lists would be updated first)"
+		quietly apt-get update || die "$binary: cannot update the package lists, is there a network? $(explain)"
+		download "$package" || die "$binary: cannot download package $package: $(explain)"
+	fi
+	quietly dpkg-deb -x "$work/$package"/*.deb "$work/$package/root" || die "$binary: cannot unpack package $package: $(explain)"
+	found=$(find "$work/$package/root" -type f -name "$binary" -perm -u+x | head -n 1)
+	[[ $found ]] || die "$binary: package $package does not hold it"
+	mv "$found" "$work/$binary"
+}
+
+download() {
+	(cd "$work/$1" && quietly apt-get -o APT::Sandbox::User=root download "$1")
+}
+
+# keep_tool makes tools/<name> appear in one step.
+keep_tool() {
+	mkdir -p "$cache/tools"
+	mv -fT "$work/$1" "$cache/tools/$1"
+}
+
+set_up_runc() {
+	local own
+	[[ -x $cache/tools/runc ]] && return
+	if own=$(command -v runc); then
+		ln -s "$own" "$work/runc"
+	else
+		from_package runc runc
+		quietly "$work/runc" --version || die "runc does not run here: $(explain)"
+	fi
+	keep_tool runc
+}
+
+set_up_busybox() {
+	local own
+	[[ -x $cache/tools/busybox ]] && return
+	if own=$(command -v busybox) && is_static "$own"; then
+		ln -s "$own" "$work/busybox"
+	else
+		from_package busybox busybox-static
+	fi
+	keep_tool busybox
+}
+
+# build_containerd builds one version inside Go's module cache, where its own replace rules hold.
+build_containerd() {
+	local version=$1 module=$2 name=containerd-$1 source
+	[[ -d $cache/$name ]] && return
+	[[ $go ]] || go=$("$here/find-go.sh") || exit 1
+	say "containerd $version: building, one to three minutes"
+	quietly "$go" mod download -json "$module@v$version" || {
+		source=$(sed -n 's/.*"Error": "\(.*\)",*$/\1/p' "$work/output")
+		die "containerd $version: cannot download $module, is there a network? ${source:-$(explain)}"
+	}
+	source=$(sed -n 's/.*"Dir": "\(.*\)",*$/\1/p' "$work/output")
+	mkdir -p "$work/$name/bin"
+	(
+		cd "$source"
+		quietly "$go" build -mod=readonly -trimpath -tags no_btrfs,no_devmapper,no_zfs,no_aufs \
+			-ldflags "-s -w -X $module/version.Version=$version" -o "$work/$name/bin/" \
+			./cmd/containerd ./cmd/containerd-shim-runc-v2 ./cmd/ctr
+	) || die "containerd $version: $(explain)"
+	quietly "$work/$name/bin/containerd" --version || die "containerd $version does not run here: $(explain)"
+	mv -T "$work/$name" "$cache/$name"
+}
+
+build_pinned() { build_containerd "$PINNED" github.com/containerd/containerd/v2; }
+build_oldest() { build_containerd "$OLDEST" github.com/containerd/containerd; }
+
+# machines_containerd prints the folder of the machine's own containerd when it is complete and speaks CRI v1 (1.6 and newer).
+machines_containerd() {
+	local binary folder version
+	binary=$(command -v containerd) || return 1
+	folder=$(dirname "$(readlink -f "$binary")")
+	[[ -x $folder/containerd && -x $folder/containerd-shim-runc-v2 && -x $folder/ctr ]] || return 1
+	version=$("$folder/containerd" --version 2>/dev/null | grep -oE '\bv?[0-9]+\.[0-9]+\.[0-9]+' | head -n 1) || return 1
+	[[ $(printf '%s\n' 1.6.0 "${version#v}" | sort -V | head -n 1) == 1.6.0 ]] || return 1
+	printf '%s\n' "$folder"
+}
+
+choose_containerd() {
+	local folder
+	if ! folder=$(machines_containerd); then
+		build_pinned
+		folder=$cache/containerd-$PINNED/bin
+	fi
+	mkdir -p "$cache/containerd-demo"
+	ln -s "$folder" "$work/bin"
+	mv -fT "$work/bin" "$cache/containerd-demo/bin"
+}
+
+[[ $# == 1 && ($1 == demo || $1 == test) ]] || die "usage: hack/setup.sh demo|test"
+here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+export CGO_ENABLED=0 GOFLAGS=-buildvcs=false GOWORK=off DEBIAN_FRONTEND=noninteractive LC_ALL=C
+go=
+
+if [[ ${CRI_LOGSHIM_CACHE-} ]]; then
+	cache=$CRI_LOGSHIM_CACHE
+elif ((EUID == 0)); then
+	cache=/var/cache/cri-logshim
+else
+	cache=${XDG_CACHE_HOME:-$HOME/.cache}/cri-logshim
+fi
+mkdir -p "$cache" || die "cannot make the cache directory $cache"
+cache=$(readlink -f "$cache")
+
+exec {lock}>"$cache/.lock" || die "cannot write in the cache directory $cache"
+flock -n "$lock" || {
+	say "waiting for another set-up to end"
+	flock "$lock"
+}
+find "$cache" -maxdepth 1 -name '.new.*' -exec rm -rf {} + # left by a set-up that was killed; the lock is ours
+work=$(mktemp -d "$cache/.new.XXXXXX")
+trap 'rm -rf "$work"' EXIT
+
+set_up_runc
+set_up_busybox
+case $1 in
+demo) choose_containerd ;;
+test)
+	build_pinned
+	build_oldest
+	;;
+esac

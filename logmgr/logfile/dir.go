@@ -1,0 +1,241 @@
+package logfile
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// Dir is a container's log directory, held by a descriptor: whatever is renamed or
+// planted above it, the operations stay in this directory. Every name is a single name
+// within it (else ErrName).
+type Dir struct {
+	root *Root
+	rel  string
+	path string
+	dir  *descriptor // opened for reading: O_PATH does not do for fsync
+}
+
+// Path is the directory's path, for messages.
+func (d *Dir) Path() string { return d.path }
+
+// Close releases the directory. Operations under way finish first, later ones fail with
+// fs.ErrClosed.
+func (d *Dir) Close() error { return d.dir.close() }
+
+// ProcPath is a path that leads to name in this very directory, whatever its own path
+// names by now, and to the directory itself if name is empty. It is good until Close.
+func (d *Dir) ProcPath(name string) string {
+	return "/proc/self/fd/" + strconv.Itoa(d.dir.fd) + "/" + name
+}
+
+// Stat tells about the file name without following a link: fs.ErrNotExist, or ErrUnsafe
+// if it is not a regular file of root's (or ours) with one link.
+func (d *Dir) Stat(name string) (Info, error) {
+	fd, err := d.dir.acquire()
+	if err != nil {
+		return Info{}, d.failed("stat", name, err)
+	}
+	defer d.dir.release()
+	var st unix.Stat_t
+	if err := lstat(fd, name, &st); err != nil {
+		return Info{}, d.failed("stat", name, err)
+	}
+	if err := d.root.check(&st); err != nil {
+		return Info{}, d.failed("stat", name, err)
+	}
+	return infoOf(&st), nil
+}
+
+// Lost tells whether the directory is no longer what its path names: removed, replaced,
+// or behind a link.
+func (d *Dir) Lost() (bool, error) {
+	fd, err := d.dir.acquire()
+	if err != nil {
+		return false, d.failed("stat", ".", err)
+	}
+	defer d.dir.release()
+	var held, named unix.Stat_t
+	if err := unix.Fstat(fd, &held); err != nil {
+		return false, d.failed("stat", ".", err)
+	}
+	now, err := d.root.open(d.rel, unix.O_PATH)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrUnsafe) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for log directory %q: %w", d.path, err)
+	}
+	err = unix.Fstat(now.fd, &named)
+	if err := errors.Join(err, now.close()); err != nil {
+		return false, fmt.Errorf("stat log directory %q: %w", d.path, err)
+	}
+	return idOf(&held) != idOf(&named), nil
+}
+
+// Open opens the file name for reading, under the rules of Stat. It never waits for a
+// fifo's other end.
+func (d *Dir) Open(name string) (*os.File, error) {
+	before, err := d.Stat(name) // opening a device may do something: look first
+	if err != nil {
+		return nil, err
+	}
+	return d.openID(name, before.ID)
+}
+
+// openID opens the file name if it is the file want.
+func (d *Dir) openID(name string, want ID) (*os.File, error) {
+	fd, err := d.openat(name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, d.failed("open", name, err)
+	}
+	f := os.NewFile(uintptr(fd), d.path+"/"+name)
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return nil, errors.Join(d.failed("stat", name, err), f.Close())
+	}
+	if err := d.root.check(&st); err != nil {
+		return nil, errors.Join(d.failed("open", name, err), f.Close())
+	}
+	if idOf(&st) != want {
+		return nil, errors.Join(d.failed("open", name, ErrChanged), f.Close())
+	}
+	return f, nil
+}
+
+// openat opens name in the directory, never through a link.
+func (d *Dir) openat(name string, flags int, mode uint32) (int, error) {
+	if err := checkName(name); err != nil && name != "." {
+		return -1, err
+	}
+	dirFD, err := d.dir.acquire()
+	if err != nil {
+		return -1, err
+	}
+	defer d.dir.release()
+	fd := -1
+	err = ignoringEINTR(func() (err error) {
+		fd, err = unix.Openat(dirFD, name, flags|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode)
+		return err
+	})
+	if errors.Is(err, unix.ELOOP) {
+		return -1, fmt.Errorf("%w: a link: %w", ErrUnsafe, err)
+	}
+	return fd, err
+}
+
+// Remove removes the file name if it is the file want (else ErrChanged).
+func (d *Dir) Remove(name string, want ID) error {
+	fd, err := d.dir.acquire()
+	if err != nil {
+		return d.failed("remove", name, err)
+	}
+	defer d.dir.release()
+	if err := d.root.expect(fd, name, want); err != nil {
+		return d.failed("remove", name, err)
+	}
+	if err := ignoringEINTR(func() error { return unix.Unlinkat(fd, name, 0) }); err != nil {
+		return d.failed("remove", name, err)
+	}
+	return nil
+}
+
+// RemoveTemporary removes an unfinished compression, whatever kind of file stands there
+// under its name. ErrHeld if somebody is writing it; ErrName if name is not one of a
+// temporary file.
+func (d *Dir) RemoveTemporary(name string) error {
+	if !isTemporaryName(name) {
+		return d.failed("remove temporary", name, ErrName)
+	}
+	held, err := d.Held(name)
+	switch {
+	case held:
+		return d.failed("remove temporary", name, ErrHeld)
+	case errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	// Any other error means something planted, which is only unlinked, or a file system
+	// without leases; kubelet removes such files without a look.
+	fd, err := d.dir.acquire()
+	if err != nil {
+		return d.failed("remove temporary", name, err)
+	}
+	defer d.dir.release()
+	if err := ignoringEINTR(func() error { return unix.Unlinkat(fd, name, 0) }); err != nil {
+		return d.failed("remove temporary", name, err)
+	}
+	return nil
+}
+
+// Sync makes the directory's entries durable.
+func (d *Dir) Sync() error {
+	fd, err := d.dir.acquire()
+	if err != nil {
+		return d.failed("sync", ".", err)
+	}
+	defer d.dir.release()
+	if err := ignoringEINTR(func() error { return unix.Fsync(fd) }); err != nil {
+		return d.failed("sync", ".", err)
+	}
+	return nil
+}
+
+// failed is the error of an operation on one name in the directory.
+func (d *Dir) failed(operation, name string, err error) error {
+	return fmt.Errorf("%s %q in %q: %w", operation, name, d.path, err)
+}
+
+// check refuses everything but a regular file of a trusted owner with one link.
+func (r *Root) check(st *unix.Stat_t) error {
+	switch {
+	case st.Mode&unix.S_IFMT != unix.S_IFREG:
+		return fmt.Errorf("%w: not a regular file", ErrUnsafe)
+	case st.Uid != 0 && st.Uid != r.uid:
+		return fmt.Errorf("%w: belongs to user %d", ErrUnsafe, st.Uid)
+	case st.Nlink > maxLinks:
+		return fmt.Errorf("%w: has %d links", ErrUnsafe, st.Nlink)
+	}
+	return nil
+}
+
+// expect refuses name unless it is, now, the file want.
+func (r *Root) expect(dirFD int, name string, want ID) error {
+	var st unix.Stat_t
+	if err := lstat(dirFD, name, &st); err != nil {
+		return err
+	}
+	if idOf(&st) != want {
+		return ErrChanged
+	}
+	return r.check(&st)
+}
+
+// lstat is the one way to look at a name: it never follows a link.
+func lstat(dirFD int, name string, st *unix.Stat_t) error {
+	if err := checkName(name); err != nil {
+		return err
+	}
+	for {
+		if err := unix.Fstatat(dirFD, name, st, unix.AT_SYMLINK_NOFOLLOW); err != unix.EINTR { //nolint:errorlint // the hot path
+			return err
+		}
+	}
+}
+
+// isTemporaryName tells whether name may be removed as an unfinished compression of
+// whichever log.
+func isTemporaryName(name string) bool {
+	for i := range len(name) {
+		if name[i] != '.' {
+			continue
+		}
+		if r, ok := parseRotatedName(name[:i], name); ok {
+			return r.temporary
+		}
+	}
+	return false
+}

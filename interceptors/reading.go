@@ -1,0 +1,29 @@
+package interceptors
+
+import (
+	"context"
+
+	"google.golang.org/grpc"
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+)
+
+// containerStatus waits until the container's log path names a file: a reader
+// asks for the status first, and then opens what it names.
+func containerStatus(g guard, logs LogManager) grpc.StreamServerInterceptor {
+	return hook(g, "ContainerStatus", func(ctx context.Context, req *cri.ContainerStatusRequest) verdict[cri.ContainerStatusResponse] {
+		logs.Hold(ctx, req.GetContainerId())
+		return verdict[cri.ContainerStatusResponse]{}
+	})
+}
+
+// reopenContainerLog makes another rotator, such as kubelet, and ours take
+// turns.
+func reopenContainerLog(g guard, logs LogManager) grpc.StreamServerInterceptor {
+	return hook(g, "ReopenContainerLog", func(ctx context.Context, req *cri.ReopenContainerLogRequest) verdict[cri.ReopenContainerLogResponse] {
+		answered, done := logs.BeginReopen(ctx, req.GetContainerId())
+		if answered {
+			return verdict[cri.ReopenContainerLogResponse]{answer: &cri.ReopenContainerLogResponse{}}
+		}
+		return verdict[cri.ReopenContainerLogResponse]{done: func(_ *cri.ReopenContainerLogResponse, err error) { done(err) }}
+	})
+}

@@ -1,0 +1,144 @@
+package logmgr
+
+import (
+	"context"
+	"path"
+	"path/filepath"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
+)
+
+// containerLog is one log: the path that a container, or several attempts at
+// one after the other, write to.
+type containerLog struct {
+	rel  string // below podLogsDir
+	path string // absolute, for messages
+	name string // of the current file in its directory
+	log  logrus.FieldLogger
+
+	// Owned by the registry.
+	policy        Policy
+	containers    int        // how many containers name this path
+	live          *container // the running one
+	awake         bool       // a goroutine tends or settles it
+	again         bool       // something has happened since that goroutine looked
+	cancel        context.CancelFunc
+	pruning       bool
+	pruneAgain    bool
+	compressTimer *time.Timer
+	compressing   bool
+	linkTimer     *time.Timer
+
+	nudge chan struct{} // makes its tender look at once
+
+	// Owned by whoever tends or settles it: one goroutine at a time, each
+	// started by the registry after the last has ended.
+	dir          *logfile.Dir
+	armed        bool
+	last         logfile.Stamp // of the newest rotated file
+	pace         pace
+	missingSince time.Time
+	retry        backoff // after a rotation that failed
+	doubt        doubt
+	complaint    complaint
+}
+
+func newContainerLog(rel string, c Container, p Policy, log logrus.FieldLogger) *containerLog {
+	return &containerLog{
+		rel:    rel,
+		path:   c.LogPath,
+		name:   filepath.Base(rel),
+		log:    log.WithField("path", c.LogPath),
+		policy: p,
+		nudge:  make(chan struct{}, 1),
+	}
+}
+
+// open makes dir the directory that the log's path names now.
+func (l *containerLog) open(root *logfile.Root) error {
+	if l.dir != nil {
+		return nil
+	}
+	dir, err := root.Dir(path.Dir(l.rel))
+	if err != nil {
+		return err
+	}
+	found, err := dir.Scan(l.name)
+	if err != nil {
+		return errorsJoinClose(err, dir)
+	}
+	l.dir = dir
+	if n := len(found.Rotated); n > 0 && found.Rotated[n-1].Stamp.Compare(l.last) > 0 {
+		l.last = found.Rotated[n-1].Stamp
+	}
+	return nil
+}
+
+func (l *containerLog) closeDir() error {
+	if l.dir == nil {
+		return nil
+	}
+	dir := l.dir
+	l.dir = nil
+	return dir.Close()
+}
+
+// disarm takes the doorbell off.
+func (l *containerLog) disarm(bell Doorbell) {
+	if l.armed {
+		l.armed = false
+		bell.Disarm(l.dir.ProcPath(l.name))
+	}
+}
+
+func (l *containerLog) stopTimers() {
+	for _, t := range []*time.Timer{l.compressTimer, l.linkTimer} {
+		if t != nil {
+			t.Stop()
+		}
+	}
+}
+
+// backoff spaces out attempts at something that fails.
+type backoff struct {
+	wait time.Duration
+	not  time.Time // before this
+}
+
+const (
+	shortestBackoff = time.Second
+	longestBackoff  = time.Minute
+)
+
+func (b *backoff) failed(now time.Time) {
+	b.wait = min(max(2*b.wait, shortestBackoff), longestBackoff)
+	b.not = now.Add(b.wait)
+}
+
+func (b *backoff) succeeded() { *b = backoff{} }
+
+// left is how long to wait still.
+func (b *backoff) left(now time.Time) time.Duration { return max(b.not.Sub(now), 0) }
+
+// complaint keeps an error that repeats from filling the journal.
+type complaint struct {
+	text string
+	at   time.Time
+}
+
+// repeatComplaint is how often an unchanged error is logged.
+const repeatComplaint = time.Minute
+
+// complain logs err, unless it has done so lately.
+func (l *containerLog) complain(what string, err error) {
+	now := time.Now()
+	text := what + err.Error()
+	if l.complaint.text == text && now.Sub(l.complaint.at) < repeatComplaint {
+		return
+	}
+	l.complaint = complaint{text, now}
+	l.log.WithError(err).Warn(what)
+}

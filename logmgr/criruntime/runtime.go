@@ -1,0 +1,133 @@
+// Package criruntime is the log manager's Runtime spoken over CRI, in whichever
+// version the runtime understands.
+package criruntime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/cri-logshim/cri-logshim/logmgr"
+)
+
+const (
+	v1       = "/runtime.v1.RuntimeService/"
+	v1alpha2 = "/runtime.v1alpha2.RuntimeService/"
+)
+
+// Runtime implements logmgr.Runtime. The two versions of CRI have the same wire
+// format for everything that is used here.
+type Runtime struct {
+	conn grpc.ClientConnInterface
+	old  atomic.Bool // the runtime has answered in v1alpha2 only
+}
+
+// New returns a Runtime that calls over conn.
+func New(conn grpc.ClientConnInterface) *Runtime { return &Runtime{conn: conn} }
+
+// List implements logmgr.Runtime.
+func (r *Runtime) List(ctx context.Context) ([]logmgr.Listed, error) {
+	resp := &cri.ListContainersResponse{}
+	if err := r.call(ctx, "ListContainers", &cri.ListContainersRequest{}, resp); err != nil {
+		return nil, err
+	}
+	list := make([]logmgr.Listed, len(resp.GetContainers()))
+	for i, c := range resp.GetContainers() {
+		list[i] = logmgr.Listed{ID: c.GetId(), State: state(c.GetState())}
+	}
+	return list, nil
+}
+
+// Status implements logmgr.Runtime. It asks for the container, and for the
+// sandbox, which has the pod's names.
+func (r *Runtime) Status(ctx context.Context, id string) (logmgr.Container, error) {
+	resp := &cri.ListContainersResponse{}
+	// The list is what names a container's sandbox; the status does not.
+	err := r.call(ctx, "ListContainers", &cri.ListContainersRequest{Filter: &cri.ContainerFilter{Id: id}}, resp)
+	if err != nil {
+		return logmgr.Container{}, err
+	}
+	if len(resp.GetContainers()) != 1 {
+		return logmgr.Container{}, fmt.Errorf("container %s: %w", id, logmgr.ErrNotFound)
+	}
+	sandboxID := resp.GetContainers()[0].GetPodSandboxId()
+	container := &cri.ContainerStatusResponse{}
+	if err := r.call(ctx, "ContainerStatus", &cri.ContainerStatusRequest{ContainerId: id}, container); err != nil {
+		return logmgr.Container{}, err
+	}
+	sandbox := &cri.PodSandboxStatusResponse{}
+	if err := r.call(ctx, "PodSandboxStatus", &cri.PodSandboxStatusRequest{PodSandboxId: sandboxID}, sandbox); err != nil {
+		return logmgr.Container{}, err
+	}
+	c, pod := container.GetStatus(), sandbox.GetStatus().GetMetadata()
+	return logmgr.Container{
+		ID:        id,
+		SandboxID: sandboxID,
+		Namespace: pod.GetNamespace(),
+		Pod:       pod.GetName(),
+		PodUID:    pod.GetUid(),
+		Name:      c.GetMetadata().GetName(),
+		Attempt:   c.GetMetadata().GetAttempt(),
+		LogPath:   c.GetLogPath(),
+		State:     state(c.GetState()),
+	}, nil
+}
+
+// ReopenLog implements logmgr.Runtime.
+func (r *Runtime) ReopenLog(ctx context.Context, id string) error {
+	return r.call(ctx, "ReopenContainerLog", &cri.ReopenContainerLogRequest{ContainerId: id}, &cri.ReopenContainerLogResponse{})
+}
+
+// call makes one call in the version that the runtime speaks. A runtime that
+// does not know the newer one is asked in the older from then on, until it
+// does not know that.
+func (r *Runtime) call(ctx context.Context, method string, req, resp any) error {
+	first, second := v1, v1alpha2
+	if r.old.Load() {
+		first, second = v1alpha2, v1
+	}
+	err := r.conn.Invoke(ctx, first+method, req, resp)
+	if status.Code(err) == codes.Unimplemented {
+		if secondErr := r.conn.Invoke(ctx, second+method, req, resp); status.Code(secondErr) != codes.Unimplemented {
+			r.old.Store(second == v1alpha2)
+			err = secondErr
+		}
+	}
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", method, errors.Join(meaning(err), err))
+}
+
+// meaning is what the log manager may conclude from an error. These codes come
+// also from our own side of the connection, and then the runtime may have done
+// what was asked; any other is the runtime's own answer.
+func meaning(err error) error {
+	switch status.Code(err) {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Internal:
+		return nil
+	case codes.NotFound:
+		return errors.Join(logmgr.ErrRefused, logmgr.ErrNotFound)
+	default:
+		return logmgr.ErrRefused
+	}
+}
+
+func state(s cri.ContainerState) logmgr.State {
+	switch s {
+	case cri.ContainerState_CONTAINER_CREATED:
+		return logmgr.StateCreated
+	case cri.ContainerState_CONTAINER_RUNNING:
+		return logmgr.StateRunning
+	case cri.ContainerState_CONTAINER_EXITED:
+		return logmgr.StateExited
+	case cri.ContainerState_CONTAINER_UNKNOWN:
+	}
+	return logmgr.StateUnknown
+}

@@ -1,0 +1,109 @@
+package logmgr
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
+)
+
+// gated is what CRI calls may know of a container without asking the registry.
+type gated struct {
+	gate *gate
+	path string // absolute log path
+}
+
+func (m *Manager) gated(id string) *gated {
+	if v, found := m.gates.Load(id); found {
+		return v.(*gated)
+	}
+	return nil
+}
+
+// Place returns where a container's log belongs by the rules of Kubernetes: the
+// pod's log directory, and the log's path relative to it. The error says which
+// name is unfit.
+func (m *Manager) Place(c Container) (logDirectory, logPath string, err error) {
+	podDir, err := logfile.PodDirName(c.Namespace, c.Pod, c.PodUID)
+	if err != nil {
+		return "", "", err
+	}
+	logPath, err = logfile.ContainerLogPath(c.Name, c.Attempt)
+	return filepath.Join(m.PodLogsDir, podDir), logPath, err
+}
+
+// Created tells of a container that the runtime has just made.
+func (m *Manager) Created(c Container) {
+	m.mail.post(func(r *registry) { r.add(c) })
+}
+
+// Started tells that the start of a container has returned, well or not.
+func (m *Manager) Started(id string, failed bool) {
+	m.mail.post(func(r *registry) { r.started(id, failed) })
+}
+
+// Stopped tells that a container was stopped.
+func (m *Manager) Stopped(id string) {
+	m.mail.post(func(r *registry) { r.setState(id, StateExited) })
+}
+
+// Removed tells that a container was removed.
+func (m *Manager) Removed(id string) {
+	m.mail.post(func(r *registry) { r.remove(id) })
+}
+
+// SandboxRemoved tells that a sandbox was removed with all its containers.
+func (m *Manager) SandboxRemoved(id string) {
+	m.mail.post(func(r *registry) { r.removeSandbox(id) })
+}
+
+// Refused counts and reports a name or path that will not be managed.
+func (m *Manager) Refused(c Container, err error) {
+	m.metrics.refused.Inc()
+	m.logFor(c).WithError(err).Warn("not managing this container's log")
+}
+
+// Reconcile compares what is known with the runtime's list at once, as after a
+// reconnect.
+func (m *Manager) Reconcile() {
+	select {
+	case m.reconcileCh <- struct{}{}:
+	default:
+	}
+}
+
+// Hold returns when the container's log path names a file again, if it is just
+// being rotated: a reader that asks for the path is about to open it. It takes
+// at most 250 ms.
+func (m *Manager) Hold(ctx context.Context, id string) {
+	if g := m.gated(id); g != nil {
+		g.gate.wait(ctx)
+	}
+}
+
+// BeginReopen waits until no rotation of ours is under way for the container,
+// for somebody else who wants its log reopened. If a reopen of ours has ended
+// well meanwhile and the log is there, answered is true: a second reopen would
+// do harm under a runtime that truncates. Otherwise the caller reopens and then
+// calls done, which must be called exactly once, with the outcome.
+func (m *Manager) BeginReopen(ctx context.Context, id string) (answered bool, done func(error)) {
+	g := m.gated(id)
+	if g == nil {
+		return false, func(error) {}
+	}
+	before := g.gate.reopens()
+	if err := g.gate.lock(ctx); err != nil {
+		return false, func(error) {} // the caller's time is over; the runtime will see that too
+	}
+	if g.gate.reopens() != before {
+		if _, err := os.Lstat(g.path); err == nil {
+			g.gate.unlock()
+			return true, nil
+		}
+	}
+	return false, func(err error) {
+		g.gate.unlock()
+		m.mail.post(func(r *registry) { r.reopenedByOther(id, err) })
+	}
+}

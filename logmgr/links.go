@@ -1,0 +1,156 @@
+package logmgr
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
+)
+
+// link makes the log path of a container whose runtime writes elsewhere a link
+// to the file there, also after a failed start: the error output is there.
+func (r *registry) link(c *container) {
+	redirector, is := r.Runtime.(Redirector)
+	if !is || c.log == nil {
+		return
+	}
+	l := c.log
+	r.spawn("link "+l.path, func(ctx context.Context) {
+		defer r.work.begin("link "+l.path, stuckFile)()
+		target, err := redirector.LogTarget(ctx, c.ID)
+		if err == nil && target != "" {
+			err = r.linkLog(l, target)
+		}
+		if err != nil && ctx.Err() == nil {
+			r.metrics.failed("link")
+			l.log.WithError(err).Warn("cannot link the log's path to the runtime's file")
+		}
+	})
+}
+
+func (m *Manager) linkLog(l *containerLog, target string) error {
+	dir, err := m.root.MakeDir(filepath.Dir(l.rel))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Link(l.name, target), dir.Close())
+}
+
+// linkLater makes the legacy link of a running container if kubelet has not
+// done so by then: a link that it finds in its place is an error to kubelet.
+func (r *registry) linkLater(c *container) {
+	if r.LegacyDir == "" || c.log.linkTimer != nil {
+		return
+	}
+	l, facts := c.log, c.Container
+	l.linkTimer = r.after(r.LinkGrace, func(r *registry) {
+		l.linkTimer = nil
+		if l.live == nil || l.live.ID != facts.ID {
+			return
+		}
+		r.spawn("link to "+l.path, func(context.Context) {
+			defer r.work.begin("make the legacy link of "+l.path, stuckFile)()
+			if err := r.linkLegacy(facts); err != nil {
+				r.metrics.failed("link")
+				l.log.WithError(err).Warn("cannot make the legacy link")
+			}
+		})
+	})
+}
+
+func (m *Manager) linkLegacy(c Container) error {
+	name, err := logfile.LegacyLinkName(c.Pod, c.Namespace, c.Name, c.ID)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Lstat(c.LogPath); err != nil {
+		return nil //nolint:nilerr // without a log there is nothing to link to; kubelet does the same
+	}
+	err = os.Symlink(c.LogPath, filepath.Join(m.LegacyDir, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		if err := os.MkdirAll(m.LegacyDir, 0o755); err != nil { //nolint:gosec // kubelet makes this directory with the same mode
+			return err
+		}
+		err = os.Symlink(c.LogPath, filepath.Join(m.LegacyDir, name))
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return nil // kubelet's, or ours from before
+	}
+	return err
+}
+
+// unlink removes the links of a container that is gone, where they lead
+// nowhere, and what a compression of its log has left unfinished.
+func (r *registry) unlink(c *container) {
+	l := c.log
+	facts := c.Container
+	r.spawn("unlink "+l.path, func(context.Context) {
+		defer r.work.begin("remove the links of "+l.path, stuckFile)()
+		var errs []error
+		if r.LegacyDir != "" {
+			if name, err := logfile.LegacyLinkName(facts.Pod, facts.Namespace, facts.Name, facts.ID); err == nil {
+				errs = append(errs, removeDangling(filepath.Join(r.LegacyDir, name)))
+			}
+		}
+		if _, is := r.Runtime.(Redirector); is {
+			errs = append(errs, r.inDir(l, func(dir *logfile.Dir) error { return dir.RemoveDanglingLink(l.name) }))
+		}
+		if err := errors.Join(errs...); err != nil {
+			r.metrics.failed("unlink")
+			l.log.WithError(err).Warn("cannot remove the links of a container that is gone")
+		}
+	})
+}
+
+// sweepLegacy removes the legacy links that lead nowhere and belong to no
+// container that exists.
+func (m *Manager) sweepLegacy(exists map[string]bool) error {
+	if m.LegacyDir == "" {
+		return nil
+	}
+	defer m.work.begin("sweep "+m.LegacyDir, stuckFile)()
+	entries, err := os.ReadDir(m.LegacyDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	errs := []error{err}
+	for _, e := range entries {
+		_, _, _, id, ok := logfile.ParseLegacyLinkName(e.Name())
+		if !ok || exists[id] || e.Type()&fs.ModeSymlink == 0 {
+			continue
+		}
+		link := filepath.Join(m.LegacyDir, e.Name())
+		if target, err := os.Readlink(link); err != nil || !within(m.PodLogsDir, target) {
+			continue
+		}
+		errs = append(errs, removeDangling(link))
+	}
+	return errors.Join(errs...)
+}
+
+// removeDangling removes the link at path if it is one and leads nowhere.
+func removeDangling(path string) error {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode()&fs.ModeSymlink == 0 {
+		return ignoreMissing(err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return ignoreMissing(os.Remove(path))
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+func within(dir, path string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && filepath.IsLocal(rel) && rel != "."
+}

@@ -1,0 +1,171 @@
+package logmgr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
+)
+
+// Options are what a Manager needs. All fields without a stated default are
+// required.
+type Options struct {
+	// PodLogsDir is the directory that holds the pods' log directories. It may
+	// be a symbolic link; nothing below it may.
+	PodLogsDir string
+	// LegacyDir is where links for collectors are kept; empty: nowhere.
+	LegacyDir string
+	Policy    Policy
+	Runtime   Runtime
+	Doorbell  Doorbell
+	Log       logrus.FieldLogger
+	Metrics   prometheus.Registerer
+
+	// Now is the wall clock that stamps rotated files; nil: time.Now.
+	Now func() time.Time
+	// ReconcileEvery is how often the runtime's list is compared with what is
+	// known; 0: 5 s.
+	ReconcileEvery time.Duration
+	// LinkGrace is how long kubelet has to make a legacy link itself; 0: 5 s.
+	LinkGrace time.Duration
+}
+
+// Manager holds container logs to their policy. Its methods may be called from
+// any goroutine, before Run too: facts wait until it runs.
+type Manager struct {
+	Options
+	root        *logfile.Root
+	mail        *mailbox
+	gates       sync.Map      // container id to *gated, for CRI calls
+	reconcileCh chan struct{} // holds a token when a reconcile is wanted at once
+	compressing chan struct{} // held by whoever compresses
+	work        *workload
+	metrics     *metrics
+}
+
+// New makes a Manager. The error says when podLogsDir or the kernel is unfit.
+func New(o Options) (*Manager, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.ReconcileEvery == 0 {
+		o.ReconcileEvery = 5 * time.Second
+	}
+	if o.LinkGrace == 0 {
+		o.LinkGrace = 5 * time.Second
+	}
+	if err := os.MkdirAll(o.PodLogsDir, 0o755); err != nil { //nolint:gosec // kubelet makes this directory with the same mode
+		return nil, fmt.Errorf("make podLogsDir: %w", err)
+	}
+	root, err := logfile.OpenRoot(o.PodLogsDir)
+	if err != nil {
+		return nil, fmt.Errorf("open podLogsDir: %w", err)
+	}
+	m := &Manager{
+		Options:     o,
+		root:        root,
+		mail:        newMailbox(),
+		reconcileCh: make(chan struct{}, 1),
+		compressing: make(chan struct{}, 1),
+		work:        newWorkload(),
+	}
+	m.metrics, err = newMetrics(o.Metrics, m.work)
+	if err != nil {
+		return nil, errors.Join(err, root.Close())
+	}
+	return m, nil
+}
+
+// Run manages logs until ctx is done. A rotation under way then is completed,
+// unless the runtime takes longer than a second to answer.
+func (m *Manager) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	r := &registry{
+		Manager:    m,
+		containers: map[string]*container{},
+		logs:       map[string]*containerLog{},
+	}
+	r.spawn = func(name string, f func(context.Context)) context.CancelFunc {
+		ctx, cancel := context.WithCancel(ctx)
+		group.Go(func() error {
+			defer cancel()
+			m.protect(name, func() { f(ctx) })
+			return nil
+		})
+		return cancel
+	}
+	group.Go(func() error { return m.reconcileLoop(ctx) })
+	group.Go(func() error {
+		for {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-m.mail.ready:
+				for _, f := range m.mail.take() {
+					m.protect("registry", func() { f(r) })
+				}
+			}
+		}
+	})
+	err := group.Wait()
+	return errors.Join(err, r.close())
+}
+
+// protect keeps a panic in work on logs from ending the process, which carries
+// the node's CRI calls.
+func (m *Manager) protect(name string, f func()) {
+	defer func() {
+		if p := recover(); p != nil {
+			m.metrics.panics.Inc()
+			m.Log.WithField("stack", string(debug.Stack())).Errorf("panic in %s: %v", name, p)
+		}
+	}()
+	f()
+}
+
+// after posts f after d, if m still runs by then.
+func (m *Manager) after(d time.Duration, f func(*registry)) *time.Timer {
+	return time.AfterFunc(d, func() { m.mail.post(f) })
+}
+
+// ask runs f in the registry's goroutine and waits for it.
+func (m *Manager) ask(ctx context.Context, f func(*registry)) error {
+	done := make(chan struct{})
+	m.mail.post(func(r *registry) {
+		defer close(done)
+		f(r)
+	})
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Beat returns nil as long as the registry's goroutine does its work. It does
+// not depend on any file, disk or runtime.
+func (m *Manager) Beat(ctx context.Context) error {
+	if err := m.ask(ctx, func(*registry) {}); err != nil {
+		return fmt.Errorf("the log manager's scheduler does not answer: %w", err)
+	}
+	return nil
+}
+
+// Trouble returns the reasons why logs are not managed as they should be; none
+// in good times.
+func (m *Manager) Trouble() []string { return m.work.trouble(time.Now()) }
+
+// SetPolicy replaces the policy of every log.
+func (m *Manager) SetPolicy(p Policy) {
+	m.mail.post(func(r *registry) { r.setPolicy(p) })
+}

@@ -1,0 +1,57 @@
+package logmgr
+
+import (
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are what the log manager counts.
+type metrics struct {
+	managed                     prometheus.Gauge
+	rotations, healed, removed  prometheus.Counter
+	refused, foreignReopens     prometheus.Counter
+	panics                      prometheus.Counter
+	compressedIn, compressedOut prometheus.Counter
+	reopen, window, fill        prometheus.Histogram
+	failures                    *prometheus.CounterVec
+}
+
+func newMetrics(reg prometheus.Registerer, work *workload) (*metrics, error) {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "cri_logshim", Name: name, Help: help})
+	}
+	histogram := func(name, help string, buckets []float64) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "cri_logshim", Name: name, Help: help, Buckets: buckets})
+	}
+	latency := prometheus.ExponentialBuckets(0.0005, 2, 18) // to 65 s
+	m := &metrics{
+		managed:        prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "logs_managed", Help: "Logs that are held to their policy."}),
+		rotations:      counter("rotations_total", "Rotations completed."),
+		healed:         counter("missing_logs_reopened_total", "Logs that were missing from their path and were reopened."),
+		removed:        counter("files_removed_total", "Rotated files removed because of maxFiles."),
+		refused:        counter("containers_not_managed_total", "Containers whose log is not managed because of an unsafe name or path."),
+		foreignReopens: counter("foreign_reopens_total", "Reopens asked for by another rotator, such as kubelet."),
+		panics:         counter("panics_total", "Panics in work on logs; none of them reached a CRI call."),
+		compressedIn:   counter("compressed_input_bytes_total", "Bytes of rotated files that were compressed, before."),
+		compressedOut:  counter("compressed_output_bytes_total", "Bytes of rotated files that were compressed, after."),
+		reopen:         histogram("reopen_seconds", "Time the runtime took for ReopenContainerLog.", latency),
+		window:         histogram("rotation_window_seconds", "Time from the rename to the end of the reopen.", latency),
+		fill: histogram("rotated_size_ratio", "Size of a file when it was rotated, as a share of maxSize.",
+			[]float64{0.5, 0.8, 0.9, 0.95, 0.98, 1, 1.02, 1.05, 1.1, 1.15, 1.25, 1.5, 2, 5, 10}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "cri_logshim", Name: "failures_total", Help: "Failed steps of the log manager, by step."}, []string{"step"}),
+	}
+	stuck := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "stuck_operations", Help: "File and runtime operations that have been under way for too long."},
+		func() float64 { return float64(work.stuck(time.Now())) })
+	var errs []error
+	for _, c := range []prometheus.Collector{
+		m.managed, m.rotations, m.healed, m.removed, m.refused, m.foreignReopens, m.panics,
+		m.compressedIn, m.compressedOut, m.reopen, m.window, m.fill, m.failures, stuck,
+	} {
+		errs = append(errs, reg.Register(c))
+	}
+	return m, errors.Join(errs...)
+}
+
+func (m *metrics) failed(step string) { m.failures.WithLabelValues(step).Inc() }

@@ -1,0 +1,298 @@
+package logmgr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
+)
+
+// registry holds the containers and logs that are known. It belongs to one
+// goroutine, which touches no file and no socket.
+type registry struct {
+	*Manager
+	spawn      func(name string, f func(context.Context)) context.CancelFunc
+	containers map[string]*container
+	logs       map[string]*containerLog // by path below podLogsDir
+}
+
+// container is an entry of the registry.
+type container struct {
+	Container
+	*gated
+	log         *containerLog // nil when it is not managed
+	changed     time.Time     // when its state was last told; older lists are not believed
+	foreignSeen bool          // another rotator of its log has been reported
+}
+
+// place returns the log's path below podLogsDir, or why it cannot be managed.
+func (m *Manager) place(c Container) (string, error) {
+	if _, err := logfile.PodDirName(c.Namespace, c.Pod, c.PodUID); err != nil {
+		return "", err
+	}
+	if _, err := logfile.ContainerLogPath(c.Name, c.Attempt); err != nil {
+		return "", err
+	}
+	if c.LogDirectory != "" {
+		return logfile.RelativeLogPath(m.PodLogsDir, c.LogDirectory, c.LogPath)
+	}
+	below, found := strings.CutPrefix(c.LogPath, filepath.Clean(m.PodLogsDir)+"/")
+	if !found {
+		return "", fmt.Errorf("log path %q: %w %q", c.LogPath, logfile.ErrEscapes, m.PodLogsDir)
+	}
+	podDir, file, _ := strings.Cut(below, "/")
+	return logfile.RelativeLogPath(m.PodLogsDir, path.Join(m.PodLogsDir, podDir), file)
+}
+
+func (r *registry) add(c Container) {
+	if known := r.containers[c.ID]; known != nil {
+		return
+	}
+	entry := &container{Container: c, changed: time.Now()}
+	r.containers[c.ID] = entry
+	if c.LogPath == "" {
+		return // its output is thrown away
+	}
+	rel, err := r.place(c)
+	if err != nil {
+		r.Refused(c, err)
+		return
+	}
+	c.LogPath = path.Join(c.LogDirectory, c.LogPath)
+	entry.Container = c
+	entry.gated = &gated{gate: newGate(), path: c.LogPath}
+	l := r.logs[rel]
+	if l == nil {
+		l = newContainerLog(rel, c, r.Policy, r.logFor(c))
+		r.logs[rel] = l
+		r.metrics.managed.Set(float64(len(r.logs)))
+	}
+	entry.log = l
+	l.containers++
+	r.gates.Store(c.ID, entry.gated)
+	r.enter(entry, c.State)
+}
+
+func (r *registry) started(id string, failed bool) {
+	c := r.containers[id]
+	if c == nil {
+		r.Reconcile() // made behind our back, or before we began
+		return
+	}
+	if failed {
+		r.link(c)
+		r.Reconcile() // the runtime knows what has become of it
+		return
+	}
+	r.setState(id, StateRunning)
+}
+
+func (r *registry) setState(id string, s State) {
+	c := r.containers[id]
+	if c == nil {
+		return
+	}
+	c.changed = time.Now()
+	if c.State != s {
+		r.enter(c, s)
+	}
+}
+
+// enter brings a container's log into the shape that belongs to its state.
+func (r *registry) enter(c *container, s State) {
+	c.State = s
+	l := c.log
+	if l == nil {
+		return
+	}
+	switch s {
+	case StateRunning:
+		if l.live != nil && l.live != c {
+			r.Refused(c.Container, fmt.Errorf("container %s writes to the same log path %q", l.live.ID, c.LogPath))
+			return
+		}
+		l.live = c
+		r.link(c)
+		r.wake(l)
+		r.prune(l)
+		r.compressLater(l, 0)
+		r.linkLater(c)
+	case StateExited:
+		if l.live == c {
+			l.live = nil
+			if l.awake {
+				l.cancel()
+				return // slept goes on
+			}
+		}
+		if l.live == nil && !l.awake {
+			r.settle(l)
+		}
+	case StateCreated, StateUnknown:
+	}
+}
+
+// wake begins to tend a log, or lets whoever tends it look at once.
+func (r *registry) wake(l *containerLog) {
+	if l.live == nil {
+		return
+	}
+	if l.awake {
+		l.again = true
+		select {
+		case l.nudge <- struct{}{}:
+		default:
+		}
+		return
+	}
+	if _, elsewhere := r.Runtime.(Redirector); elsewhere || !l.policy.rotates() {
+		return // the path is a link to a file that is the runtime's own
+	}
+	l.awake = true
+	t := tender{m: r.Manager, l: l, policy: l.policy, id: l.live.ID, gate: l.live.gate}
+	l.cancel = r.spawn("tend "+l.path, func(ctx context.Context) {
+		defer r.mail.post(func(r *registry) { r.slept(l) })
+		t.tend(ctx)
+	})
+}
+
+// slept follows when nobody tends a log any longer.
+func (r *registry) slept(l *containerLog) {
+	l.awake = false
+	again := l.again
+	l.again = false
+	switch {
+	case l.containers == 0:
+		r.drop(l)
+	case l.live == nil:
+		r.settle(l)
+	case again:
+		r.wake(l)
+	}
+}
+
+// settle heals the log of an exited container once nobody tends it.
+func (r *registry) settle(l *containerLog) {
+	l.awake = true
+	t := tender{m: r.Manager, l: l, policy: l.policy}
+	l.cancel = r.spawn("settle "+l.path, func(ctx context.Context) {
+		defer r.mail.post(func(r *registry) { r.settled(l) })
+		t.settle(ctx)
+	})
+}
+
+func (r *registry) settled(l *containerLog) {
+	l.awake = false
+	l.again = false
+	if l.containers == 0 {
+		r.drop(l)
+		return
+	}
+	r.wake(l)
+}
+
+func (r *registry) remove(id string) {
+	c := r.containers[id]
+	if c == nil {
+		return
+	}
+	delete(r.containers, id)
+	r.gates.Delete(id)
+	l := c.log
+	if l == nil {
+		return
+	}
+	r.unlink(c)
+	l.containers--
+	if l.live == c {
+		l.live = nil
+	}
+	if l.containers > 0 {
+		if l.live == nil && l.awake {
+			l.cancel()
+		}
+		return
+	}
+	delete(r.logs, l.rel)
+	r.metrics.managed.Set(float64(len(r.logs)))
+	if l.awake {
+		l.cancel()
+		return // slept or settled drops it
+	}
+	r.drop(l)
+}
+
+// drop lets go of a log that is tended by nobody and known to no container.
+func (r *registry) drop(l *containerLog) {
+	l.stopTimers()
+	r.spawn("drop "+l.path, func(context.Context) {
+		l.disarm(r.Doorbell)
+		if err := l.closeDir(); err != nil {
+			l.log.WithError(err).Warn("cannot close the log's directory")
+		}
+	})
+}
+
+func (r *registry) removeSandbox(sandbox string) {
+	for id, c := range r.containers {
+		if c.SandboxID == sandbox {
+			r.remove(id)
+		}
+	}
+}
+
+func (r *registry) reopenedByOther(id string, err error) {
+	r.metrics.foreignReopens.Inc()
+	c := r.containers[id]
+	if c == nil || c.log == nil {
+		return
+	}
+	if !c.foreignSeen {
+		c.foreignSeen = true
+		c.log.log.WithError(err).Warn("somebody else rotates this log too, probably kubelet: set containerLogMaxSize: 1Pi and containerLogMonitorInterval: 1h in its configuration")
+	}
+	r.wake(c.log)
+}
+
+func (r *registry) setPolicy(p Policy) {
+	r.Policy = p
+	for _, l := range r.logs {
+		l.policy = p
+		if l.compressTimer != nil {
+			l.compressTimer.Stop()
+			l.compressTimer = nil
+		}
+		if l.awake && l.live != nil {
+			l.again = true
+			l.cancel() // slept begins again with the new policy
+			continue
+		}
+		r.wake(l)
+		r.prune(l)
+		r.compressLater(l, 0)
+	}
+}
+
+// close lets go of every descriptor when nobody tends a log any more.
+func (r *registry) close() error {
+	var errs []error
+	for _, l := range r.logs {
+		l.stopTimers()
+		l.disarm(r.Doorbell)
+		errs = append(errs, l.closeDir())
+	}
+	return errors.Join(append(errs, r.root.Close())...)
+}
+
+func (m *Manager) logFor(c Container) logrus.FieldLogger {
+	return m.Log.WithFields(logrus.Fields{
+		"namespace": c.Namespace, "pod": c.Pod, "container": c.Name, "attempt": c.Attempt, "id": c.ID,
+	})
+}

@@ -1,0 +1,201 @@
+package logmgr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
+)
+
+const (
+	// reopenTimeout is how long a reopen may take. A slow attach client can
+	// hang it for as long as it pleases.
+	reopenTimeout = 2 * time.Minute
+	// reopenGrace is what is left to a reopen under way when its log is to be
+	// left alone or the manager is to end.
+	reopenGrace = time.Second
+)
+
+// rotate moves the current file aside and makes the runtime open a new one:
+//
+//	current ──rename──▶ window ──reopen──▶ swapped ──▶ current
+//	                      │ refused: rename back, later again
+//	                      └ unknown: in doubt; when the log is missing it is
+//	                        reopened, when the old file still grows, rotated
+func (t *tender) rotate(ctx context.Context, seen logfile.Info) {
+	l := t.l
+	if err := t.gate.lock(ctx); err != nil {
+		return
+	}
+	defer t.gate.unlock()
+	// Another rotator may have been at work while we waited for the lock.
+	info, err := l.dir.Stat(l.name)
+	if err != nil || info.ID != seen.ID {
+		return
+	}
+	endWindow := t.gate.openWindow()
+	defer endWindow()
+	began := time.Now()
+	rotated, err := t.moveAside(info)
+	if err != nil {
+		t.m.metrics.failed("rename")
+		l.complain("cannot move the full log aside", err)
+		l.retry.failed(time.Now())
+		return
+	}
+	err = t.reopen(ctx)
+	took := time.Since(began)
+	endWindow()
+	switch {
+	case err == nil:
+		t.swapped(rotated, took)
+	case errors.Is(err, ErrRefused):
+		l.retry.failed(time.Now())
+		l.complain("the runtime refuses to reopen the log, so it goes back to its place", err)
+		t.putBack(rotated, info)
+		t.m.Reconcile() // it refuses when the container has exited
+	default:
+		l.retry.failed(time.Now())
+		l.doubt = doubt{name: rotated, since: time.Now()}
+		l.complain("it is not known whether the log was reopened", err)
+	}
+}
+
+// moveAside renames the current file to a rotated name later than all others.
+func (t *tender) moveAside(info logfile.Info) (rotated string, err error) {
+	l := t.l
+	for range 3 {
+		l.last = l.last.Next(t.m.Now())
+		rotated = logfile.RotatedName(l.name, l.last)
+		err = l.dir.Rename(l.name, rotated, info.ID)
+		if !errors.Is(err, fs.ErrExist) {
+			break
+		}
+	}
+	return rotated, err
+}
+
+// putBack undoes moveAside. If there is a new log by now, both are kept.
+func (t *tender) putBack(rotated string, info logfile.Info) {
+	l := t.l
+	err := l.dir.Rename(rotated, l.name, info.ID)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		l.log.WithField("file", rotated).Info("there is a new log already, so both files are kept")
+		t.m.mail.post(func(r *registry) { r.rotated(l) })
+	case err != nil:
+		t.m.metrics.failed("rename")
+		l.complain("cannot put the log back in its place", err)
+	}
+}
+
+// swapped takes in a rotation that went well.
+func (t *tender) swapped(rotated string, took time.Duration) {
+	l := t.l
+	now := time.Now()
+	l.retry.succeeded()
+	l.doubt = doubt{}
+	l.pace.reopened(took)
+	t.m.metrics.rotations.Inc()
+	t.m.metrics.window.Observe(took.Seconds())
+	if old, err := l.dir.Stat(rotated); err == nil {
+		t.m.metrics.fill.Observe(float64(old.Size) / float64(t.policy.MaxSize))
+		l.log.WithField("file", rotated).WithField("size", old.Size).WithField("took", took).Debug("rotated")
+	}
+	if info, err := l.dir.Stat(l.name); err == nil {
+		l.pace.restart(now, info.Size)
+	} else {
+		l.pace.restart(now, 0) // the next look finds it missing and heals it
+	}
+	t.m.mail.post(func(r *registry) { r.rotated(l) })
+}
+
+// reopen asks the runtime to reopen the log. Once begun, it is cut short only
+// reopenGrace after ctx is done, since what it has done by then is not known.
+func (t *tender) reopen(ctx context.Context) error {
+	defer t.m.work.begin("reopen "+t.l.path+" by the runtime", stuckRuntime)()
+	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), reopenTimeout)
+	defer cancel()
+	defer context.AfterFunc(ctx, func() {
+		timer := time.AfterFunc(reopenGrace, cancel)
+		context.AfterFunc(call, func() { timer.Stop() })
+	})()
+	began := time.Now()
+	err := t.m.Runtime.ReopenLog(call, t.id)
+	t.m.metrics.reopen.Observe(time.Since(began).Seconds())
+	if err != nil {
+		t.m.metrics.failed("reopen")
+		return fmt.Errorf("reopen the log of container %s: %w", t.id, err)
+	}
+	t.gate.countReopen()
+	return nil
+}
+
+// reopenMissing makes the runtime write to the log's path again, where there
+// is nothing.
+func (t *tender) reopenMissing(ctx context.Context) {
+	l := t.l
+	if err := t.gate.lock(ctx); err != nil {
+		return
+	}
+	defer t.gate.unlock()
+	// Under conmon a reopen destroys a log that is there.
+	if _, err := l.dir.Stat(l.name); !errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	err := t.reopen(ctx)
+	switch {
+	case err == nil:
+		l.retry.succeeded()
+		l.doubt = doubt{}
+		t.m.metrics.healed.Inc()
+		l.log.Info("reopened the log, which was missing")
+		if _, err := l.dir.Stat(l.name); err != nil {
+			l.retry.failed(time.Now())
+			l.complain("the runtime has reopened the log, but it is not at its path", err)
+		}
+	case errors.Is(err, ErrRefused):
+		l.retry.failed(time.Now())
+		l.complain("the log is missing and the runtime refuses to reopen it", err)
+		if err := t.putNewestBack(); err != nil {
+			l.complain("cannot put the newest rotated file back in place of the missing log", err)
+		}
+		t.m.Reconcile()
+	default:
+		l.retry.failed(time.Now())
+		l.complain("the log is missing and it is not known whether it was reopened", err)
+	}
+}
+
+// doubt is a rotation of which it is not known whether the runtime has swapped
+// files: the new one may be there while the old one is still written.
+type doubt struct {
+	name  string // of the rotated file; empty: no doubt
+	since time.Time
+	size  int64 // of it, when last looked at
+	seen  bool
+}
+
+// doubtFor is how long a file in doubt is watched. A runtime that has not
+// swapped writes to it within that time, or nothing is written at all.
+const doubtFor = 10 * time.Minute
+
+// doubtful tells whether a rotation in doubt has turned out not to have
+// happened, so that it has to be done again.
+func (t *tender) doubtful(now time.Time) bool {
+	d := &t.l.doubt
+	if d.name == "" || t.l.retry.left(now) > 0 {
+		return false
+	}
+	info, err := t.l.dir.Stat(d.name)
+	if err != nil || now.Sub(d.since) > doubtFor {
+		*d = doubt{}
+		return false
+	}
+	grown := d.seen && info.Size > d.size
+	d.size, d.seen = info.Size, true
+	return grown
+}

@@ -1,0 +1,181 @@
+package logmgr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
+)
+
+// missingFor is how long a running container's log must be absent before it is
+// reopened: another rotator has its own reopen under way until then.
+const missingFor = time.Second
+
+// tender looks after one awake log.
+type tender struct {
+	m      *Manager
+	l      *containerLog
+	policy Policy
+	id     string // of the running container
+	gate   *gate
+}
+
+// tend looks at the log as often as its pace asks for and rotates it, until it
+// has become quiet and its doorbell is armed, or ctx is done.
+func (t *tender) tend(ctx context.Context) {
+	t.l.disarm(t.m.Doorbell)
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-t.l.nudge:
+		case <-timer.C:
+		}
+		wait := t.look(ctx)
+		if t.l.pace.quiet() && t.l.missingSince.IsZero() && t.l.dir != nil && t.sleep() {
+			return
+		}
+		timer.Reset(wait)
+	}
+}
+
+// look measures the log once, rotates it if that is due, and returns the time
+// until the next look.
+func (t *tender) look(ctx context.Context) time.Duration {
+	l := t.l
+	info, err := t.measure()
+	now := time.Now()
+	switch {
+	case l.dir == nil:
+		l.complain("cannot open the log's directory", err)
+		l.retry.failed(now)
+		return l.retry.wait
+	case errors.Is(err, fs.ErrNotExist):
+		return t.missing(ctx, now)
+	case err != nil:
+		t.m.metrics.failed("stat")
+		l.complain("cannot look at the log", err)
+		return longestLook
+	}
+	l.missingSince = time.Time{}
+	l.pace.look(now, info.Size)
+	if info.Size == 0 || !l.pace.due(t.policy.MaxSize) && !t.doubtful(now) {
+		return l.pace.wait(t.policy.MaxSize)
+	}
+	if left := l.retry.left(now); left > 0 {
+		return min(left, longestLook)
+	}
+	t.rotate(ctx, info)
+	return shortestLook
+}
+
+// measure looks at the current file. Without a directory to look in, dir stays
+// nil.
+func (t *tender) measure() (logfile.Info, error) {
+	defer t.m.work.begin("look at "+t.l.path, stuckFile)()
+	if err := t.l.open(t.m.root); err != nil {
+		return logfile.Info{}, err
+	}
+	return t.l.dir.Stat(t.l.name)
+}
+
+// sleep arms the doorbell and reports whether the log is still as it was seen.
+func (t *tender) sleep() bool {
+	l := t.l
+	defer t.m.work.begin("watch "+l.path, stuckFile)()
+	err := t.m.Doorbell.Arm(l.dir.ProcPath(l.name), func() {
+		t.m.mail.post(func(r *registry) { r.wake(l) })
+	})
+	if err != nil {
+		t.m.metrics.failed("watch")
+		l.complain("cannot watch the log, so it is looked at every second", err)
+		return false
+	}
+	l.armed = true
+	// What was written between the last look and the watch has not rung.
+	info, err := l.dir.Stat(l.name)
+	if err != nil || info.Size != l.pace.size {
+		l.disarm(t.m.Doorbell)
+		return false
+	}
+	return true
+}
+
+// missing deals with a running container whose log is not there.
+func (t *tender) missing(ctx context.Context, now time.Time) time.Duration {
+	l := t.l
+	if l.missingSince.IsZero() {
+		l.missingSince = now
+	}
+	if left := missingFor - now.Sub(l.missingSince); left > 0 {
+		return left
+	}
+	if lost, err := l.dir.Lost(); err != nil || lost {
+		// Somebody has removed the directory. When there is one again, look there.
+		if err := l.closeDir(); err != nil {
+			l.complain("cannot close the log's directory", err)
+		}
+		return shortestLook
+	}
+	if left := l.retry.left(now); left > 0 {
+		return min(left, longestLook)
+	}
+	t.reopenMissing(ctx)
+	return shortestLook
+}
+
+// settle heals the log of an exited container: a rotation that a crash cut in
+// two has left no current log, which `kubectl logs` would look for.
+func (t *tender) settle(context.Context) {
+	l := t.l
+	defer t.m.work.begin("settle "+l.path, stuckFile)()
+	l.disarm(t.m.Doorbell)
+	if err := l.open(t.m.root); err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			l.complain("cannot open the log's directory", err)
+		}
+		return
+	}
+	if _, err := l.dir.Stat(l.name); errors.Is(err, fs.ErrNotExist) {
+		if err := t.putNewestBack(); err != nil {
+			l.complain("cannot put the newest rotated file back in place of the missing log", err)
+		}
+	}
+	// An exited container's log may stay for days; its descriptor need not.
+	if err := l.closeDir(); err != nil {
+		l.complain("cannot close the log's directory", err)
+	}
+}
+
+// putNewestBack renames the newest rotated file, if it is plain, to the log.
+func (t *tender) putNewestBack() error {
+	found, err := t.l.dir.Scan(t.l.name)
+	if err != nil {
+		return err
+	}
+	if found.Current != nil || len(found.Rotated) == 0 {
+		return nil
+	}
+	newest := found.Rotated[len(found.Rotated)-1]
+	if newest.Compression != "" {
+		return nil
+	}
+	if err := t.l.dir.Rename(newest.Name, t.l.name, newest.ID); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	t.l.log.WithField("from", newest.Name).Info("put the newest rotated file back")
+	return nil
+}
+
+func errorsJoinClose(err error, c io.Closer) error {
+	if closeErr := c.Close(); closeErr != nil {
+		return fmt.Errorf("%w (and %w)", err, closeErr)
+	}
+	return err
+}

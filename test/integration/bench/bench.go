@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -93,119 +92,6 @@ func proxyPart(ctx context.Context, s settings, dir string, r *report, progress 
 	r.Figures = append(r.Figures, callFigures(s.run, all)...)
 	r.Figures = append(r.Figures, memoryFigures(seen)...)
 	return nil
-}
-
-// blame adds why a context ended to an error, which says only that it did.
-func blame(ctx context.Context, err error) error {
-	return errors.Join(err, context.Cause(ctx))
-}
-
-// bed is the processes of the proxy part and the paths through them.
-type bed struct {
-	processes []*process // in the order of their start
-	paths     []*path
-}
-
-// startBed starts the canned runtime, the shim and the typed proxy. Also when
-// it fails, the bed has to be stopped.
-func startBed(ctx context.Context, s settings, dir string) (*bed, error) {
-	b := &bed{}
-	self, err := os.Executable()
-	if err != nil {
-		return b, err
-	}
-	podLogs := filepath.Join(dir, "pods")
-	upstreamSocket, typedSocket := filepath.Join(dir, "upstream.sock"), filepath.Join(dir, "typed.sock")
-	_, err = b.add(startProcess("canned runtime", self, upstreamCommand,
-		"-socket", upstreamSocket, "-pod-logs", podLogs, "-managed", strconv.Itoa(s.managed)))
-	if err != nil {
-		return b, err
-	}
-	// The proxies come when the runtime answers, so that none of them backs off.
-	if err := b.open(ctx, direct, upstreamSocket, nil); err != nil {
-		return b, err
-	}
-	shim, err := b.add(startShim(dir, s.shim, upstreamSocket, podLogs, s.extra))
-	if err != nil {
-		return b, err
-	}
-	other, err := b.add(startProcess("typed proxy", self, typedCommand, "-socket", typedSocket, "-upstream", upstreamSocket))
-	if err != nil {
-		return b, err
-	}
-	if err := b.open(ctx, shimmed, shimSocket(dir), shim); err != nil {
-		return b, err
-	}
-	return b, b.open(ctx, typedPath, typedSocket, other)
-}
-
-func (b *bed) add(p *process, err error) (*process, error) {
-	if err == nil {
-		b.processes = append(b.processes, p)
-	}
-	return p, err
-}
-
-// open adds a path, or tells why the last process before it has ended instead.
-func (b *bed) open(ctx context.Context, name, socket string, proxy *process) error {
-	watched := b.processes[0]
-	if proxy != nil {
-		watched = proxy
-	}
-	watching, leave := watched.whileAlive(ctx)
-	defer leave()
-	p, err := openPath(ctx, watching, name, socket, proxy)
-	if err != nil {
-		return blame(watching, err)
-	}
-	b.paths = append(b.paths, p)
-	return nil
-}
-
-// stop closes the paths, then ends the processes in the reverse order of their start.
-func (b *bed) stop() error {
-	var errs []error
-	for _, p := range b.paths {
-		errs = append(errs, p.close())
-	}
-	for i := len(b.processes) - 1; i >= 0; i-- {
-		errs = append(errs, b.processes[i].stop())
-	}
-	return errors.Join(errs...)
-}
-
-// memoryLoad is how long each light workload lasts before the highest memory is read.
-const memoryLoad = 1500 * time.Millisecond
-
-// measureMemory reads the proxies' memory at rest and after the light workloads.
-// It has to come before the heavier ones, since memory at its highest never falls.
-func measureMemory(ctx context.Context, s settings, paths []*path) (map[string]memory, error) {
-	select {
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	case <-time.After(s.settle):
-	}
-	seen := map[string]memory{}
-	for _, p := range paths {
-		if p.proxy == nil {
-			continue
-		}
-		rest, _, err := p.proxy.memory()
-		if err != nil {
-			return nil, err
-		}
-		for _, w := range lightWorkloads() {
-			if _, err := measure(ctx, w, p, memoryLoad); err != nil {
-				return nil, err
-			}
-		}
-		_, highest, err := p.proxy.memory()
-		if err != nil {
-			return nil, err
-		}
-		seen[p.name] = memory{rest: rest, highest: highest}
-	}
-	return seen, nil
 }
 
 // meanSize is the mean encoded size in bytes of a container in a list of 500.

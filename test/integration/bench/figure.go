@@ -94,9 +94,6 @@ func cpuFigure(all series, row string) figure {
 	}
 }
 
-// memory is what was seen of a proxy's resident memory, in bytes.
-type memory struct{ rest, highest int64 }
-
 // memoryFigures are the figures of the proxies' memory, by path.
 func memoryFigures(seen map[string]memory) []figure {
 	const row, mebibyte = "resident memory", 1 << 20

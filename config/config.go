@@ -195,3 +195,11 @@ const (
 	LogText LogFormat = "text"
 	LogJSON LogFormat = "json"
 )
+
+// normalise gives what can be written in several ways the one form that YAML
+// writes.
+func (c *Configuration) normalise() {
+	if r := &c.Rotation; r.MaxFilesUnread >= 0 && r.MaxFilesUnread <= r.MaxFiles {
+		r.MaxFilesUnread = 0
+	}
+}

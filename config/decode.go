@@ -106,7 +106,10 @@ func (d *decoder) list(path string, n *yaml.Node, v reflect.Value) {
 		d.fault(path, n.Line, "must be a list, is %s", describe(n))
 		return
 	}
-	v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
+	v.SetZero()
+	if len(n.Content) > 0 {
+		v.Set(reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content)))
+	}
 	for i, item := range n.Content {
 		at := path + "[" + strconv.Itoa(i) + "]"
 		d.lines[at] = item.Line
@@ -194,11 +197,21 @@ func keyOf(field reflect.StructField) string {
 	return key
 }
 
+// join appends a key to a path. A key that is no plain name is quoted, so that
+// a fault stays on one line.
 func join(path, key string) string {
+	if key == "" || strings.ContainsFunc(key, notInKey) {
+		key = strconv.Quote(key)
+	}
 	if path == "" {
 		return key
 	}
 	return path + "." + key
+}
+
+func notInKey(r rune) bool {
+	isLetter := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+	return !isLetter && (r < '0' || r > '9') && !strings.ContainsRune("._-/", r)
 }
 
 func isNull(n *yaml.Node) bool {

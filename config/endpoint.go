@@ -91,6 +91,6 @@ func checkHostPort(fault faultFunc, at, address string) {
 
 func checkDiffers(fault faultFunc, at, endpoint, otherAt, other string) {
 	if endpoint != "" && endpoint == other {
-		fault(at, "must not be the same as %s (%s)", otherAt, other)
+		fault(at, "must not be the same as %s (%q)", otherAt, other)
 	}
 }

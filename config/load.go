@@ -51,6 +51,7 @@ func (d *decoder) document(root *yaml.Node, c *Configuration) {
 	// the format may read the same keys differently.
 	c.APIVersion, c.Kind = "", ""
 	d.decode("", root, reflect.ValueOf(c).Elem())
+	c.normalise()
 	for _, f := range c.faults() {
 		f.Line = d.lineOf(f.Path)
 		d.faults = append(d.faults, f)
@@ -90,7 +91,7 @@ func syntaxFault(err error) Fault {
 	if rest, found := strings.CutPrefix(text, "line "); found {
 		number, message, _ := strings.Cut(rest, ": ")
 		if line, err := strconv.Atoi(number); err == nil {
-			return Fault{Line: line, Message: "not YAML: " + message}
+			return Fault{Line: line, Message: "not YAML at or after this line: " + message}
 		}
 	}
 	return Fault{Message: "not YAML: " + text}

@@ -69,8 +69,11 @@ func checkDirectory(fault faultFunc, at, dir string) {
 // checkApart refuses directories that hold one another: files of one would be
 // taken for files of the other.
 func checkApart(fault faultFunc, at, dir, otherAt, other string) {
+	if other == "" {
+		return // A fault of its own.
+	}
 	if dir == other || strings.HasPrefix(dir, other+"/") || strings.HasPrefix(other, dir+"/") {
-		fault(at, "must be neither inside nor around %s (%s), is %q", otherAt, other, dir)
+		fault(at, "must be neither inside nor around %s (%q), is %q", otherAt, other, dir)
 	}
 }
 

@@ -132,18 +132,31 @@ func (m FileMode) String() string {
 	return fmt.Sprintf("%04o", uint32(m))
 }
 
+// maxQuantityText is longer than any quantity that fits into an int64.
+const maxQuantityText = 64
+
 // parseQuantity reads a Kubernetes quantity that is a whole number.
 // resource.ParseQuantity rounds to nano units and cuts off at the largest
 // int64 without a word, so that both are looked for here.
 func parseQuantity(s string) (int64, error) {
+	// An exponent such as 1e999999999 would be computed, for minutes.
+	_, exponent, _ := strings.Cut(strings.ToLower(s), "e")
+	if len(s) > maxQuantityText || len(strings.TrimLeft(exponent, "+-")) > 2 {
+		return 0, fmt.Errorf("must be a quantity such as 10Mi, is %.64q", s)
+	}
 	q, err := resource.ParseQuantity(s)
 	if err != nil {
 		return 0, fmt.Errorf("must be a quantity such as 10Mi, is %q", s)
 	}
-	n := q.Value()
-	if n == math.MaxInt64 || n <= -math.MaxInt64 {
+	limit := resource.NewQuantity(math.MaxInt64, resource.DecimalSI)
+	size := q.DeepCopy()
+	if size.Sign() < 0 {
+		size.Neg()
+	}
+	if size.Cmp(*limit) >= 0 {
 		return 0, fmt.Errorf("must be below 8Ei, is %s", s)
 	}
+	n := q.Value()
 	if resource.NewQuantity(n, resource.DecimalSI).Cmp(q) != 0 {
 		return 0, errors.New("must be a whole number, is " + s + fractionHint(s))
 	}

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -36,48 +35,68 @@ func Watch(ctx context.Context, path string, changed func()) (err error) {
 		return fmt.Errorf("watch %q: %w", dir, err)
 	}
 
-	seen := fingerprint(path)
-	changed()
-	// The timer runs from the first event and is not put off by later ones: a
+	f := follower{
+		dir:     dir,
+		events:  watcher.Events,
+		errors:  watcher.Errors,
+		look:    func() [sha256.Size]byte { return fingerprint(path) },
+		changed: changed,
+	}
+	return f.run(ctx)
+}
+
+// follower turns events of a directory into calls of changed.
+type follower struct {
+	dir     string
+	events  <-chan fsnotify.Event
+	errors  <-chan error
+	look    func() [sha256.Size]byte
+	changed func()
+}
+
+func (f follower) run(ctx context.Context) error {
+	seen := f.look()
+	f.changed()
+	// The wait begins with the first event and is not put off by later ones: a
 	// directory in which something is written all the time must not starve it.
 	var due <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case event := <-watcher.Events:
-			if event.Name == dir && event.Has(fsnotify.Remove|fsnotify.Rename) {
-				return fmt.Errorf("watch %q: the directory was removed", dir)
+		case event := <-f.events:
+			if event.Name == f.dir && event.Has(fsnotify.Remove|fsnotify.Rename) {
+				return fmt.Errorf("watch %q: the directory was removed", f.dir)
 			}
-			due = first(due)
-		case err := <-watcher.Errors:
+			due = begin(due)
+		case err := <-f.errors:
 			if !errors.Is(err, fsnotify.ErrEventOverflow) {
-				return fmt.Errorf("watch %q: %w", dir, err)
+				return fmt.Errorf("watch %q: %w", f.dir, err)
 			}
-			due = first(due)
+			due = begin(due)
 		case <-due:
 			due = nil
-			if now := fingerprint(path); !bytes.Equal(now, seen) {
+			if now := f.look(); now != seen {
 				seen = now
-				changed()
+				f.changed()
 			}
 		}
 	}
 }
 
-func first(due <-chan time.Time) <-chan time.Time {
+func begin(due <-chan time.Time) <-chan time.Time {
 	if due != nil {
 		return due
 	}
 	return time.After(settle)
 }
 
-// fingerprint tells contents apart; a file that cannot be read has none.
-func fingerprint(path string) []byte {
+// fingerprint tells contents apart; a file that cannot be read has the zero
+// one.
+func fingerprint(path string) [sha256.Size]byte {
 	data, err := os.ReadFile(path) //nolint:gosec // The operator names the file.
 	if err != nil {
-		return nil
+		return [sha256.Size]byte{}
 	}
-	sum := sha256.Sum256(data)
-	return sum[:]
+	return sha256.Sum256(data)
 }

@@ -1,0 +1,184 @@
+package config_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cri-logshim/cri-logshim/config"
+)
+
+// TestRefused holds, for every setting, the values just beyond what is
+// allowed; each is one fault, with the line of the value, that speaks of the
+// setting and says the words.
+func TestRefused(t *testing.T) {
+	tooLong := "unix:///" + strings.Repeat("x", 107)
+	for _, test := range []struct{ text, path, words string }{
+		{"mode: Proxy", "mode", `must be observe or manage or proxy, is "Proxy"`},
+		{`mode: ""`, "mode", "is missing or empty"},
+
+		{`listen: ""`, "listen", "must be unix://"},
+		{"listen: /run/x.sock", "listen", "must be unix://"},
+		{"listen: unix://x.sock", "listen", "absolute path"},
+		{"listen: unix:/x.sock", "listen", "must be unix://"},
+		{"listen: tcp://127.0.0.1:1", "listen", "must be unix://"},
+		{"listen: UNIX:///x.sock", "listen", "must be unix://"},
+		{"listen: " + tooLong, "listen", "must not be longer than 107 bytes, is 108"},
+		{"listen: unix:///", "listen", "must name a socket"},
+		{"listen: unix:///run/", "listen", "without trailing slash"},
+		{"listen: unix:////run/x.sock", "listen", "without trailing slash, //"},
+		{"listen: unix:///run/../x.sock", "listen", "or .."},
+		{"listen: unix:///run/x%20y.sock", "listen", "must not hold %"},
+		{"listen: unix:///run/x.sock?a", "listen", "must not hold %, ?"},
+		{"listen: unix:///run/x.sock#a", "listen", "must not hold %, ?, #"},
+		{`listen: "unix:///run/x\0.sock"`, "listen", "control characters"},
+		{"runtimeEndpoint: /run/x.sock", "runtimeEndpoint", "must be unix://"},
+		{`runtimeEndpoint: ""`, "runtimeEndpoint", "must be unix://"},
+		{"imageEndpoint: x", "imageEndpoint", "must be unix://"},
+		{"runtimeEndpoint: unix:///run/cri-logshim/cri-logshim.sock", "runtimeEndpoint", "must not be the same as listen"},
+		{"imageEndpoint: unix:///run/cri-logshim/cri-logshim.sock", "imageEndpoint", "must not be the same as listen"},
+
+		{"drainTimeout: -1ns", "drainTimeout", "must be from 0s to 1m0s"},
+		{"drainTimeout: 61s", "drainTimeout", "must be from 0s to 1m0s, is 1m1s"},
+		{"drainTimeout: 5", "drainTimeout", "must be a duration"},
+		{"drainTimeout: 1d", "drainTimeout", "must be a duration"},
+		{`drainTimeout: ""`, "drainTimeout", "must be a duration"},
+		{"drainTimeout: 2562048h", "drainTimeout", "must be a duration"},
+		{"podLogsDir: var/log/pods", "podLogsDir", "absolute path"},
+		{"podLogsDir: /var/log/pods/", "podLogsDir", "trailing slash"},
+		{"podLogsDir: /", "podLogsDir", "absolute path"},
+		{`podLogsDir: ""`, "podLogsDir", "absolute path"},
+		{`podLogsDir: "/a\0b"`, "podLogsDir", "absolute path"},
+
+		{"rotation: {maxSize: 0}", "rotation.maxSize", "more than 0"},
+		{`rotation: {maxSize: ""}`, "rotation.maxSize", "more than 0"},
+		{"rotation: {maxSize: 100m}", "rotation.maxSize", "m is milli"},
+		{"rotation: {maxSize: -100m}", "rotation.maxSize", "whole number"},
+		{"rotation: {maxSize: 0.5}", "rotation.maxSize", "whole number"},
+		{"rotation: {maxSize: 1n}", "rotation.maxSize", "whole number"},
+		{"rotation: {maxSize: 8Ei}", "rotation.maxSize", "below 8Ei"},
+		{"rotation: {maxSize: 9223372036854775808}", "rotation.maxSize", "below 8Ei"},
+		{"rotation: {maxSize: 1e99}", "rotation.maxSize", "below 8Ei"},
+		{"rotation: {maxSize: 1e999999999}", "rotation.maxSize", "must be a quantity"},
+		{"rotation: {maxSize: 1e-999999999}", "rotation.maxSize", "must be a quantity"},
+		{"rotation: {maxSize: 0" + strings.Repeat("0", 64) + "1}", "rotation.maxSize", "must be a quantity"},
+		{"rotation: {maxSize: -8Ei}", "rotation.maxSize", "below 8Ei"},
+		{"rotation: {maxSize: 10MB}", "rotation.maxSize", "must be a quantity"},
+		{"rotation: {maxSize: 10 Mi}", "rotation.maxSize", "must be a quantity"},
+		{"rotation: {maxSize: 0x10}", "rotation.maxSize", "must be a quantity"},
+		{"rotation: {maxSize: .inf}", "rotation.maxSize", "must be a quantity"},
+		{"rotation: {maxFiles: 1}", "rotation.maxFiles", "at least 2, is 1"},
+		{"rotation: {maxFiles: -5}", "rotation.maxFiles", "at least 2, is -5"},
+		{"rotation: {maxFiles: 5.0}", "rotation.maxFiles", "whole number"},
+		{`rotation: {maxFiles: "5"}`, "rotation.maxFiles", "whole number"},
+		{"rotation: {maxFiles: 9223372036854775808}", "rotation.maxFiles", "whole number"},
+		{"rotation: {maxFilesUnread: -1}", "rotation.maxFilesUnread", "at least 0"},
+		{"rotation: {maxFilesUnread: many}", "rotation.maxFilesUnread", "whole number"},
+		{"rotation: {compression: GZIP}", "rotation.compression", "none or gzip or zstd"},
+		{`rotation: {compression: ""}`, "rotation.compression", "missing or empty"},
+		{"rotation: {compressAfter: -1s}", "rotation.compressAfter", "at least 0s"},
+		{"rotation: {compressAfter: soon}", "rotation.compressAfter", "must be a duration"},
+		{"rotation: {maxAge: 1}", "rotation.maxAge", "must be a duration"},
+		{"rotation: {maxTotalSize: 1.5}", "rotation.maxTotalSize", "whole number"},
+		{"rotation: {keepAfterRemoval: week}", "rotation.keepAfterRemoval", "must be a duration"},
+
+		{"files: {mode: 0888}", "files.mode", "octal"},
+		{"files: {mode: rw-r-----}", "files.mode", "octal"},
+		{"files: {mode: 0000}", "files.mode", "octal"},
+		{"files: {mode: 40}", "files.mode", "octal"},
+		{"files: {mode: 00640}", "files.mode", "octal"},
+		{"files: {mode: 0o640}", "files.mode", "octal"},
+		{"annotations: {enabled: maybe}", "annotations.enabled", "true or false"},
+		{"annotations: {ceiling: {maxSize: x}}", "annotations.ceiling.maxSize", "quantity"},
+		{"annotations: {ceiling: {maxFiles: x}}", "annotations.ceiling.maxFiles", "whole number"},
+		{"annotations: {ceiling: {keepAfterRemoval: x}}", "annotations.ceiling.keepAfterRemoval", "duration"},
+		{"node: {maxBytes: 10%}", "node.maxBytes", "must be a quantity"},
+		{"node: {minFree: 0%}", "node.minFree", "above 0%"},
+		{"node: {minFree: 100%}", "node.minFree", "below 100%"},
+		{"node: {minFree: -1%}", "node.minFree", "percentage such as 12%"},
+		{"node: {minFree: 1e1%}", "node.minFree", "percentage such as 12%"},
+		{"node: {minFree: 1.2.3%}", "node.minFree", "percentage such as 12%"},
+		{`node: {minFree: "%"}`, "node.minFree", "percentage such as 12%"},
+		{"node: {minFree: lots}", "node.minFree", "quantity such as 10Mi, is \"lots\", or a percentage"},
+		{"node: {minFreeInodes: 0.5}", "node.minFreeInodes", "whole number"},
+		{"node: {minFreeInodes: -5}", "node.minFreeInodes", "must not be negative"},
+
+		{"links: {legacyDir: x}", "links.legacyDir", "absolute path"},
+		{"links: {legacyDir: /var/log/pods}", "links.legacyDir", "neither inside nor around podLogsDir"},
+		{"links: {legacyDir: /var/log/pods/x}", "links.legacyDir", "neither inside nor around podLogsDir"},
+		{"links: {legacyDir: /var/log}", "links.legacyDir", "neither inside nor around podLogsDir"},
+		{"admin: {listen: 127.0.0.1:1}", "admin.listen", "must be unix://"},
+		{"admin: {listen: unix:///run/containerd/containerd.sock}", "admin.listen", "must not be the same as runtimeEndpoint"},
+		{"admin: {listen: unix:///run/cri-logshim/cri-logshim.sock}", "admin.listen", "must not be the same as listen"},
+		{"admin: {metrics: 127.0.0.1}", "admin.metrics", "must be host:port"},
+		{"admin: {metrics: 9465}", "admin.metrics", "must be host:port"},
+		{"admin: {metrics: '127.0.0.1:'}", "admin.metrics", "port must be a number"},
+		{"admin: {metrics: '127.0.0.1:http'}", "admin.metrics", "port must be a number"},
+		{"admin: {metrics: '127.0.0.1:65536'}", "admin.metrics", "port must be a number"},
+		{"admin: {metrics: '::1:9465'}", "admin.metrics", "must be host:port"},
+		{"admin: {metrics: 'a b:9465'}", "admin.metrics", "must be host:port"},
+		{"admin: {metrics: 'http://a:9465'}", "admin.metrics", "must be host:port"},
+		{"admin: {metrics: unix://m.sock}", "admin.metrics", "must be unix://"},
+		{"admin: {metrics: unix:///run/cri-logshim/admin.sock}", "admin.metrics", "must not be the same as admin.listen"},
+		{"log: {level: fatal}", "log.level", "trace or debug or info or warn or error"},
+		{"log: {format: logfmt}", "log.format", "text or json"},
+	} {
+		t.Run(test.text, func(t *testing.T) {
+			_, err := config.Parse("c.yaml", []byte(head+"\n"+test.text+"\n"))
+			var fault config.Fault
+			if !errors.As(err, &fault) {
+				t.Fatalf("not refused: %v", err)
+			}
+			if strings.Contains(err.Error(), "\n") {
+				t.Errorf("more than one fault:\n%v", err)
+			}
+			if fault.File != "c.yaml" || fault.Line != 4 || fault.Path != test.path {
+				t.Errorf("is about %s line %d setting %s, want c.yaml line 4 setting %s", fault.File, fault.Line, fault.Path, test.path)
+			}
+			if !strings.Contains(fault.Message, test.words) {
+				t.Errorf("message %q does not say %q", fault.Message, test.words)
+			}
+		})
+	}
+}
+
+// TestValidate is for configurations that did not come from a file.
+func TestValidate(t *testing.T) {
+	if err := config.Default().Validate(); err != nil {
+		t.Errorf("the defaults are refused: %v", err)
+	}
+	c := config.Default()
+	c.Listen = "x"
+	c.Files.Group = "a b"
+	c.Files.Mode = 0o777
+	c.Annotations.Enabled = true
+	c.Node.MinFree = config.Floor{Percent: 5, Amount: 5}
+	c.KeepDir = "/var/log/pods/kept"
+	err := c.Validate()
+	if err == nil {
+		t.Fatal("accepted")
+	}
+	for _, path := range []string{
+		"listen: must", "files.group: must", "files.mode: must", "annotations.ceiling.maxFiles: must",
+		"node.minFree: must", "keepDir: must",
+	} {
+		if !strings.Contains("\n"+err.Error(), "\n"+path) {
+			t.Errorf("no fault %q in:\n%v", path, err)
+		}
+	}
+}
+
+func TestLoadNamesTheFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "config.yaml")
+	if _, err := config.Load(path); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), path) {
+		t.Errorf("absent file: %v", err)
+	}
+	if err := os.WriteFile(path, []byte("x: y\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := config.Load(path); err == nil || !strings.Contains(err.Error(), path+":1: x: unknown setting") {
+		t.Errorf("bad file: %v", err)
+	}
+}

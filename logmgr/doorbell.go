@@ -95,3 +95,15 @@ func (b *Inotify) ringAll() {
 		ring()
 	}
 }
+
+// NoDoorbell is the Doorbell where there is none: every log is looked at
+// regularly instead.
+type NoDoorbell struct{}
+
+// Arm implements Doorbell.
+func (NoDoorbell) Arm(path string, _ func()) error {
+	return fmt.Errorf("watch %q: no inotify instance", path)
+}
+
+// Disarm implements Doorbell.
+func (NoDoorbell) Disarm(string) {}

@@ -94,7 +94,7 @@ func (t *tender) sleep() bool {
 	})
 	if err != nil {
 		t.m.metrics.failed("watch")
-		l.complain("cannot watch the log, so it is looked at every second", err)
+		l.complain("cannot watch the log, so it is polled", err)
 		return false
 	}
 	l.armed = true

@@ -1,0 +1,84 @@
+// Package admin is what an operator reaches over HTTP: health, readiness and
+// metrics. It serves what it is handed and knows nothing of CRI.
+package admin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
+)
+
+// Options say what is served.
+type Options struct {
+	// Alive returns an error when the daemon has to be restarted.
+	Alive func(context.Context) error
+	// Trouble returns the reasons why the daemon does not do all of its work.
+	Trouble func() []string
+	Metrics prometheus.Gatherer
+	Log     logrus.FieldLogger
+}
+
+// shutdownTimeout is how long a request under way has at the end.
+const shutdownTimeout = time.Second
+
+// Serve answers on the listeners until ctx is done. It closes them.
+func Serve(ctx context.Context, o Options, listeners ...net.Listener) error {
+	server := &http.Server{Handler: Handler(o), ReadHeaderTimeout: 5 * time.Second}
+	group, ctx := errgroup.WithContext(ctx)
+	for _, l := range listeners {
+		group.Go(func() error {
+			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("serve %s: %w", l.Addr(), err)
+			}
+			return nil
+		})
+	}
+	group.Go(func() error {
+		<-ctx.Done()
+		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+		defer cancel()
+		if err := server.Shutdown(end); err != nil {
+			return errors.Join(fmt.Errorf("shut down the admin server: %w", err), server.Close())
+		}
+		return nil
+	})
+	return group.Wait()
+}
+
+// Handler answers /healthz, /readyz and /metrics.
+func Handler(o Options) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		var reasons []string
+		if err := o.Alive(r.Context()); err != nil {
+			reasons = []string{err.Error()}
+		}
+		answer(w, reasons)
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, o.Trouble())
+	})
+	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{ErrorLog: o.Log}))
+	return mux
+}
+
+// answer says ok, or 503 with a reason a line.
+func answer(w http.ResponseWriter, reasons []string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	text := "ok\n"
+	if len(reasons) > 0 {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		text = strings.Join(reasons, "\n") + "\n"
+	}
+	// Whoever has asked and gone away needs no answer.
+	_, _ = w.Write([]byte(text))
+}

@@ -1,0 +1,105 @@
+package admin_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+	"go.uber.org/goleak"
+
+	"github.com/cri-logshim/cri-logshim/admin"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func options(alive error, trouble ...string) admin.Options {
+	registry := prometheus.NewRegistry()
+	counter := prometheus.NewCounter(prometheus.CounterOpts{Name: "example_total", Help: "An example."})
+	registry.MustRegister(counter)
+	counter.Add(7)
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	return admin.Options{
+		Alive:   func(context.Context) error { return alive },
+		Trouble: func() []string { return trouble },
+		Metrics: registry,
+		Log:     log,
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	tests := map[string]struct {
+		options admin.Options
+		method  string
+		path    string
+		code    int
+		body    string // contained in the answer
+	}{
+		"alive":             {options(nil), "GET", "/healthz", 200, "ok\n"},
+		"not alive":         {options(errors.New("no beat")), "GET", "/healthz", 503, "no beat\n"},
+		"ready":             {options(nil), "GET", "/readyz", 200, "ok\n"},
+		"alive but stuck":   {options(nil, "disk", "runtime"), "GET", "/healthz", 200, "ok\n"},
+		"stuck":             {options(nil, "disk", "runtime"), "GET", "/readyz", 503, "disk\nruntime\n"},
+		"metrics":           {options(nil), "GET", "/metrics", 200, "example_total 7\n"},
+		"nothing else":      {options(nil), "GET", "/debug/pprof/", 404, ""},
+		"reading is enough": {options(nil), "POST", "/healthz", 405, ""},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := httptest.NewRecorder()
+			admin.Handler(test.options).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), test.method, test.path, nil))
+			if w.Code != test.code || !strings.Contains(w.Body.String(), test.body) {
+				t.Errorf("answered %d %q, want %d with %q", w.Code, w.Body, test.code, test.body)
+			}
+		})
+	}
+}
+
+// Both listeners answer until the end is asked for, and then no goroutine and
+// no listener is left.
+func TestServeUntilDone(t *testing.T) {
+	var listeners []net.Listener
+	for range 2 {
+		l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		listeners = append(listeners, l)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- admin.Serve(ctx, options(nil), listeners...) }()
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	get := func(l net.Listener) error {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+l.Addr().String()+"/healthz", nil)
+		if err != nil {
+			return err
+		}
+		resp, err := client.Do(req)
+		if err != nil {
+			return err
+		}
+		return resp.Body.Close()
+	}
+	for _, l := range listeners {
+		if err := get(l); err != nil {
+			t.Error(err)
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("Serve returned %v", err)
+	}
+	for _, l := range listeners {
+		if get(l) == nil {
+			t.Errorf("%s answers after the end", l.Addr())
+		}
+	}
+}

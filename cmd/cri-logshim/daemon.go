@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/activation"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/connectivity"
+
+	"github.com/cri-logshim/cri-logshim/admin"
+	"github.com/cri-logshim/cri-logshim/config"
+	"github.com/cri-logshim/cri-logshim/interceptors"
+	"github.com/cri-logshim/cri-logshim/logmgr"
+	"github.com/cri-logshim/cri-logshim/logmgr/criruntime"
+	"github.com/cri-logshim/cri-logshim/proxy"
+)
+
+// daemon is the running whole: the proxy, the log manager that its interceptors
+// feed, and what an operator sees of them.
+type daemon struct {
+	options  *options
+	config   config.Configuration
+	log      *logrus.Logger
+	registry *prometheus.Registry
+	reloads  *prometheus.CounterVec
+	proxy    *proxy.Proxy
+	logs     *logmgr.Manager
+	bell     *logmgr.Inotify // nil when the kernel has none left
+	listener net.Listener
+	admin    []net.Listener
+}
+
+// newDaemon makes everything that can fail at the start. After an error
+// nothing of it is left.
+func newDaemon(o *options) (_ *daemon, err error) {
+	c, err := o.load()
+	if err != nil {
+		return nil, err
+	}
+	d := &daemon{options: o, config: c, log: newLogger(c.Log), registry: prometheus.NewRegistry()}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
+	d.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "cri_logshim", Name: "config_reloads_total", Help: "Reloads of the configuration, by result.",
+	}, []string{"result"})
+	d.registry.MustRegister(d.reloads, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if err := d.listen(); err != nil {
+		return nil, err
+	}
+	// The hooks tell the log manager, the log manager asks the runtime through
+	// the proxy's connection, and the proxy calls the hooks: one of them has to
+	// be filled in later. Nothing is served before that.
+	var hooks grpc.StreamServerInterceptor
+	d.proxy, err = proxy.New(proxy.Options{
+		RuntimeEndpoint: c.RuntimeEndpoint,
+		ImageEndpoint:   c.ImageEndpoint,
+		DrainTimeout:    max(c.DrainTimeout, time.Nanosecond), // 0 would be the proxy's default
+		Log:             d.log,
+		Interceptors: append(observers(d.log, d.registry),
+			func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+				return hooks(srv, ss, info, handler)
+			}),
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.logs, err = logmgr.New(logmgr.Options{
+		PodLogsDir: c.PodLogsDir,
+		LegacyDir:  c.Links.LegacyDir,
+		Policy:     policy(c),
+		Runtime:    criruntime.New(d.proxy.Runtime()),
+		Doorbell:   d.doorbell(),
+		Log:        d.log,
+		Metrics:    d.registry,
+	})
+	if err != nil {
+		return nil, err
+	}
+	hooks, err = interceptors.New(d.logs, d.log, d.registry)
+	return d, err
+}
+
+// listen opens the sockets, or takes those that systemd has opened.
+func (d *daemon) listen() error {
+	inherited, err := activation.Listeners()
+	if err != nil {
+		return fmt.Errorf("take over systemd's sockets: %w", err)
+	}
+	d.listener, err = proxy.Listen(d.config.Listen, inherited)
+	if err != nil {
+		return err
+	}
+	for _, endpoint := range []string{d.config.Admin.Listen, d.config.Admin.Metrics} {
+		if endpoint == "" {
+			continue
+		}
+		l, err := listenAdmin(endpoint)
+		if err != nil {
+			return fmt.Errorf("admin: %w", err)
+		}
+		d.admin = append(d.admin, l)
+	}
+	return nil
+}
+
+func listenAdmin(endpoint string) (net.Listener, error) {
+	if strings.HasPrefix(endpoint, "unix://") {
+		return proxy.Listen(endpoint, nil)
+	}
+	return (&net.ListenConfig{}).Listen(context.Background(), "tcp", endpoint)
+}
+
+// doorbell returns the kernel's, or, where it has no inotify instance left, one
+// that never rings.
+func (d *daemon) doorbell() logmgr.Doorbell {
+	bell, err := logmgr.NewInotify()
+	if err != nil {
+		d.log.WithError(err).Warn("logs are polled instead of being watched; raise fs.inotify.max_user_instances")
+		return logmgr.NoDoorbell{}
+	}
+	d.bell = bell
+	return bell
+}
+
+// run serves until ctx is done and everything has ended.
+func (d *daemon) run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return d.proxy.Serve(ctx, d.listener) })
+	group.Go(func() error { return d.logs.Run(ctx) })
+	group.Go(func() error {
+		return admin.Serve(ctx, admin.Options{Alive: d.alive, Trouble: d.trouble, Metrics: d.registry, Log: d.log}, d.admin...)
+	})
+	if d.bell != nil {
+		group.Go(func() error { return d.bell.Run(ctx) })
+	}
+	group.Go(func() error {
+		d.proxy.WatchRuntime(ctx, func(s connectivity.State) {
+			if s == connectivity.Ready {
+				d.logs.Reconcile()
+			}
+		})
+		return nil
+	})
+	group.Go(func() error { return d.followConfig(ctx) })
+	group.Go(func() error { return d.notifySystemd(ctx) })
+	d.log.WithField("listen", d.config.Listen).WithField("runtime", d.config.RuntimeEndpoint).Info("serving")
+	return errors.Join(group.Wait(), d.proxy.Close())
+}
+
+// close lets go of what newDaemon has made before it failed.
+func (d *daemon) close() error {
+	var errs []error
+	for _, l := range append(d.admin, d.listener) {
+		if l != nil {
+			errs = append(errs, l.Close())
+		}
+	}
+	if d.proxy != nil {
+		errs = append(errs, d.proxy.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// trouble returns the reasons why not all of the work is done.
+func (d *daemon) trouble() []string {
+	reasons := d.logs.Trouble()
+	if s := d.proxy.RuntimeState(); s != connectivity.Ready {
+		reasons = append(reasons, fmt.Sprintf("no connection to the runtime at %s (%s)", d.config.RuntimeEndpoint, s))
+	}
+	return reasons
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"reflect"
+	"syscall"
+
+	"github.com/cri-logshim/cri-logshim/config"
+	"github.com/cri-logshim/cri-logshim/logmgr"
+	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
+)
+
+// policy is what the configuration says of every log.
+func policy(c config.Configuration) logmgr.Policy {
+	p := logmgr.Policy{
+		MaxSize:       int64(c.Rotation.MaxSize),
+		MaxFiles:      c.Rotation.MaxFiles,
+		CompressAfter: c.Rotation.CompressAfter,
+	}
+	switch c.Rotation.Compression {
+	case config.CompressionNone:
+		p.Compression = logfile.Plain
+	case config.CompressionGzip:
+		p.Compression = logfile.Gzip
+	case config.CompressionZstd:
+		p.Compression = logfile.Zstd
+	}
+	return p
+}
+
+// followConfig applies the configuration anew on SIGHUP and when its file has
+// changed.
+func (d *daemon) followConfig(ctx context.Context) error {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
+	changes := make(chan struct{}, 1)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		err := config.Watch(ctx, d.options.configPath, func() {
+			select {
+			case changes <- struct{}{}:
+			default:
+			}
+		})
+		if err != nil {
+			d.log.WithError(err).Info("the configuration file is not watched; SIGHUP makes it be read again")
+		}
+	}()
+	defer func() { <-watched }()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-hangups:
+			d.reload(true)
+		case <-changes:
+			d.reload(false)
+		}
+	}
+}
+
+// reload applies what can be changed while serving. An invalid file changes
+// nothing.
+func (d *daemon) reload(asked bool) {
+	next, err := d.options.load()
+	if err != nil {
+		d.reloads.WithLabelValues("invalid").Inc()
+		d.log.WithError(err).Error("the new configuration is invalid, so the old one stays in force")
+		return
+	}
+	before, after := d.config, next
+	// What is applied below does not count as a difference.
+	before.Rotation, before.Log.Level = after.Rotation, after.Log.Level
+	if restart := !reflect.DeepEqual(before, after); restart {
+		d.log.Warn("the new configuration has changes besides rotation and log.level: they come into force with a restart")
+	}
+	if reflect.DeepEqual(next, d.config) && !asked {
+		return
+	}
+	d.config.Rotation, d.config.Log.Level = next.Rotation, next.Log.Level
+	d.log.SetLevel(level(next.Log))
+	d.logs.SetPolicy(policy(next))
+	d.reloads.WithLabelValues("applied").Inc()
+	d.log.Info("configuration reloaded")
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	sd "github.com/coreos/go-systemd/v22/daemon"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/health/grpc_health_v1"
+)
+
+// aliveTimeout is how long the daemon has to answer its own health check.
+const aliveTimeout = 5 * time.Second
+
+// notifySystemd tells systemd that the daemon serves, and from then on, if it
+// asks for that, that it is alive. Without systemd it does nothing.
+func (d *daemon) notifySystemd(ctx context.Context) error {
+	if err := d.alive(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("the daemon does not serve: %w", err)
+	}
+	d.tell(sd.SdNotifyReady + "\nSTATUS=Serving " + d.config.Listen + " for " + d.config.RuntimeEndpoint)
+	every, err := sd.SdWatchdogEnabled(false)
+	if err != nil || every == 0 {
+		<-ctx.Done()
+		d.tell(sd.SdNotifyStopping)
+		return err
+	}
+	ticker := time.NewTicker(every / 3)
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			d.tell(sd.SdNotifyStopping)
+			return nil
+		case <-ticker.C:
+			if err := d.alive(ctx); err != nil {
+				d.log.WithError(err).Error("not alive: systemd will restart the daemon")
+				continue
+			}
+			d.tell(sd.SdNotifyWatchdog)
+		}
+	}
+}
+
+func (d *daemon) tell(state string) {
+	if _, err := sd.SdNotify(false, state); err != nil {
+		d.log.WithError(err).Warn("cannot notify systemd")
+	}
+}
+
+// alive calls the daemon's own socket as kubelet does, over a new connection,
+// and the log manager's scheduler. Neither touches a log: a stuck disk makes
+// the daemon less than ready, and is no reason to restart the CRI path.
+func (d *daemon) alive(ctx context.Context) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
+	defer cancel()
+	conn, err := grpc.NewClient(d.config.Listen, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithAuthority("localhost"))
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closeErr := conn.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	_, err = grpc_health_v1.NewHealthClient(conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{}, grpc.WaitForReady(true))
+	if err != nil {
+		return fmt.Errorf("the CRI socket does not answer: %w", err)
+	}
+	return d.logs.Beat(ctx)
+}

@@ -1,0 +1,62 @@
+// Package integration tests cri-logshim against real container runtimes. Its tests need
+// root, and a cache that hack/setup.sh has filled; without either they fail.
+package integration
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/cri-logshim/cri-logshim/test/integration/testbed"
+)
+
+// programs are this repository's, built once for all tests.
+var programs testbed.Programs
+
+func TestMain(m *testing.M) {
+	code, err := run(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "integration tests cannot run:", err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func run(m *testing.M) (code int, err error) {
+	if os.Geteuid() != 0 {
+		return 0, fmt.Errorf("they start containerd and pods, which needs root")
+	}
+	dir, err := os.MkdirTemp("", "cri-logshim-programs-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	if programs, err = testbed.Build(context.Background(), dir); err != nil {
+		return 0, err
+	}
+	return m.Run(), nil
+}
+
+// onBoth runs a test against every supported version of containerd.
+func onBoth(t *testing.T, test func(t *testing.T, containerd *testbed.Containerd)) {
+	t.Helper()
+	for _, version := range []string{testbed.Newest, testbed.Oldest} {
+		t.Run("containerd "+version, func(t *testing.T) {
+			install, err := testbed.Installed(version)
+			if err != nil {
+				t.Fatal(err)
+			}
+			containerd, err := testbed.New(t.Context(), install, programs)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := containerd.Close(); err != nil {
+					t.Errorf("clean up: %v", err)
+				}
+			})
+			test(t, containerd)
+		})
+	}
+}

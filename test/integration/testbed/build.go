@@ -1,0 +1,55 @@
+package testbed
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// Programs are this repository's own, built for one run of the tests.
+type Programs struct {
+	Shim      string // cri-logshim
+	SeqWriter string // static
+	cell      string // static
+}
+
+// Build builds the programs into a folder.
+func Build(ctx context.Context, folder string) (Programs, error) {
+	p := Programs{
+		Shim:      filepath.Join(folder, "cri-logshim"),
+		SeqWriter: filepath.Join(folder, "seqwriter"),
+		cell:      filepath.Join(folder, "cell"),
+	}
+	nested, err := goCommand(ctx, ".", "list", "-m", "-f", "{{.Dir}}")
+	if err != nil {
+		return Programs{}, err
+	}
+	for _, build := range []struct{ module, program, pkg string }{
+		{filepath.Join(nested, "..", ".."), p.Shim, "./cmd/cri-logshim"},
+		{nested, p.SeqWriter, "./seqwriter"},
+		{nested, p.cell, "./testbed/cell"},
+	} {
+		if _, err := goCommand(ctx, build.module, "build", "-buildvcs=false", "-o", build.program, build.pkg); err != nil {
+			return Programs{}, err
+		}
+	}
+	return p, nil
+}
+
+// goCommand runs the go command in a folder and returns what it prints.
+func goCommand(ctx context.Context, folder string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Dir = folder
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, stderr.String())
+	}
+	return strings.TrimSpace(string(out)), nil
+}

@@ -1,0 +1,182 @@
+package testbed
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// Verification is what was found of the lines of one seqwriter.
+type Verification struct {
+	Files       int   // of the log
+	Bytes       int64 // of all files, uncompressed
+	LargestFile int64 // bytes, uncompressed
+	Streams     map[string]*StreamVerification
+}
+
+// StreamVerification is about the lines of one stream. Nothing was lost and nothing
+// doubled or moved if Written equals Found and all else is 0.
+type StreamVerification struct {
+	Written    uint64 // what the writer's last line says; the highest number found if it is not there
+	Ended      bool   // the writer's last line is there
+	Found      uint64 // different lines
+	Lost       uint64
+	FirstLost  uint64 // the number of the first lost line; 0: none
+	Duplicated uint64 // lines that were found again
+	OutOfOrder uint64 // lines that follow a later one
+	seen       []uint64
+	highest    uint64
+	partial    []byte
+}
+
+// Verify reads all files of a log, as <container's folder>/0.log, and counts. The lines
+// are those of a seqwriter; another line is an error, as is a file that does not belong
+// there. It shares no code with what it verifies. The log must not be rotated meanwhile.
+func Verify(log string) (Verification, error) {
+	v := Verification{Streams: map[string]*StreamVerification{}}
+	files, err := logFiles(log)
+	if err != nil {
+		return v, err
+	}
+	for _, name := range files {
+		size, err := v.readFile(name)
+		if err != nil {
+			return v, fmt.Errorf("verify %q: %w", name, err)
+		}
+		v.Files++
+		v.Bytes += size
+		v.LargestFile = max(v.LargestFile, size)
+	}
+	for _, s := range v.Streams {
+		s.conclude()
+	}
+	return v, nil
+}
+
+// Complete is nil if every line of these streams, and of no other, was found exactly once
+// and in order, up to the writer's last.
+func (v Verification) Complete(streams ...string) error {
+	var errs []error
+	for _, name := range streams {
+		s := v.Streams[name]
+		switch {
+		case s == nil:
+			errs = append(errs, fmt.Errorf("%s: no line was found", name))
+		case !s.Ended || s.Lost+s.Duplicated+s.OutOfOrder > 0:
+			errs = append(errs, fmt.Errorf("%s: %v", name, s))
+		}
+	}
+	if len(v.Streams) > len(streams) {
+		errs = append(errs, fmt.Errorf("lines of %d streams were found instead of %d", len(v.Streams), len(streams)))
+	}
+	return errors.Join(errs...)
+}
+
+func (s *StreamVerification) String() string {
+	return fmt.Sprintf("written %d (last line found: %t), found %d, lost %d (first %d), duplicated %d, out of order %d",
+		s.Written, s.Ended, s.Found, s.Lost, s.FirstLost, s.Duplicated, s.OutOfOrder)
+}
+
+func (v *Verification) readFile(name string) (size int64, err error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	content, err := uncompressed(filepath.Ext(name), file)
+	if err != nil {
+		return 0, err
+	}
+	defer content.Close()
+	for in := bufio.NewReaderSize(content, 1<<20); ; {
+		line, err := in.ReadSlice('\n')
+		size += int64(len(line))
+		switch {
+		case errors.Is(err, io.EOF) && len(line) == 0:
+			return size, nil
+		case err != nil:
+			return size, fmt.Errorf("line at byte %d: %w: %.100q", size, err, line)
+		}
+		if err := v.add(line[:len(line)-1]); err != nil {
+			return size, err
+		}
+	}
+}
+
+// add takes a line as a CRI runtime writes it: "<time> <stream> <P or F> <content>".
+func (v *Verification) add(line []byte) error {
+	fields := bytes.SplitN(line, []byte(" "), 4)
+	if len(fields) != 4 || len(fields[2]) != 1 {
+		return fmt.Errorf("not a line of a log: %.100q", line)
+	}
+	name, content := string(fields[1]), fields[3]
+	s := v.Streams[name]
+	if s == nil {
+		s = &StreamVerification{}
+		v.Streams[name] = s
+	}
+	if fields[2][0] == 'P' {
+		s.partial = append(s.partial, content...)
+		return nil
+	}
+	if len(s.partial) > 0 {
+		content = append(s.partial, content...)
+		s.partial = s.partial[:0]
+	}
+	return s.add(name, content)
+}
+
+// add takes a line of the writer: "<stream> <number> <padding>" or "<stream> done <count>".
+func (s *StreamVerification) add(stream string, content []byte) error {
+	said, rest, _ := bytes.Cut(content, []byte(" "))
+	first, second, _ := bytes.Cut(rest, []byte(" "))
+	last := string(first) == "done"
+	if last {
+		first = second
+	}
+	number, err := strconv.ParseUint(string(first), 10, 64)
+	switch {
+	case err != nil || string(said) != stream || number == 0 && !last:
+		return fmt.Errorf("not a line that the writer wrote to %s: %.100q", stream, content)
+	case last && s.Ended:
+		s.Duplicated++
+	case last:
+		s.Written, s.Ended = number, true
+	default:
+		s.count(number)
+	}
+	return nil
+}
+
+func (s *StreamVerification) count(number uint64) {
+	word, bit := number/64, uint64(1)<<(number%64)
+	for uint64(len(s.seen)) <= word {
+		s.seen = append(s.seen, 0)
+	}
+	switch {
+	case s.seen[word]&bit != 0:
+		s.Duplicated++
+		return
+	case number < s.highest || s.Ended:
+		s.OutOfOrder++
+	}
+	s.seen[word] |= bit
+	s.Found++
+	s.highest = max(s.highest, number)
+}
+
+func (s *StreamVerification) conclude() {
+	s.Written = max(s.Written, s.highest)
+	s.Lost = s.Written - s.Found
+	for number := uint64(1); s.Lost > 0 && s.FirstLost == 0; number++ {
+		if word := number / 64; word >= uint64(len(s.seen)) || s.seen[word]&(1<<(number%64)) == 0 {
+			s.FirstLost = number
+		}
+	}
+	s.seen = nil
+}

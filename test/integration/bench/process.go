@@ -76,7 +76,8 @@ func (p *process) died() error {
 	return fmt.Errorf("%s ended by itself (%v), saying: %s", p.name, p.err, said)
 }
 
-// whileAlive is ctx, ended with the reason when the process ends before it.
+// whileAlive is ctx, ended when the process ends before it. What the process said
+// is found by stop.
 func (p *process) whileAlive(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	left := make(chan struct{})
@@ -84,7 +85,7 @@ func (p *process) whileAlive(ctx context.Context) (context.Context, func()) {
 		defer close(left)
 		select {
 		case <-p.exited:
-			cancel(p.died())
+			cancel(fmt.Errorf("%s has ended", p.name))
 		case <-ctx.Done():
 		}
 	}()

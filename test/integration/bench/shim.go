@@ -45,7 +45,6 @@ kind: Configuration
 listen: unix://%[1]s/shim/shim.sock
 runtimeEndpoint: unix://%[2]s
 podLogsDir: %[3]s
-keepDir: %[1]s/kept
 links: {legacyDir: %[1]s/links}
 admin: {listen: "unix://%[1]s/shim/admin.sock", metrics: ""}
 %[4]s

@@ -79,16 +79,20 @@ func (d *Dir) Lost() (bool, error) {
 
 // Open opens the file name for reading, under the rules of Stat. It never waits for a
 // fifo's other end.
-func (d *Dir) Open(name string) (*os.File, error) {
+func (d *Dir) Open(name string) (*os.File, error) { return d.openID(name, ID{}) }
+
+// openID opens the file name if it is the file want, or whichever it is if want is zero.
+func (d *Dir) openID(name string, want ID) (*os.File, error) {
 	before, err := d.Stat(name) // opening a device may do something: look first
 	if err != nil {
 		return nil, err
 	}
-	return d.openID(name, before.ID)
-}
-
-// openID opens the file name if it is the file want.
-func (d *Dir) openID(name string, want ID) (*os.File, error) {
+	if want == (ID{}) {
+		want = before.ID
+	}
+	if before.ID != want {
+		return nil, d.failed("open", name, ErrChanged)
+	}
 	fd, err := d.openat(name, unix.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, d.failed("open", name, err)

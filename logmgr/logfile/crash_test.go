@@ -1,0 +1,5 @@
+package logfile
+
+const crashVariable = "LOGFILE_CRASH"
+
+func crashChild(string) int { return 1 }

@@ -50,7 +50,7 @@ func (g *gate) openWindow() (end func()) {
 	g.mu.Lock()
 	g.window = window
 	g.mu.Unlock()
-	end = sync.OnceFunc(func() {
+	shut := sync.OnceFunc(func() {
 		g.mu.Lock()
 		if g.window == window {
 			g.window = nil
@@ -58,10 +58,10 @@ func (g *gate) openWindow() (end func()) {
 		g.mu.Unlock()
 		close(window)
 	})
-	timer := time.AfterFunc(longestHold, end)
+	timer := time.AfterFunc(longestHold, shut)
 	return func() {
 		timer.Stop()
-		end()
+		shut()
 	}
 }
 

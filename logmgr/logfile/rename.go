@@ -62,14 +62,13 @@ func linkAndUnlink(dirFD int, from, to string) error {
 		return err
 	}
 	var a, b unix.Stat_t
-	err := errors.Join(lstat(dirFD, from, &a), lstat(dirFD, to, &b))
-	if err == nil && idOf(&a) != idOf(&b) {
-		err = ErrChanged
+	if err := errors.Join(lstat(dirFD, from, &a), lstat(dirFD, to, &b)); err != nil {
+		return fmt.Errorf("look at the linked file: %w", err)
 	}
-	if err == nil {
-		err = ignoringEINTR(func() error { return unix.Unlinkat(dirFD, from, 0) })
+	if idOf(&a) != idOf(&b) {
+		return ErrChanged // and to may be the only name that the file still has
 	}
-	if err != nil {
+	if err := ignoringEINTR(func() error { return unix.Unlinkat(dirFD, from, 0) }); err != nil {
 		return errors.Join(err, unix.Unlinkat(dirFD, to, 0))
 	}
 	return nil

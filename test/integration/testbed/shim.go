@@ -1,0 +1,186 @@
+package testbed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/cri-logshim/cri-logshim/config"
+)
+
+const shimTime = 20 * time.Second // for cri-logshim to come up or end on a busy machine
+
+// Shim is cri-logshim before a containerd. Its methods are not to be called by several
+// goroutines at once.
+type Shim struct {
+	// Config is what the next Start writes into the configuration file.
+	Config config.Configuration
+
+	binary  string
+	dir     string
+	cmd     *exec.Cmd     // nil: never started
+	ended   chan struct{} // closed when the process of cmd has ended
+	failure error         // how it ended; to be read after ended
+}
+
+// NewShim starts cri-logshim before a containerd, with all that it makes within
+// containerd.Dir, and waits until it serves. Its metrics are at a unix socket, and it has
+// no other setting than the defaults but for what change, if not nil, says.
+func NewShim(ctx context.Context, containerd *Containerd, programs Programs, change func(*config.Configuration)) (*Shim, error) {
+	dir, err := os.MkdirTemp(containerd.Dir, "shim-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for cri-logshim: %w", err)
+	}
+	s := &Shim{Config: config.Default(), binary: programs.Shim, dir: dir}
+	s.Config.Listen = "unix://" + filepath.Join(dir, "cri.sock")
+	s.Config.RuntimeEndpoint = containerd.Endpoint()
+	s.Config.PodLogsDir = containerd.PodLogsDir
+	s.Config.KeepDir = filepath.Join(dir, "kept")
+	s.Config.Links.LegacyDir = filepath.Join(dir, "containers")
+	s.Config.Admin.Listen = "unix://" + filepath.Join(dir, "admin.sock")
+	s.Config.Admin.Metrics = "unix://" + s.metricsSocket()
+	if change != nil {
+		change(&s.Config)
+	}
+	if err := os.Mkdir(s.Config.Links.LegacyDir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+		return nil, fmt.Errorf("make a folder for legacy links: %w", err)
+	}
+	if err := s.Start(ctx); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// Dial returns a new client that speaks to containerd through the shim.
+func (s *Shim) Dial() (*Client, error) { return Dial(s.Config.Listen) }
+
+// Start writes the configuration file, starts the process and waits until it serves.
+func (s *Shim) Start(ctx context.Context) error {
+	if s.running() {
+		return errors.New("start cri-logshim: it runs")
+	}
+	file := filepath.Join(s.dir, "config.yaml")
+	text, err := s.Config.YAML()
+	if err != nil {
+		return fmt.Errorf("write the configuration: %w", err)
+	}
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		return fmt.Errorf("write the configuration: %w", err)
+	}
+	if err := s.launch(file); err != nil {
+		return fmt.Errorf("start cri-logshim: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, shimTime)
+	defer cancel()
+	return Until(ctx, func(ctx context.Context) error {
+		select {
+		case <-s.ended:
+			cancel()
+			return fmt.Errorf("start cri-logshim: it has ended: %w\n%s", s.failure, s.Log())
+		default:
+		}
+		conn, err := new(net.Dialer).DialContext(ctx, "unix", socketOf(s.Config.Listen))
+		if err != nil {
+			return fmt.Errorf("%w\n%s", err, s.Log())
+		}
+		return conn.Close()
+	})
+}
+
+// launch starts the process, which ends with ours, and a goroutine that waits for it and
+// thereby ends too.
+func (s *Shim) launch(configuration string) error {
+	output, err := os.OpenFile(s.logFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return err
+	}
+	defer output.Close() // the process has its own
+	cmd := exec.Command(s.binary, "serve", "--config", configuration)
+	cmd.Stderr = output
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	ended := make(chan struct{})
+	s.cmd, s.ended = cmd, ended
+	go func() {
+		defer close(ended)
+		s.failure = cmd.Wait()
+	}()
+	return nil
+}
+
+// PID is the process id of the shim that was started last.
+func (s *Shim) PID() int { return s.cmd.Process.Pid }
+
+// Signal sends the process a signal and does not wait for what comes of it.
+func (s *Shim) Signal(signal syscall.Signal) error {
+	if err := s.cmd.Process.Signal(signal); err != nil {
+		return fmt.Errorf("signal %v to cri-logshim: %w", signal, err)
+	}
+	return nil
+}
+
+// Wait waits for the end of the process; another exit code than 0 is an error.
+func (s *Shim) Wait(ctx context.Context) error {
+	select {
+	case <-s.ended:
+		if s.failure != nil {
+			return fmt.Errorf("cri-logshim has ended: %w\n%s", s.failure, s.Log())
+		}
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for cri-logshim to end: %w\n%s", context.Cause(ctx), s.Log())
+	}
+}
+
+// Stop stops the shim as a service manager would.
+func (s *Shim) Stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, shimTime)
+	defer cancel()
+	if err := s.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	return s.Wait(ctx)
+}
+
+// Kill ends the shim at once, as a crash would. It is no error if it has ended already.
+func (s *Shim) Kill() error {
+	err := s.cmd.Process.Kill()
+	<-s.ended
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
+	return err
+}
+
+// Close ends the shim at once if it runs. Its files go with containerd's.
+func (s *Shim) Close() error {
+	if !s.running() {
+		return nil
+	}
+	return s.Kill()
+}
+
+func (s *Shim) running() bool {
+	if s.cmd == nil {
+		return false
+	}
+	select {
+	case <-s.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// Log is the end of what all processes of this shim have logged.
+func (s *Shim) Log() string { return tail(s.logFile()) }
+
+func (s *Shim) logFile() string { return filepath.Join(s.dir, "cri-logshim.log") }

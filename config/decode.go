@@ -28,7 +28,7 @@ func (d *decoder) decode(path string, n *yaml.Node, v reflect.Value) {
 		v.Set(reflect.New(v.Type().Elem()))
 		v = v.Elem()
 	}
-	if _, isText := v.Addr().Interface().(encoding.TextUnmarshaler); isText {
+	if _, isText := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); isText {
 		d.scalar(path, n, v)
 		return
 	}
@@ -48,8 +48,8 @@ func (d *decoder) decode(path string, n *yaml.Node, v reflect.Value) {
 // null and keeps the defaults.
 func (d *decoder) section(path string, n *yaml.Node, v reflect.Value) {
 	fields := map[string]reflect.Value{}
-	for i := range v.NumField() {
-		fields[keyOf(v.Type().Field(i))] = v.Field(i)
+	for field, value := range v.Fields() {
+		fields[keyOf(field)] = value
 	}
 	d.mapping(path, n, func(key, value *yaml.Node, path string) {
 		field, known := fields[key.Value]
@@ -133,7 +133,7 @@ func (d *decoder) scalar(path string, n *yaml.Node, v reflect.Value) {
 }
 
 func setScalar(n *yaml.Node, v reflect.Value) error {
-	if text, isText := v.Addr().Interface().(encoding.TextUnmarshaler); isText {
+	if text, isText := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); isText {
 		return text.UnmarshalText([]byte(n.Value))
 	}
 	if v.Type() == reflect.TypeFor[time.Duration]() {
@@ -186,8 +186,8 @@ func (d *decoder) lineOf(path string) int {
 // keysOf returns the names of a section's settings in the order of the manual.
 func keysOf(section reflect.Type) []string {
 	keys := make([]string, 0, section.NumField())
-	for i := range section.NumField() {
-		keys = append(keys, keyOf(section.Field(i)))
+	for field := range section.Fields() {
+		keys = append(keys, keyOf(field))
 	}
 	return keys
 }

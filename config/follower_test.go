@@ -1,7 +1,6 @@
 package config
 
 import (
-	"context"
 	"crypto/sha256"
 	"errors"
 	"sync/atomic"
@@ -12,28 +11,6 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// inBubble runs a follower of a made-up directory in a synctest bubble, where
-// time passes only while everybody waits.
-func inBubble(t *testing.T, test func(t *testing.T, d *directory)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		d := &directory{events: make(chan fsnotify.Event), errors: make(chan error), ended: make(chan error, 1)}
-		f := follower{
-			dir:     "/conf",
-			events:  d.events,
-			errors:  d.errors,
-			look:    func() [sha256.Size]byte { return [sha256.Size]byte{byte(d.content.Load())} },
-			changed: func() { d.calls.Add(1) },
-		}
-		go func() { d.ended <- f.run(ctx) }()
-		synctest.Wait()
-		test(t, d)
-		cancel()
-		synctest.Wait()
-	})
-}
-
 // directory is what a follower sees.
 type directory struct {
 	events  chan fsnotify.Event
@@ -41,6 +18,23 @@ type directory struct {
 	ended   chan error
 	content atomic.Int32
 	calls   atomic.Int32
+}
+
+// follow runs a follower of a made-up directory for the length of a test in a
+// synctest bubble, where time passes only while everybody waits.
+func follow(t *testing.T) *directory {
+	t.Helper()
+	d := &directory{events: make(chan fsnotify.Event), errors: make(chan error), ended: make(chan error, 1)}
+	f := follower{
+		dir:     "/conf",
+		events:  d.events,
+		errors:  d.errors,
+		look:    func() [sha256.Size]byte { return [sha256.Size]byte{byte(d.content.Load())} },
+		changed: func() { d.calls.Add(1) },
+	}
+	go func() { d.ended <- f.run(t.Context()) }()
+	synctest.Wait()
+	return d
 }
 
 func (d *directory) event() {
@@ -61,7 +55,8 @@ func (d *directory) wantCalls(t *testing.T, want int32, when string) {
 }
 
 func TestSeveralEventsAreOneChange(t *testing.T) {
-	inBubble(t, func(t *testing.T, d *directory) {
+	synctest.Test(t, func(t *testing.T) {
+		d := follow(t)
 		d.wantCalls(t, 1, "at the start")
 		d.content.Store(1)
 		for range 3 {
@@ -75,7 +70,8 @@ func TestSeveralEventsAreOneChange(t *testing.T) {
 }
 
 func TestSameContentIsNoChange(t *testing.T) {
-	inBubble(t, func(t *testing.T, d *directory) {
+	synctest.Test(t, func(t *testing.T) {
+		d := follow(t)
 		for range 5 {
 			d.event()
 			d.passes(2 * settle)
@@ -89,7 +85,8 @@ func TestSameContentIsNoChange(t *testing.T) {
 }
 
 func TestABusyDirectoryDoesNotStarveAChange(t *testing.T) {
-	inBubble(t, func(t *testing.T, d *directory) {
+	synctest.Test(t, func(t *testing.T) {
+		d := follow(t)
 		d.content.Store(1)
 		for range 20 {
 			d.event()
@@ -100,7 +97,8 @@ func TestABusyDirectoryDoesNotStarveAChange(t *testing.T) {
 }
 
 func TestLostEventsAreLookedFor(t *testing.T) {
-	inBubble(t, func(t *testing.T, d *directory) {
+	synctest.Test(t, func(t *testing.T) {
+		d := follow(t)
 		d.content.Store(1)
 		d.errors <- fsnotify.ErrEventOverflow
 		d.passes(2 * settle)

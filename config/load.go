@@ -17,7 +17,7 @@ import (
 // thing that is wrong, or says why the file cannot be read; errors.Is tells
 // fs.ErrNotExist.
 func Load(path string) (Configuration, error) {
-	data, err := os.ReadFile(path) //nolint:gosec // The operator names the file.
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return Configuration{}, fmt.Errorf("read the configuration: %w", err)
 	}
@@ -83,8 +83,7 @@ func parseDocument(data []byte) (*yaml.Node, error) {
 // syntaxFault takes the line out of an error of the YAML package, whose only
 // place is the text: "yaml: line 3: did not find expected key".
 func syntaxFault(err error) Fault {
-	var fault Fault
-	if errors.As(err, &fault) {
+	if fault, ok := errors.AsType[Fault](err); ok {
 		return fault
 	}
 	text := strings.TrimPrefix(err.Error(), "yaml: ")

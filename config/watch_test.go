@@ -19,42 +19,28 @@ const patience = 30 * time.Second
 // TestWatchNotices holds, with the real inotify, that every way in which
 // files are changed is noticed.
 func TestWatchNotices(t *testing.T) {
-	for name, test := range map[string]struct {
-		prepare, change func(t *testing.T, dir string)
-	}{
-		"written in place": {plainFile, func(t *testing.T, dir string) {
-			write(t, filepath.Join(dir, "config.yaml"), "new")
+	for name, test := range map[string]struct{ prepare, change func(files) }{
+		"written in place": {plainFile, func(f files) {
+			f.write("config.yaml", "new")
 		}},
-		"replaced by renaming": {plainFile, func(t *testing.T, dir string) {
-			write(t, filepath.Join(dir, ".config.yaml.swp"), "new")
-			rename(t, filepath.Join(dir, ".config.yaml.swp"), filepath.Join(dir, "config.yaml"))
+		"replaced by renaming": {plainFile, func(f files) {
+			f.write(".config.yaml.swp", "new")
+			f.rename(".config.yaml.swp", "config.yaml")
 		}},
-		"moved away and written anew": {plainFile, func(t *testing.T, dir string) {
-			rename(t, filepath.Join(dir, "config.yaml"), filepath.Join(dir, "config.yaml~"))
-			write(t, filepath.Join(dir, "config.yaml"), "new")
+		"moved away and written anew": {plainFile, func(f files) {
+			f.rename("config.yaml", "config.yaml~")
+			f.write("config.yaml", "new")
 		}},
-		"removed": {plainFile, func(t *testing.T, dir string) {
-			if err := os.Remove(filepath.Join(dir, "config.yaml")); err != nil {
-				t.Fatal(err)
-			}
-		}},
-		"created": {func(*testing.T, string) {}, plainFile},
-		"ConfigMap swapped": {configMap, func(t *testing.T, dir string) {
-			mkdir(t, filepath.Join(dir, "..2002"))
-			write(t, filepath.Join(dir, "..2002", "config.yaml"), "new")
-			symlink(t, "..2002", filepath.Join(dir, "..data_tmp"))
-			rename(t, filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data"))
-			if err := os.RemoveAll(filepath.Join(dir, "..2001")); err != nil {
-				t.Fatal(err)
-			}
-		}},
+		"removed":           {plainFile, func(f files) { f.remove("config.yaml") }},
+		"created":           {func(files) {}, plainFile},
+		"ConfigMap swapped": {configMap, swapConfigMap},
 	} {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			test.prepare(t, dir)
-			w := startWatch(t, filepath.Join(dir, "config.yaml"))
+			f := files{t: t, dir: t.TempDir()}
+			test.prepare(f)
+			w := startWatch(t, filepath.Join(f.dir, "config.yaml"))
 			w.waitForCall(t)
-			test.change(t, dir)
+			test.change(f)
 			w.waitForCall(t)
 			w.stop(t)
 		})
@@ -63,12 +49,11 @@ func TestWatchNotices(t *testing.T) {
 
 // TestWatchGoesOn holds that a change after a change is noticed.
 func TestWatchGoesOn(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "config.yaml")
-	w := startWatch(t, path)
+	f := files{t: t, dir: t.TempDir()}
+	w := startWatch(t, filepath.Join(f.dir, "config.yaml"))
 	w.waitForCall(t)
 	for _, text := range []string{"1", "2", "3"} {
-		write(t, path, text)
+		f.write("config.yaml", text)
 		w.waitForCall(t)
 	}
 	w.stop(t)
@@ -76,13 +61,12 @@ func TestWatchGoesOn(t *testing.T) {
 
 func TestWatchEndsWithItsDirectory(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	dir := filepath.Join(t.TempDir(), "conf")
-	mkdir(t, dir)
+	f := files{t: t, dir: t.TempDir()}
+	f.mkdir("conf")
+	dir := filepath.Join(f.dir, "conf")
 	w := startWatch(t, filepath.Join(dir, "config.yaml"))
 	w.waitForCall(t)
-	if err := os.Remove(dir); err != nil {
-		t.Fatal(err)
-	}
+	f.remove("conf")
 	if err := w.wait(t); err == nil {
 		t.Error("no error though the directory is gone")
 	}
@@ -139,44 +123,60 @@ func (w watching) stop(t *testing.T) {
 	goleak.VerifyNone(t, goleak.IgnoreTopFunction("testing.(*T).Run"))
 }
 
-func plainFile(t *testing.T, dir string) {
-	t.Helper()
-	write(t, filepath.Join(dir, "config.yaml"), "old")
+func plainFile(f files) {
+	f.write("config.yaml", "old")
 }
 
 // configMap lays a directory out as kubelet does for a mounted ConfigMap.
-func configMap(t *testing.T, dir string) {
-	t.Helper()
-	mkdir(t, filepath.Join(dir, "..2001"))
-	write(t, filepath.Join(dir, "..2001", "config.yaml"), "old")
-	symlink(t, "..2001", filepath.Join(dir, "..data"))
-	symlink(t, filepath.Join("..data", "config.yaml"), filepath.Join(dir, "config.yaml"))
+func configMap(f files) {
+	f.mkdir("..2001")
+	f.write("..2001/config.yaml", "old")
+	f.symlink("..2001", "..data")
+	f.symlink("..data/config.yaml", "config.yaml")
 }
 
-func write(t *testing.T, path, text string) {
-	t.Helper()
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+func swapConfigMap(f files) {
+	f.mkdir("..2002")
+	f.write("..2002/config.yaml", "new")
+	f.symlink("..2002", "..data_tmp")
+	f.rename("..data_tmp", "..data")
+	f.remove("..2001")
 }
 
-func mkdir(t *testing.T, path string) {
-	t.Helper()
-	if err := os.Mkdir(path, 0o700); err != nil {
-		t.Fatal(err)
-	}
+// files changes what is in a directory, and ends the test where it cannot.
+type files struct {
+	t   *testing.T
+	dir string
 }
 
-func rename(t *testing.T, from, to string) {
-	t.Helper()
-	if err := os.Rename(from, to); err != nil {
-		t.Fatal(err)
-	}
+func (f files) write(name, text string) {
+	f.t.Helper()
+	f.must(os.WriteFile(filepath.Join(f.dir, name), []byte(text), 0o600))
 }
 
-func symlink(t *testing.T, target, path string) {
-	t.Helper()
-	if err := os.Symlink(target, path); err != nil {
-		t.Fatal(err)
+func (f files) mkdir(name string) {
+	f.t.Helper()
+	f.must(os.Mkdir(filepath.Join(f.dir, name), 0o700))
+}
+
+func (f files) rename(from, to string) {
+	f.t.Helper()
+	f.must(os.Rename(filepath.Join(f.dir, from), filepath.Join(f.dir, to)))
+}
+
+func (f files) symlink(target, name string) {
+	f.t.Helper()
+	f.must(os.Symlink(target, filepath.Join(f.dir, name)))
+}
+
+func (f files) remove(name string) {
+	f.t.Helper()
+	f.must(os.RemoveAll(filepath.Join(f.dir, name)))
+}
+
+func (f files) must(err error) {
+	f.t.Helper()
+	if err != nil {
+		f.t.Fatal(err)
 	}
 }

@@ -21,7 +21,7 @@ type bed struct {
 
 // startBed starts the canned runtime, the shim and the typed proxy. Also when
 // it fails, the bed has to be stopped.
-func startBed(ctx context.Context, s settings, dir string) (*bed, error) {
+func startBed(ctx context.Context, s settings, dir, shimBinary string) (*bed, error) {
 	b := &bed{}
 	self, err := os.Executable()
 	if err != nil {
@@ -38,7 +38,7 @@ func startBed(ctx context.Context, s settings, dir string) (*bed, error) {
 	if err := b.open(ctx, direct, upstreamSocket, nil); err != nil {
 		return b, err
 	}
-	shim, err := b.add(startShim(dir, s.shim, upstreamSocket, podLogs, s.extra))
+	shim, err := b.add(startShim(dir, shimBinary, upstreamSocket, podLogs, s.extra))
 	if err != nil {
 		return b, err
 	}

@@ -6,10 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"time"
 
 	"google.golang.org/protobuf/proto"
+
+	"github.com/cri-logshim/cri-logshim/test/integration/testbed"
 )
 
 // benchmark runs every part that was asked for, prints the table and writes the file.
@@ -18,31 +19,47 @@ func benchmark(ctx context.Context, s settings, stdout, progress io.Writer) (err
 	if r.Machine, err = thisMachine(); err != nil {
 		return err
 	}
+	if err := s.possible(); err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "cri-logshim-bench-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 
-	if s.shim == "" {
-		fmt.Fprintln(progress, "building the shim")
-		s.shim = filepath.Join(dir, "cri-logshim")
-		if err := buildShim(ctx, s.shim); err != nil {
-			return err
-		}
+	fmt.Fprintln(progress, "building")
+	programs, err := testbed.Build(ctx, dir)
+	if err != nil {
+		return err
+	}
+	if s.shim != "" {
+		programs.Shim = s.shim
 	}
 	if len(s.run) > 0 {
-		if err := proxyPart(ctx, s, dir, &r, progress); err != nil {
+		if err := proxyPart(ctx, s, dir, programs.Shim, &r, progress); err != nil {
 			return err
 		}
 	}
 	if s.rotation > 0 {
-		if err := rotationPart(ctx, s, dir, &r, progress); err != nil {
+		if err := rotationPart(ctx, s, programs, &r, progress); err != nil {
 			return err
 		}
 	}
 	r.Seconds = time.Since(r.Began).Seconds()
 	return conclude(s, r, stdout)
+}
+
+// possible is an error when a part that was asked for cannot run here.
+func (s settings) possible() error {
+	if s.rotation == 0 {
+		return nil
+	}
+	if os.Geteuid() != 0 {
+		return errors.New("the rotation part runs containers and needs root; -rotation 0 leaves it out")
+	}
+	_, err := testbed.Installed(testbed.Newest)
+	return err
 }
 
 // conclude puts out the report, and with -check turns a missed goal into an error.
@@ -62,8 +79,8 @@ func conclude(s settings, r report, stdout io.Writer) error {
 }
 
 // proxyPart measures calls on the three paths.
-func proxyPart(ctx context.Context, s settings, dir string, r *report, progress io.Writer) (err error) {
-	b, err := startBed(ctx, s, dir)
+func proxyPart(ctx context.Context, s settings, dir, shim string, r *report, progress io.Writer) (err error) {
+	b, err := startBed(ctx, s, dir, shim)
 	defer func() { err = errors.Join(err, b.stop()) }()
 	if err != nil {
 		return err

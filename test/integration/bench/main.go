@@ -89,7 +89,7 @@ func parseSettings(args []string, stderr io.Writer) (settings, error) {
 	f.DurationVar(&s.settle, "settle", 3*time.Second, "time given to the processes to come to rest, at most 1m")
 	f.IntVar(&s.managed, "managed", 110, "running containers that the shim's log manager finds, 0 to 2000")
 	run := f.String("run", "", "run only workloads whose names match this `regexp`; - for no calls at all")
-	f.DurationVar(&s.rotation, "rotation", 30*time.Second, "time that the flooding container writes, at most 5m; 0: no rotation part")
+	f.DurationVar(&s.rotation, "rotation", 30*time.Second, "time that the flooding container writes, at most 2m; 0: no rotation part")
 	if err := f.Parse(args); err != nil {
 		return settings{}, err
 	}
@@ -123,8 +123,8 @@ func (s settings) validate() error {
 	if s.managed < 0 || s.managed > 2000 {
 		errs = append(errs, fmt.Errorf("-managed: must be 0 to 2000, is %d", s.managed))
 	}
-	if s.rotation < 0 || s.rotation > 5*time.Minute {
-		errs = append(errs, fmt.Errorf("-rotation: must be 0s to 5m, is %v", s.rotation))
+	if s.rotation < 0 || s.rotation > 2*time.Minute {
+		errs = append(errs, fmt.Errorf("-rotation: must be 0s to 2m, is %v", s.rotation))
 	}
 	return errors.Join(errs...)
 }

@@ -1,41 +1,10 @@
 package main
 
 import (
-	"bytes"
-	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 )
-
-// shimModule is the module whose binary is measured.
-const shimModule = "github.com/cri-logshim/cri-logshim"
-
-// buildShim builds the shim's binary from the module that this one is nested
-// in. It has to be called with the nested module as the working directory.
-func buildShim(ctx context.Context, target string) error {
-	root, err := output(ctx, "", "go", "list", "-m", "-f", "{{.Dir}}", shimModule)
-	if err != nil {
-		return err
-	}
-	_, err = output(ctx, root, "go", "build", "-o", target, "./cmd/cri-logshim")
-	return err
-}
-
-// output runs a program in a directory and returns what it says on stdout,
-// without white space around it. An error holds what it says on stderr.
-func output(ctx context.Context, dir, program string, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Dir = dir
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.Output()
-	if err != nil {
-		return "", fmt.Errorf("run %s %q: %w: %s", program, args, err, bytes.TrimSpace(stderr.Bytes()))
-	}
-	return string(bytes.TrimSpace(out)), nil
-}
 
 // shimConfig is the shim's default configuration but for its places: nothing
 // that belongs to the machine is touched. The network's metrics endpoint is off, the admin socket is on.
@@ -65,5 +34,4 @@ func startShim(dir, binary, upstreamSocket, podLogs, extra string) (*process, er
 	return startProcess("cri-logshim", binary, "serve", "--config", config)
 }
 
-func shimSocket(dir string) string  { return filepath.Join(dir, "shim", "shim.sock") }
-func adminSocket(dir string) string { return filepath.Join(dir, "shim", "admin.sock") }
+func shimSocket(dir string) string { return filepath.Join(dir, "shim", "shim.sock") }

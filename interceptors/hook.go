@@ -25,7 +25,9 @@ type message[T any] interface {
 }
 
 // verdict is what a hook wants done with the call whose request it has seen.
-// The zero verdict is: forward it, I have no interest in the answer.
+// The zero verdict is: forward it, I have no interest in the answer. It stands
+// in for a verdict whose change cannot be sent: what that one would tell is not
+// so.
 type verdict[Resp any] struct {
 	changed bool               // forward the request as the hook has changed it
 	answer  *Resp              // answer this, and do not ask the runtime
@@ -38,8 +40,13 @@ type guard struct {
 	failures *prometheus.CounterVec // by method and what failed
 }
 
-// errAnswered ends the forwarding of a call that a hook answers by itself.
-var errAnswered = errors.New("answered by a hook")
+var (
+	// errAnswered ends the forwarding of a call that a hook answers by itself.
+	errAnswered = errors.New("answered by a hook")
+	// errPanicked is the outcome of a call in which something further in has
+	// panicked.
+	errPanicked = errors.New("panic in the call")
+)
 
 // hook makes an interceptor for a unary method of before, which sees each
 // request of type Req.
@@ -49,6 +56,7 @@ func hook[Req, Resp any, PReq message[Req], PResp message[Resp]](
 	return func(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 		call := &hookedCall[Req, Resp, PReq, PResp]{ServerStream: ss, guard: g, method: method, before: before}
 		defer func() { call.end(err) }()
+		err = errPanicked // unless it returns
 		err = handler(srv, call)
 		if errors.Is(err, errAnswered) {
 			return ss.SendMsg(PResp(call.verdict.answer))
@@ -84,7 +92,6 @@ func (c *hookedCall[Req, Resp, PReq, PResp]) RecvMsg(m any) error {
 			return err
 		}
 		v := c.before(c.Context(), req)
-		c.verdict.done = v.done
 		if v.changed {
 			if err := frame.Replace(req); err != nil {
 				return err

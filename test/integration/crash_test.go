@@ -1,0 +1,179 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/cri-logshim/cri-logshim/config"
+	"github.com/cri-logshim/cri-logshim/test/integration/testbed"
+)
+
+func writeFile(t *testing.T, name, content string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, []byte(content), 0o640); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func readFile(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(name)
+	if err != nil {
+		t.Error(err)
+	}
+	return string(content)
+}
+
+// The shim is killed at any moment, again and again, while it rotates many times a
+// second; every line is found once and in order.
+func TestKilledAtAnyMoment(t *testing.T) {
+	const kills = 25
+	onBoth(t, func(t *testing.T, containerd *testbed.Containerd) {
+		shim, client := newShim(t, containerd, keepAll)
+		writer := runWriter(t, client, containerd.PodConfig("default", "killed"), "-stream=both", "-rate=15000000", "-duration=40s")
+		for range kills {
+			// After the first rotation of this process, at some moment of the next ones.
+			metricAtLeast(t, shim, 1, "cri_logshim_rotations_total")
+			moment := time.NewTimer(time.Duration(rand.IntN(300_000)) * time.Microsecond)
+			<-moment.C
+			if err := shim.Kill(); err != nil {
+				t.Fatal(err)
+			}
+			if err := shim.Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		exited(t, writer)
+		found := complete(t, writer.LogPath(), "stdout", "stderr")
+		t.Logf("%d kills, %d files", kills, found.Files)
+	})
+}
+
+// The state that a kill leaves between any two steps of a rotation or compression is
+// prepared by hand; a shim that starts on it heals it and loses nothing.
+func TestHealsWhatAKillLeaves(t *testing.T) {
+	steps := map[string]struct {
+		prepare func(t *testing.T, writer *testbed.Container)
+		healed  func(log string) error
+	}{
+		"renamed and not reopened": {
+			prepare: func(t *testing.T, writer *testbed.Container) {
+				rename(t, writer.LogPath(), writer.LogPath()+".20200101-000000.000000000")
+			},
+			healed: exists,
+		},
+		"reopened and not yet pruned or compressed": {
+			prepare: func(t *testing.T, writer *testbed.Container) {
+				for i := range 3 {
+					rename(t, writer.LogPath(), fmt.Sprintf("%s.20200101-000000.%09d", writer.LogPath(), i))
+					reopen(t, writer)
+				}
+			},
+			healed: func(log string) error {
+				return errors.Join(exists(log+".20200101-000000.000000000.gz"), exists(log+".20200101-000000.000000001.gz"))
+			},
+		},
+		"compression unfinished": {
+			prepare: func(t *testing.T, writer *testbed.Container) {
+				for i := range 2 {
+					rename(t, writer.LogPath(), fmt.Sprintf("%s.20200101-000000.%09d", writer.LogPath(), i))
+					reopen(t, writer)
+				}
+				writeFile(t, writer.LogPath()+".20200101-000000.000000000.gz.tmp", "\x1f\x8b cut short")
+			},
+			healed: func(log string) error {
+				return errors.Join(exists(log+".20200101-000000.000000000.gz"), absent(log+".20200101-000000.000000000.gz.tmp"))
+			},
+		},
+		"compressed file cut and source not removed": {
+			prepare: func(t *testing.T, writer *testbed.Container) {
+				for i := range 2 {
+					rename(t, writer.LogPath(), fmt.Sprintf("%s.20200101-000000.%09d", writer.LogPath(), i))
+					reopen(t, writer)
+				}
+				writeFile(t, writer.LogPath()+".20200101-000000.000000000.gz", "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff")
+			},
+			healed: func(log string) error {
+				return errors.Join(exists(log+".20200101-000000.000000000.gz"), absent(log+".20200101-000000.000000000"))
+			},
+		},
+	}
+	onBoth(t, func(t *testing.T, containerd *testbed.Containerd) {
+		for name, step := range steps {
+			t.Run(name, func(t *testing.T) {
+				direct, err := containerd.Dial()
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer direct.Close()
+				writer := runWriter(t, direct, containerd.PodConfig("default", "healed"), "-stream=both", "-rate=500000", "-duration=8s")
+				eventually(t, func(context.Context) error { return exists(writer.LogPath()) })
+				step.prepare(t, writer)
+				newShim(t, containerd, keepAll)
+				eventually(t, func(context.Context) error { return step.healed(writer.LogPath()) })
+				exited(t, writer)
+				complete(t, writer.LogPath(), "stdout", "stderr")
+			})
+		}
+	})
+}
+
+// An exited container's log is left alone, however large, except that one that a kill has
+// left without a current file gets its newest file back.
+func TestExitedContainer(t *testing.T) {
+	onBoth(t, func(t *testing.T, containerd *testbed.Containerd) {
+		direct, err := containerd.Dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer direct.Close()
+		large := runWriter(t, direct, containerd.PodConfig("default", "large"), "-count=20000")
+		cut := runWriter(t, direct, containerd.PodConfig("default", "cut"), "-count=20000")
+		exited(t, large)
+		exited(t, cut)
+		rename(t, cut.LogPath(), cut.LogPath()+".20200101-000000.000000000")
+		shim, _ := newShim(t, containerd, func(c *config.Configuration) { keepAll(c); c.Rotation.MaxSize = 1 << 10 })
+		eventually(t, func(context.Context) error { return exists(cut.LogPath()) })
+		metricAtLeast(t, shim, 2, "cri_logshim_logs_managed")
+		for _, writer := range []*testbed.Container{large, cut} {
+			if found := complete(t, writer.LogPath(), "stdout"); found.Files != 1 {
+				t.Errorf("%s has %d files, not 1", writer.LogPath(), found.Files)
+			}
+		}
+	})
+}
+
+func exists(name string) error {
+	_, err := os.Lstat(name)
+	return err
+}
+
+func absent(name string) error {
+	if err := exists(name); !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("%s is there (%v)", name, err)
+	}
+	return nil
+}
+
+func rename(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func reopen(t *testing.T, c *testbed.Container) {
+	t.Helper()
+	if err := c.ReopenLog(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}

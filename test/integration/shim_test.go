@@ -1,0 +1,134 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/cri-logshim/cri-logshim/config"
+	"github.com/cri-logshim/cri-logshim/test/integration/testbed"
+)
+
+// keepAll is a limit that is reached often and a count that is never reached, so that
+// every line that was written must be found.
+func keepAll(c *config.Configuration) {
+	c.Rotation.MaxSize = 1 << 20
+	c.Rotation.MaxFiles = 100_000
+	c.Rotation.CompressAfter = time.Second
+}
+
+// newShim starts a shim and a client that speaks to containerd through it.
+func newShim(t *testing.T, containerd *testbed.Containerd, change func(*config.Configuration)) (*testbed.Shim, *testbed.Client) {
+	t.Helper()
+	shim, err := testbed.NewShim(t.Context(), containerd, programs, change)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the shim's log ends with:\n%s", shim.Log())
+		}
+		if err := shim.Close(); err != nil {
+			t.Errorf("end the shim: %v", err)
+		}
+	})
+	client, err := shim.Dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return shim, client
+}
+
+// runWriter runs a pod with one seqwriter.
+func runWriter(t *testing.T, client *testbed.Client, pod *runtimeapi.PodSandboxConfig, args ...string) *testbed.Container {
+	t.Helper()
+	p, err := client.RunPod(t.Context(), pod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := p.Run(t.Context(), testbed.ContainerConfig("app", 0, append([]string{"seqwriter"}, args...)...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// eventually waits for a condition, for a minute at most.
+func eventually(t *testing.T, condition func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := testbed.Until(ctx, condition); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// metricAtLeast waits until a metric of the shim has a value.
+func metricAtLeast(t *testing.T, shim *testbed.Shim, value float64, name string, labels ...string) {
+	t.Helper()
+	eventually(t, func(ctx context.Context) error {
+		found, err := shim.Metric(ctx, name, labels...)
+		if err == nil && found < value {
+			err = fmt.Errorf("%s%v is %v, not yet %v", name, labels, found, value)
+		}
+		return err
+	})
+}
+
+// exited waits for the end of a container that ends by itself.
+func exited(t *testing.T, c *testbed.Container) {
+	t.Helper()
+	if _, err := c.WaitState(t.Context(), runtimeapi.ContainerState_CONTAINER_EXITED); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// complete checks that every line of the log was found once and in order, and returns
+// what was found. Compression may still be at work: it may not change that.
+func complete(t *testing.T, log string, streams ...string) testbed.Verification {
+	t.Helper()
+	var found testbed.Verification
+	eventually(t, func(context.Context) error {
+		var err error
+		found, err = testbed.Verify(log)
+		if errors.Is(err, os.ErrNotExist) { // compressed while it was read
+			return err
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return nil
+	})
+	if err := found.Complete(streams...); err != nil {
+		t.Errorf("%s: %v", log, err)
+	}
+	return found
+}
+
+// rotatedNames are the names of a log's rotated files, oldest first.
+func rotatedNames(t *testing.T, log string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Dir(log))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), filepath.Base(log)+".") {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}

@@ -1,0 +1,78 @@
+# Everything that is done with this repository. "make" alone tells what there is.
+
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+BINDIR ?= $(PREFIX)/bin
+# Where systemd looks: beside a binary in /usr or /usr/local, else in /etc.
+UNITDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),$(PREFIX)/lib,/etc)/systemd/system
+FUZZTIME ?= 20s
+DEMOFLAGS ?=
+BENCHFLAGS ?=
+
+# Under sudo git refuses a repository of somebody else, unless it is told.
+GIT = git -c safe.directory='$(CURDIR)'
+export GIT_CONFIG_COUNT := 1
+export GIT_CONFIG_KEY_0 := safe.directory
+export GIT_CONFIG_VALUE_0 := $(CURDIR)
+VERSION ?= $(shell $(GIT) describe --tags --always --dirty 2>/dev/null)
+
+# Asked for only by what needs Go; find-go.sh says itself what is wrong.
+GO ?= $(or $(shell hack/find-go.sh),$(error no Go, see above))
+export GOWORK := off
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+.PHONY: help
+help: ## Tell what there is (the default)
+	@printf 'Usage: make TARGET\n\n'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target text; do \
+		printf '  %-10s %s\n' "$$target" "$$text"; done
+
+.PHONY: demo
+demo: ## Show it at work before a real containerd (as root: sudo make demo)
+	hack/demo.sh $(DEMOFLAGS)
+
+.PHONY: test
+test: ## Run every test, and the linters (as root, else those that need no root)
+	tools/test.sh
+
+.PHONY: build
+build: ## Build bin/cri-logshim, a static binary
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.version=$(VERSION)' -o bin/cri-logshim ./cmd/cri-logshim
+
+.PHONY: lint
+lint: ## Run the linters over both modules
+	tools/lint.sh
+
+.PHONY: fuzz
+fuzz: ## Fuzz every target for FUZZTIME
+	FUZZTIME='$(FUZZTIME)' tools/fuzz.sh
+
+.PHONY: bench
+bench: ## Measure against the bare runtime and a typed proxy; out/bench.json (as root, else without rotation)
+	tools/bench.sh $(BENCHFLAGS)
+
+.PHONY: install
+install: build ## Install binary, systemd units and default configuration (DESTDIR, PREFIX)
+	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSCONFDIR)/cri-logshim'
+	install -m 0755 bin/cri-logshim '$(DESTDIR)$(BINDIR)/cri-logshim'
+	sed 's|/usr/local/bin/|$(BINDIR)/|' systemd/cri-logshim.service > '$(DESTDIR)$(UNITDIR)/cri-logshim.service'
+	chmod 0644 '$(DESTDIR)$(UNITDIR)/cri-logshim.service'
+	install -m 0644 systemd/cri-logshim.socket '$(DESTDIR)$(UNITDIR)/cri-logshim.socket'
+	@if [ -e '$(DESTDIR)$(SYSCONFDIR)/cri-logshim/config.yaml' ]; then \
+		echo 'kept $(DESTDIR)$(SYSCONFDIR)/cri-logshim/config.yaml as it is'; \
+	else \
+		install -m 0644 systemd/config.yaml '$(DESTDIR)$(SYSCONFDIR)/cri-logshim/config.yaml'; \
+	fi
+	@[ -n '$(DESTDIR)' ] || echo 'Next: systemctl daemon-reload && systemctl enable --now cri-logshim'
+
+.PHONY: uninstall
+uninstall: ## Remove what install installed, but for the configuration
+	@[ -n '$(DESTDIR)' ] || echo 'Before: point kubelet at the runtime, then systemctl disable --now cri-logshim.socket cri-logshim.service'
+	rm -f '$(DESTDIR)$(BINDIR)/cri-logshim' '$(DESTDIR)$(UNITDIR)/cri-logshim.service' '$(DESTDIR)$(UNITDIR)/cri-logshim.socket'
+	@echo 'kept $(DESTDIR)$(SYSCONFDIR)/cri-logshim'
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf bin out

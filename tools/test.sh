@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Runs every test of the repository and the linters. As root it first sets up what is missing, and nothing is left out;
+# otherwise what needs root is left out, and the end says what that was.
+source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
+
+CRI_LOGSHIM_NOT_RUN_FILE=$(mktemp) # tests append a line for each that was not run
+export CRI_LOGSHIM_NOT_RUN_FILE
+trap 'rm -f "$CRI_LOGSHIM_NOT_RUN_FILE"' EXIT
+failed=()
+
+not_run() { printf '%s\n' "$*" >>"$CRI_LOGSHIM_NOT_RUN_FILE"; }
+
+# step runs a part and goes on when it fails, so that one run tells everything.
+step() {
+	local name=$1
+	shift
+	say "$name"
+	"$@" || failed+=("$name")
+}
+
+has_compiler() { command -v "$("$go" env CC)" >/dev/null; }
+
+# choose_race sets race to the flag of the race detector, which needs a C compiler.
+choose_race() {
+	race=-race
+	has_compiler && return
+	if ((EUID == 0)) && command -v apt-get >/dev/null; then
+		say 'installing a C compiler for the race detector'
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends gcc libc6-dev
+	fi
+	has_compiler && return
+	((EUID != 0)) || { echo 'The race detector needs a C compiler: install gcc' >&2; exit 1; }
+	not_run 'the race detector: there is no C compiler'
+	race=
+}
+
+unit() {
+	CGO_ENABLED=${race:+1} "$gotestsum" -- ${race:+"$race"} -shuffle=on ./...
+}
+
+# integration tests are not run in parallel with one another: they measure and flood.
+integration() {
+	cd test/integration
+	"$gotestsum" --format testname -- -count=1 -shuffle=on -p 1 -timeout 60m ./...
+}
+
+((EUID != 0)) || hack/setup.sh test
+choose_race
+gotestsum=$(tool gotestsum)
+
+step 'unit tests' unit
+step 'lint' tools/lint.sh
+if ((EUID == 0)); then
+	(integration) || failed+=('integration tests')
+else
+	not_run 'all integration tests, in test/integration: they start containerd and pods'
+fi
+
+if [[ -s $CRI_LOGSHIM_NOT_RUN_FILE ]]; then
+	printf '\n**********************************************************************\n'
+	printf '* NOT RUN, since this needs root (sudo make test):\n'
+	sort -u "$CRI_LOGSHIM_NOT_RUN_FILE" | sed 's/^/*   /'
+	printf '**********************************************************************\n'
+fi
+if ((${#failed[@]} > 0)); then
+	printf '\nFAILED: %s\n' "$(IFS=,; echo "${failed[*]}")"
+	exit 1
+fi

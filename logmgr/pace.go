@@ -13,6 +13,10 @@ const (
 	// slackShare of the limit is what a sudden flood may add beyond it, so that
 	// a slow log near its limit is not looked at a thousand times a second.
 	slackShare = 1.0 / 64
+	// leadShare of the limit is how early a rotation may begin, at most. One reopen
+	// that took minutes would else have the next files rotated nearly empty, and
+	// these would push the full ones out.
+	leadShare = 1.0 / 2
 	// quietAfter is how long a log must not have grown to be put to sleep.
 	quietAfter = time.Second
 )
@@ -59,9 +63,14 @@ func (p *pace) reopened(d time.Duration) {
 	p.latency = (3*p.latency + d) / 4
 }
 
+// lead is how many bytes the log is expected to grow by during a rotation.
+func (p *pace) lead(limit int64) float64 {
+	return min(p.rate*p.latency.Seconds(), float64(limit)*leadShare)
+}
+
 // due tells whether a rotation begun now would end at the limit or beyond.
 func (p *pace) due(limit int64) bool {
-	return float64(p.size)+p.rate*p.latency.Seconds() >= float64(limit)
+	return float64(p.size)+p.lead(limit) >= float64(limit)
 }
 
 // quiet tells whether the log has stopped growing.
@@ -75,7 +84,7 @@ func (p *pace) wait(limit int64) time.Duration {
 	slack := float64(limit) * slackShare
 	seconds := (remaining + slack) / fastestWriter
 	if p.rate > 0 {
-		seconds = min(seconds, remaining/p.rate-p.latency.Seconds())
+		seconds = min(seconds, (remaining-p.lead(limit))/p.rate)
 	}
 	// Compared before the conversion: a huge limit overflows a Duration.
 	if seconds >= longestLook.Seconds() {

@@ -4,7 +4,6 @@ package criruntime
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -102,20 +101,20 @@ func (r *Runtime) call(ctx context.Context, method string, req, resp any) error 
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s: %w", method, errors.Join(meaning(err), err))
+	return fmt.Errorf("%s: %w", method, withMeaning(err))
 }
 
-// meaning is what the log manager may conclude from an error. These codes come
-// also from our own side of the connection, and then the runtime may have done
-// what was asked; any other is the runtime's own answer.
-func meaning(err error) error {
+// withMeaning adds to an error what the log manager may conclude from it. The
+// codes without a meaning come also from our own side of the connection, and then
+// the runtime may have done what was asked; any other is the runtime's own answer.
+func withMeaning(err error) error {
 	switch status.Code(err) {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Internal:
-		return nil
+		return err
 	case codes.NotFound:
-		return errors.Join(logmgr.ErrRefused, logmgr.ErrNotFound)
+		return fmt.Errorf("%w, %w: %w", logmgr.ErrRefused, logmgr.ErrNotFound, err)
 	default:
-		return logmgr.ErrRefused
+		return fmt.Errorf("%w: %w", logmgr.ErrRefused, err)
 	}
 }
 

@@ -2,10 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -45,14 +45,15 @@ func (d *demo) run(ctx context.Context, folder string) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, containerd.Close()) }()
-	d.screen.say("containerd  %s, private, in %s", containerd.Version, containerd.Dir)
+	defer cleanUp(&err, containerd.Close)
+	d.screen.say("folder      %s holds all of the demo, paths below are in it", containerd.Dir)
+	d.screen.say("containerd  %s, private", containerd.Version)
 
 	shim, err := testbed.NewShim(ctx, containerd, programs, configure)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, shim.Close()) }()
+	defer cleanUp(&err, shim.Close)
 	d.screen.say("cri-logshim before it, process %d, log limit %s", shim.PID(), mebibytes(limit))
 
 	log, err := d.flood(ctx, containerd, shim)
@@ -84,7 +85,7 @@ func (d *demo) flood(ctx context.Context, containerd *testbed.Containerd, shim *
 	if err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, client.Close()) }()
+	defer cleanUp(&err, client.Close)
 	pod, err := client.RunPod(ctx, containerd.PodConfig("default", "flood"))
 	if err != nil {
 		return "", err
@@ -94,9 +95,10 @@ func (d *demo) flood(ctx context.Context, containerd *testbed.Containerd, shim *
 	if err != nil {
 		return "", err
 	}
-	d.screen.say("pod         default/flood, made through %s", shim.Config.Listen)
-	d.screen.say("log         %s", writer.LogPath())
-	if err := d.watch(ctx, writer, shim.Config.Links.LegacyDir); err != nil {
+	within := func(path string) string { return strings.TrimPrefix(path, containerd.Dir+"/") }
+	d.screen.say("pod         default/flood, made through %s", within(strings.TrimPrefix(shim.Config.Listen, "unix://")))
+	d.screen.say("log         %s", within(writer.LogPath()))
+	if err := d.watch(ctx, writer, newLinks(shim.Config.Links.LegacyDir, within)); err != nil {
 		return "", fmt.Errorf("%w\n%s", err, shim.Log())
 	}
 	return writer.LogPath(), pod.Remove(ctx)
@@ -118,11 +120,10 @@ func linesFor(dir string) (int64, error) {
 }
 
 // watch shows the log until the writer has exited.
-func (d *demo) watch(ctx context.Context, writer *testbed.Container, legacyDir string) error {
+func (d *demo) watch(ctx context.Context, writer *testbed.Container, links *links) error {
 	tick := time.NewTicker(d.screen.interval)
 	defer tick.Stop()
 	m := newMeter(writer.LogPath())
-	links := newLinks(legacyDir)
 	for {
 		if err := m.look(); err != nil {
 			return err
@@ -148,7 +149,7 @@ func (d *demo) watch(ctx context.Context, writer *testbed.Container, legacyDir s
 			return context.Cause(ctx)
 		}
 		if d.screen.err != nil {
-			return nil // nobody looks on; start reports it
+			return d.screen.err // nobody looks on
 		}
 	}
 }

@@ -8,10 +8,13 @@ import (
 // links notices the links in a folder.
 type links struct {
 	dir  string
+	name func(path string) string // as it is to be shown
 	seen map[string]bool
 }
 
-func newLinks(dir string) *links { return &links{dir: dir, seen: map[string]bool{}} }
+func newLinks(dir string, name func(string) string) *links {
+	return &links{dir: dir, name: name, seen: map[string]bool{}}
+}
 
 // appeared returns each link once, as "path -> target".
 func (l *links) appeared() []string {
@@ -27,7 +30,7 @@ func (l *links) appeared() []string {
 			continue
 		}
 		l.seen[path] = true
-		fresh = append(fresh, path+"\n         -> "+target)
+		fresh = append(fresh, l.name(path)+"\n         -> "+l.name(target))
 	}
 	return fresh
 }

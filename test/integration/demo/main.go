@@ -26,28 +26,41 @@ func main() {
 	// A reader that goes away ends the demo by the error of a write, so that it cleans up.
 	signal.Ignore(syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
-	defer stop()
 	err := start(ctx, *programs, *duration)
+	interrupted := ctx.Err() != nil
+	stop()
 	switch {
 	case err == nil:
 		return
-	case ctx.Err() != nil:
-		fmt.Fprintln(os.Stderr, "demo: interrupted; everything it made is removed")
+	case interrupted && !errors.Is(err, errLeft):
+		fmt.Fprintln(os.Stderr, "demo: interrupted; all it made is removed")
 	default:
 		fmt.Fprintln(os.Stderr, "demo:", err)
 	}
-	stop()
 	os.Exit(1)
+}
+
+// errLeft means that something of the demo may still be there.
+var errLeft = errors.New("clean up")
+
+// cleanUp adds to err how a clean-up went wrong.
+func cleanUp(err *error, remove func() error) {
+	if failed := remove(); failed != nil {
+		*err = errors.Join(*err, fmt.Errorf("%w: %w", errLeft, failed))
+	}
 }
 
 func start(ctx context.Context, programs string, duration time.Duration) (err error) {
 	if programs == "" {
 		return errors.New("-programs is missing: run hack/demo.sh")
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(programs)) }()
+	defer cleanUp(&err, func() error { return os.RemoveAll(programs) })
 	if os.Geteuid() != 0 {
 		return errors.New("it starts containerd and a pod, which needs root")
 	}
 	d := demo{screen: newScreen(os.Stdout), duration: duration}
-	return errors.Join(d.run(ctx, programs), d.screen.err)
+	if err := d.run(ctx, programs); err != nil {
+		return err
+	}
+	return d.screen.err
 }

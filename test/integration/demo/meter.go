@@ -17,12 +17,11 @@ type meter struct {
 	compressed int              // files
 	total      int64            // bytes written to all files
 	rate       float64          // bytes a second, since the look before
-	looked     time.Time
+	looked     time.Time        // zero: never
 }
 
 func newMeter(log string) *meter {
-	now := time.Now()
-	return &meter{log: log, start: now, looked: now, sizes: map[string]int64{}}
+	return &meter{log: log, start: time.Now(), sizes: map[string]int64{}}
 }
 
 // look takes the sizes of all files.
@@ -45,7 +44,7 @@ func (m *meter) look() error {
 		total += size
 	}
 	now := time.Now()
-	if passed := now.Sub(m.looked); passed > 0 {
+	if passed := now.Sub(m.looked); !m.looked.IsZero() {
 		m.rate = float64(max(0, total-m.total)) / passed.Seconds()
 	}
 	m.total, m.looked = total, now

@@ -15,9 +15,6 @@ import (
 // is often kept in memory; and it is short, as the path of a socket must be.
 const baseDir = "/var/tmp"
 
-// sharedState is a folder that the shims of all containerds use; every cell covers it.
-const sharedState = "/run/containerd"
-
 const (
 	startTime  = 60 * time.Second // for a containerd to come up on a busy machine
 	gentleTime = 20 * time.Second // for it to end after SIGTERM
@@ -33,9 +30,8 @@ type Containerd struct {
 	// PodLogsDir is a folder below Dir for the logs of pods.
 	PodLogsDir string
 
-	cell       *cell
-	output     *os.File
-	madeShared bool // sharedState was not there before
+	cell   *cell
+	output *os.File
 }
 
 // New starts a containerd and waits until it takes CRI calls and has the Image. After an
@@ -71,11 +67,6 @@ func (c *Containerd) Dial() (*Client, error) { return Dial(c.Endpoint()) }
 func (c *Containerd) prepare(programs Programs) error {
 	if err := os.Mkdir(c.PodLogsDir, 0o755); err != nil {
 		return fmt.Errorf("make a folder for pod logs: %w", err)
-	}
-	err := os.Mkdir(sharedState, 0o711)
-	c.madeShared = err == nil
-	if err != nil && !errors.Is(err, os.ErrExist) {
-		return fmt.Errorf("make the folder that the cell covers: %w", err)
 	}
 	file := filepath.Join(c.Dir, "config.toml")
 	text, err := containerdConfig(c.Install, c.Dir)
@@ -147,9 +138,6 @@ func (c *Containerd) Close() error {
 		errs = append(errs, c.output.Close())
 	}
 	errs = append(errs, removeCgroups(c.cgroup()), os.RemoveAll(c.Dir))
-	if c.madeShared {
-		_ = os.Remove(sharedState) // another containerd may use it by now
-	}
 	return errors.Join(errs...)
 }
 

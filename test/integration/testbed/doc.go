@@ -6,7 +6,8 @@
 // A containerd of the testbed is the machine's neighbour, never its tenant. It has its own
 // root, state, sockets and configuration in a temporary directory, its mounts and
 // processes live in namespaces of its own (see the command cell), and its cgroups below one
-// parent, so that Close leaves nothing of it. Its pods share the machine's network.
+// parent, so that Close leaves nothing of it. It does not see the machine's /run, nor a
+// mount that was made after it. Its pods share the machine's network.
 //
 // The package asserts nothing and knows nothing of package testing. It needs root, a
 // cache that hack/setup.sh has filled, and a go command in the search path. It is to be

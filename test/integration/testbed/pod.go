@@ -18,6 +18,7 @@ func (c *Containerd) PodConfig(namespace, name string) *runtimeapi.PodSandboxCon
 	return &runtimeapi.PodSandboxConfig{
 		Metadata:     &runtimeapi.PodSandboxMetadata{Namespace: namespace, Name: name, Uid: uid},
 		LogDirectory: filepath.Join(c.PodLogsDir, namespace+"_"+name+"_"+uid),
+		DnsConfig:    &runtimeapi.DNSConfig{Servers: []string{"127.0.0.1"}}, // otherwise the machine's is copied, which may lie below /run
 		Labels: map[string]string{
 			"io.kubernetes.pod.namespace": namespace,
 			"io.kubernetes.pod.name":      name,

@@ -62,7 +62,7 @@ func (s *Shim) Dial() (*Client, error) { return Dial(s.Config.Listen) }
 
 // Start writes the configuration file, starts the process and waits until it serves.
 func (s *Shim) Start(ctx context.Context) error {
-	if s.running() {
+	if s.Running() {
 		return errors.New("start cri-logshim: it runs")
 	}
 	file := filepath.Join(s.dir, "config.yaml")
@@ -162,13 +162,14 @@ func (s *Shim) Kill() error {
 
 // Close ends the shim at once if it runs. Its files go with containerd's.
 func (s *Shim) Close() error {
-	if !s.running() {
+	if !s.Running() {
 		return nil
 	}
 	return s.Kill()
 }
 
-func (s *Shim) running() bool {
+// Running tells whether the process runs.
+func (s *Shim) Running() bool {
 	if s.cmd == nil {
 		return false
 	}

@@ -1,6 +1,6 @@
 // Command cell is process 1 of a place of its own in which one program runs with
-// everything that it starts: own process ids, own mounts, an own /proc and an own
-// /run/containerd. It ends when its standard input does, and the kernel then ends every
+// everything that it starts: own process ids, own mounts, an own /proc and an empty /run.
+// It ends when its standard input does, and the kernel then ends every
 // process in the cell and takes its mounts away, however the one who made it came to die.
 //
 // It is started in new PID and mount namespaces with the program's path and arguments as
@@ -73,18 +73,20 @@ func run(program []string) error {
 	}
 }
 
-// isolate keeps the mounts made in here in here, and hides what the shims of every
-// containerd on a machine share: their sockets and runc's state below /run/containerd.
+// isolate keeps the mounts made in here in here, and covers /run, where the shims of every
+// containerd on a machine keep their sockets and runc its state, at paths that no
+// configuration changes. (A mount on /run/containerd alone would have to be preceded by a
+// mkdir that the machine sees, and followed by an rmdir that would take such mounts away
+// from every other cell.)
 func isolate() error {
-	const shared = "/run/containerd"
 	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
 		return fmt.Errorf("keep mounts to ourselves: %w", err)
 	}
 	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return fmt.Errorf("mount %q: %w", "/proc", err)
 	}
-	if err := unix.Mount("tmpfs", shared, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=711"); err != nil {
-		return fmt.Errorf("mount %q: %w", shared, err)
+	if err := unix.Mount("tmpfs", "/run", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755"); err != nil {
+		return fmt.Errorf("mount %q: %w", "/run", err)
 	}
 	return nil
 }

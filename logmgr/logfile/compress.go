@@ -16,7 +16,8 @@ import (
 const copyBuffer = 256 << 10
 
 // Compress puts a compressed file in the place of the rotated file f and returns it. On
-// any error the source stays and nothing of the result does. The steps, each of which
+// any error the source stays and nothing of the result does; only if somebody else takes
+// the source away meanwhile does the result stay. The steps, each of which
 // may be the last before a crash, which Heal then repairs:
 //
 //	openat   X.gz.tmp   O_EXCL; owner, mode
@@ -52,26 +53,31 @@ func (d *Dir) Compress(ctx context.Context, f File, c Compression) (_ File, err 
 	if err != nil {
 		return File{}, errors.Join(err, d.discard(name+tmpSuffix, id))
 	}
-	result, err := d.replaceSource(f, source, size, name)
-	if err != nil {
-		return File{}, errors.Join(err, d.discard(name, id))
-	}
-	return File{Name: name, Stamp: f.Stamp, Compression: c, Info: result}, nil
-}
-
-// replaceSource removes the source once its replacement name is durable.
-func (d *Dir) replaceSource(f File, source *os.File, size int64, name string) (Info, error) {
-	if err := d.Sync(); err != nil {
-		return Info{}, err
+	if err := d.replaceSource(f, source, size, name, id); err != nil {
+		return File{}, err
 	}
 	info, err := d.Stat(name)
-	if err != nil {
-		return Info{}, err
+	return File{Name: name, Stamp: f.Stamp, Compression: c, Info: info}, err
+}
+
+// replaceSource removes the source once its replacement, name, is durable, or else the
+// replacement, but only while the source is there: somebody else may have taken it away,
+// as kubelet does with any X that has an X.gz.
+func (d *Dir) replaceSource(f File, source *os.File, size int64, name string, id ID) error {
+	err := d.Sync()
+	if err == nil {
+		err = d.unchanged(f.Name, source, size)
 	}
-	if err := d.unchanged(f.Name, source, size); err != nil {
-		return Info{}, err
+	if err == nil {
+		err = d.Remove(f.Name, f.ID)
 	}
-	return info, d.Remove(f.Name, f.ID)
+	switch {
+	case err == nil, errors.Is(err, fs.ErrNotExist):
+		return nil
+	case d.verify(f.Name, f.ID) == nil:
+		return errors.Join(err, d.discard(name, id))
+	}
+	return err
 }
 
 // unchanged makes sure that the open file has size bytes (-1: any) and will not get more.

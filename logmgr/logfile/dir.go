@@ -218,6 +218,19 @@ func (r *Root) expect(dirFD int, name string, want ID) error {
 	return r.check(&st)
 }
 
+// verify returns nil if name is, now, the file want.
+func (d *Dir) verify(name string, want ID) error {
+	fd, err := d.dir.acquire()
+	if err != nil {
+		return d.failed("stat", name, err)
+	}
+	defer d.dir.release()
+	if err := d.root.expect(fd, name, want); err != nil {
+		return d.failed("stat", name, err)
+	}
+	return nil
+}
+
 // lstat is the one way to look at a name: it never follows a link.
 func lstat(dirFD int, name string, st *unix.Stat_t) error {
 	if err := checkName(name); err != nil {

@@ -150,6 +150,9 @@ func (h *healer) pair(ctx context.Context, plain, compressed File) (err error) {
 		}
 		h.did(plain.Name, fmt.Sprintf("removed: %q holds all of it", compressed.Name))
 	case plainHasAll:
+		if err := h.verify(plain.Name, plain.ID); err != nil {
+			return err
+		}
 		if err := h.Remove(compressed.Name, compressed.ID); err != nil {
 			return err
 		}
@@ -195,7 +198,8 @@ func compare(ctx context.Context, plain, compressed io.Reader, c Compression) (_
 	if err != nil {
 		decoder, damage = io.NopCloser(bytes.NewReader(nil)), err
 	}
-	defer func() { err = errors.Join(err, decoder.Close()) }()
+	// Closing a decoder only repeats the damage that reading has found.
+	defer func() { _ = decoder.Close() }()
 	a, b := make([]byte, 64<<10), make([]byte, 64<<10)
 	for {
 		n, errA := fill(plain, a)

@@ -3,6 +3,8 @@ package logfile
 import (
 	"errors"
 	"runtime"
+	"runtime/debug"
+	"sync"
 	"testing"
 	"unsafe"
 
@@ -17,6 +19,33 @@ type trap struct {
 	when func(args [6]uint64) bool // nil: always
 	do   func(n int) unix.Errno    // n counts the matching calls from 1
 	hits int
+}
+
+// noLeases, not zero, is what the kernel says to a lease. It is no trap, because the Go
+// runtime makes calls of fcntl during which nothing else may run.
+type noLeases unix.Errno
+
+// collector keeps the garbage collector off while traps are set: it would wait for a
+// thread that is stopped in a call of the runtime's own, and the trap's server for it.
+var collector struct { //nolint:gochecknoglobals // so is the collector
+	sync.Mutex
+	users, percent int
+}
+
+func holdCollector() (release func()) {
+	collector.Lock()
+	defer collector.Unlock()
+	if collector.users++; collector.users == 1 {
+		collector.percent = debug.SetGCPercent(-1)
+		runtime.GC() // ends a cycle that has begun
+	}
+	return func() {
+		collector.Lock()
+		defer collector.Unlock()
+		if collector.users--; collector.users == 0 {
+			debug.SetGCPercent(collector.percent)
+		}
+	}
 }
 
 // failing makes every matching call fail.
@@ -40,12 +69,21 @@ func creates(args [6]uint64) bool { return args[2]&unix.O_CREAT != 0 }
 // withTraps runs body on a thread of its own under the traps.
 func withTraps(t *testing.T, traps []*trap, body func()) {
 	t.Helper()
-	if err := runTrapped(traps, body); err != nil {
+	if err := runTrapped(traps, 0, body); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func runTrapped(traps []*trap, body func()) error {
+// withoutLeases runs body as on a file system that answers to a lease with errno.
+func withoutLeases(t *testing.T, errno noLeases, body func()) {
+	t.Helper()
+	if err := runTrapped(nil, errno, body); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func runTrapped(traps []*trap, lease noLeases, body func()) error {
+	defer holdCollector()()
 	stop, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
 	if err != nil {
 		return err
@@ -57,7 +95,7 @@ func runTrapped(traps []*trap, body func()) error {
 	go func() {
 		defer close(finished)
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, and its filter with it
-		fd, err := installFilter(traps)
+		fd, err := installFilter(traps, lease)
 		if err != nil {
 			failed <- err
 			return
@@ -78,13 +116,30 @@ func runTrapped(traps []*trap, body func()) error {
 }
 
 // installFilter puts the calling thread under a filter and returns its listener.
-func installFilter(traps []*trap) (int, error) {
-	const load, equal, ret = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, unix.BPF_RET | unix.BPF_K
-	program := []unix.SockFilter{{Code: load, K: 0}} // the call's number
-	for i, tr := range traps {
-		program = append(program, unix.SockFilter{Code: equal, K: uint32(tr.call), Jt: uint8(len(traps) - i)})
+func installFilter(traps []*trap, lease noLeases) (int, error) {
+	const (
+		load  = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
+		equal = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
+		ret   = unix.BPF_RET | unix.BPF_K
+
+		number, secondArgument = 0, 16 + 8 // offsets in the kernel's struct seccomp_data
+	)
+	verdict := uint32(unix.SECCOMP_RET_ALLOW)
+	if lease != 0 {
+		verdict = unix.SECCOMP_RET_ERRNO | uint32(lease)
 	}
-	program = append(program, unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_ALLOW}, unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_USER_NOTIF})
+	program := []unix.SockFilter{{Code: load, K: number}}
+	for i, tr := range traps {
+		program = append(program, unix.SockFilter{Code: equal, K: uint32(tr.call), Jt: uint8(len(traps) - i + 4)})
+	}
+	program = append(program,
+		unix.SockFilter{Code: equal, K: unix.SYS_FCNTL, Jf: 3},
+		unix.SockFilter{Code: load, K: secondArgument},
+		unix.SockFilter{Code: equal, K: unix.F_SETLEASE, Jf: 1},
+		unix.SockFilter{Code: ret, K: verdict},
+		unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_ALLOW},
+		unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_USER_NOTIF},
+	)
 	filter := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return -1, err

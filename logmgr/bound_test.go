@@ -45,7 +45,7 @@ func TestFloodStaysInBounds(t *testing.T) {
 		{2e3, 10 * kib, 5 * time.Millisecond},
 	} {
 		t.Run(fmt.Sprintf("%d bytes per second, limit %d, reopen takes %v", test.rate, test.limit, test.latency), func(t *testing.T) {
-			bubble(t, func(r *rig) {
+			bubble(t, func(t *testing.T, r *rig) {
 				r.options.Policy.MaxSize = test.limit
 				r.fake.Latency = test.latency
 				r.start()
@@ -63,7 +63,7 @@ func TestTrickleTurnsIntoFlood(t *testing.T) {
 	for _, filled := range []float64{0, 0.3, 0.9, 0.99, 0.999} {
 		for _, moment := range []time.Duration{0, 3, 50, 500, 999, 1001} {
 			t.Run(fmt.Sprintf("at %v, filled to %v", moment*time.Millisecond, filled), func(t *testing.T) {
-				bubble(t, func(r *rig) {
+				bubble(t, func(t *testing.T, r *rig) {
 					r.options.Policy.MaxSize = 10 * mib
 					r.fake.Latency = 3 * time.Millisecond
 					r.start()
@@ -81,7 +81,7 @@ func TestTrickleTurnsIntoFlood(t *testing.T) {
 func TestIdleThenFlood(t *testing.T) {
 	for _, filled := range []float64{0, 0.5, 0.99} {
 		t.Run(fmt.Sprint(filled), func(t *testing.T) {
-			bubble(t, func(r *rig) {
+			bubble(t, func(t *testing.T, r *rig) {
 				r.options.Policy.MaxSize = 10 * mib
 				r.fake.Latency = 3 * time.Millisecond
 				r.start()
@@ -100,7 +100,7 @@ func TestIdleThenFlood(t *testing.T) {
 
 // TestFloodStopsAndGoesOn: what was measured before says nothing about later.
 func TestFloodStopsAndGoesOn(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.options.Policy.MaxSize = 10 * mib
 		r.fake.Latency = 3 * time.Millisecond
 		r.start()
@@ -116,7 +116,7 @@ func TestFloodStopsAndGoesOn(t *testing.T) {
 // TestSlowReopenLeavesNoTinyFiles: after one reopen that took long, files are not
 // rotated long before their time, which would push the full ones out.
 func TestSlowReopenLeavesNoTinyFiles(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.options.Policy.MaxSize = 10 * mib
 		r.start()
 		c := r.run("app")
@@ -142,7 +142,7 @@ func TestSlowReopenLeavesNoTinyFiles(t *testing.T) {
 func TestLimitOffAndHuge(t *testing.T) {
 	for _, limit := range []int64{-1, 0, 1 << 62} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
-			bubble(t, func(r *rig) {
+			bubble(t, func(t *testing.T, r *rig) {
 				r.options.Policy.MaxSize = limit
 				r.start()
 				c := r.run("app")

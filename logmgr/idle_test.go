@@ -11,7 +11,7 @@ import (
 
 // TestIdleCostsNothing: quiet logs have no goroutine, and nobody looks at them.
 func TestIdleCostsNothing(t *testing.T) {
-	bubble(t, func(r *rig) {
+	bubble(t, func(t *testing.T, r *rig) {
 		r.options.LegacyDir = r.legacy
 		r.start()
 		r.pass(time.Second)
@@ -60,7 +60,7 @@ func TestIdleCostsNothing(t *testing.T) {
 func TestLastWriteBeforeSleepIsSeen(t *testing.T) {
 	for _, when := range []string{"before the watch", "after the watch"} {
 		t.Run(when, func(t *testing.T) {
-			bubble(t, func(r *rig) {
+			bubble(t, func(t *testing.T, r *rig) {
 				c := r.behind(r.facts("app"))
 				r.must(c.Print("stdout", 1, 100))
 				armed := false

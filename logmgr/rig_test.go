@@ -69,7 +69,7 @@ func newRig(t *testing.T) *rig {
 }
 
 // bubble runs a test in fast time.
-func bubble(t *testing.T, f func(r *rig)) {
+func bubble(t *testing.T, f func(t *testing.T, r *rig)) {
 	t.Helper()
 	// Files bear the real time, so the manager's wall clock has to be near it.
 	realTime := time.Now()
@@ -77,7 +77,7 @@ func bubble(t *testing.T, f func(r *rig)) {
 		r := newRig(t)
 		began := time.Now()
 		r.options.Now = func() time.Time { return realTime.Add(time.Since(began)) }
-		f(r)
+		f(t, r)
 		r.end()
 	})
 }

@@ -37,8 +37,8 @@ func (t *tender) tend(ctx context.Context) {
 		case <-t.l.nudge:
 		case <-timer.C:
 		}
-		wait := t.look(ctx)
-		if t.l.pace.quiet() && t.l.missingSince.IsZero() && t.l.dir != nil && t.sleep() {
+		wait, fine := t.look(ctx)
+		if fine && t.l.pace.quiet() && t.l.doubt.name == "" && t.sleep() {
 			return
 		}
 		timer.Reset(wait)
@@ -46,8 +46,8 @@ func (t *tender) tend(ctx context.Context) {
 }
 
 // look measures the log once, rotates it if that is due, and returns the time
-// until the next look.
-func (t *tender) look(ctx context.Context) time.Duration {
+// until the next look. All is fine if there is a log and nothing to do about it.
+func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 	l := t.l
 	info, err := t.measure()
 	now := time.Now()
@@ -55,24 +55,27 @@ func (t *tender) look(ctx context.Context) time.Duration {
 	case l.dir == nil:
 		l.complain("cannot open the log's directory", err)
 		l.retry.failed(now)
-		return l.retry.wait
+		return l.retry.wait, false
 	case errors.Is(err, fs.ErrNotExist):
-		return t.missing(ctx, now)
+		return t.missing(ctx, now), false
 	case err != nil:
 		t.m.metrics.failed("stat")
 		l.complain("cannot look at the log", err)
-		return longestLook
+		return longestLook, false
 	}
 	l.missingSince = time.Time{}
 	l.pace.look(now, info.Size)
-	if info.Size == 0 || !l.pace.due(t.policy.MaxSize) && !t.doubtful(now) {
-		return l.pace.wait(t.policy.MaxSize)
+	due := info.Size > 0 && l.pace.due(t.policy.MaxSize)
+	// A file in doubt counts also while the new one is empty: so it looks when the
+	// runtime has made it and hangs before it writes there.
+	if !due && !t.doubtful(now) {
+		return l.pace.wait(t.policy.MaxSize), true
 	}
 	if left := l.retry.left(now); left > 0 {
-		return min(left, longestLook)
+		return min(left, longestLook), true
 	}
 	t.rotate(ctx, info)
-	return shortestLook
+	return shortestLook, false
 }
 
 // measure looks at the current file. Without a directory to look in, dir stays

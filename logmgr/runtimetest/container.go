@@ -7,7 +7,9 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/cri-logshim/cri-logshim/logmgr"
 )
@@ -23,6 +25,7 @@ type Container struct {
 	file      *os.File // while it runs
 	lines     map[string]uint64
 	faults    []Fault
+	asked     []time.Time
 	reopening int
 	reopens   int
 	overlaps  int
@@ -148,6 +151,13 @@ func (c *Container) Reopens() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.reopens
+}
+
+// Asked is when a reopen was asked for.
+func (c *Container) Asked() []time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.asked)
 }
 
 // Overlaps is how often a reopen was asked for before the one before it had

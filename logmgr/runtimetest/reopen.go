@@ -25,6 +25,8 @@ type Fault struct {
 	MakeOnly bool
 	// Swap makes the runtime do what was asked, also if the context is done.
 	Swap bool
+	// After, if not nil, is called last.
+	After func()
 	// Err is what is returned. Without logmgr.ErrRefused in it nobody knows
 	// whether the log was swapped.
 	Err error
@@ -57,6 +59,7 @@ func (c *Container) Script(faults ...Fault) {
 func (c *Container) begin() *Fault {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.asked = append(c.asked, time.Now())
 	if c.reopening++; c.reopening > 1 {
 		c.overlaps++
 	}
@@ -119,6 +122,9 @@ func (c *Container) fail(ctx context.Context, fault *Fault) error {
 	}
 	if swap {
 		err = errors.Join(c.swap(), err)
+	}
+	if fault.After != nil {
+		fault.After()
 	}
 	return err
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -98,6 +100,9 @@ func (d *daemon) listen() error {
 	if err != nil {
 		return fmt.Errorf("take over systemd's sockets: %w", err)
 	}
+	if slices.Contains(inherited, nil) {
+		return errors.New("take over systemd's sockets: something that was passed is no listening socket")
+	}
 	d.listener, err = proxy.Listen(d.config.Listen, inherited)
 	if err != nil {
 		return err
@@ -134,8 +139,9 @@ func (d *daemon) doorbell() logmgr.Doorbell {
 	return bell
 }
 
-// run serves until ctx is done and everything has ended.
-func (d *daemon) run(ctx context.Context) error {
+// run serves until ctx is done and everything has ended. A hangup makes it read
+// its configuration again.
+func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.proxy.Serve(ctx, d.listener) })
 	group.Go(func() error { return d.logs.Run(ctx) })
@@ -153,7 +159,7 @@ func (d *daemon) run(ctx context.Context) error {
 		})
 		return nil
 	})
-	group.Go(func() error { return d.followConfig(ctx) })
+	group.Go(func() error { return d.followConfig(ctx, hangups) })
 	group.Go(func() error { return d.notifySystemd(ctx) })
 	d.log.WithField("listen", d.config.Listen).WithField("runtime", d.config.RuntimeEndpoint).Info("serving")
 	return errors.Join(group.Wait(), d.proxy.Close())

@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
 	"reflect"
-	"syscall"
 
 	"github.com/cri-logshim/cri-logshim/config"
 	"github.com/cri-logshim/cri-logshim/logmgr"
@@ -32,10 +30,7 @@ func policy(c config.Configuration) logmgr.Policy {
 
 // followConfig applies the configuration anew on SIGHUP and when its file has
 // changed.
-func (d *daemon) followConfig(ctx context.Context) error {
-	hangups := make(chan os.Signal, 1)
-	signal.Notify(hangups, syscall.SIGHUP)
-	defer signal.Stop(hangups)
+func (d *daemon) followConfig(ctx context.Context, hangups <-chan os.Signal) error {
 	changes := make(chan struct{}, 1)
 	watched := make(chan struct{})
 	go func() {

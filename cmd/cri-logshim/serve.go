@@ -47,6 +47,10 @@ func serve(ctx context.Context, o *options) error {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
 	defer signal.Stop(signals)
+	// From the start: a hangup that nobody waits for ends the process.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	d, err := newDaemon(o)
 	if err != nil {
 		return err
@@ -54,7 +58,7 @@ func serve(ctx context.Context, o *options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
-	go func() { ended <- d.run(ctx) }()
+	go func() { ended <- d.run(ctx, hangups) }()
 	select {
 	case err := <-ended:
 		return err

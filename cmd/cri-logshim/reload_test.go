@@ -1,0 +1,172 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/cri-logshim/cri-logshim/config"
+)
+
+// newReloading starts a daemon with one container, whose log is within its
+// limit as long as that is not lowered.
+func newReloading(t *testing.T) (*place, *fakeRuntime, *process) {
+	t.Helper()
+	p, f := newPlace(t), newFakeRuntime()
+	p.config.Rotation.MaxSize = 1 << 30
+	f.runContainer(t, p.config.PodLogsDir, 64<<10)
+	f.serve(t, p.config.RuntimeEndpoint)
+	d := p.serve(t, extras{})
+	works(t, p)
+	eventually(t, "the log to be managed", func() bool { return metric(t, p, "cri_logshim_logs_managed") == "1" })
+	return p, f, d
+}
+
+// A lower limit comes into force with a hangup, or when the file is replaced,
+// for logs that are managed already.
+func TestReloadLimit(t *testing.T) {
+	t.Parallel()
+	for name, ask := range map[string]func(*testing.T, *process){
+		"file": func(*testing.T, *process) {},
+		"both": func(t *testing.T, d *process) { t.Helper(); d.signal(t, syscall.SIGHUP) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, f, d := newReloading(t)
+			select {
+			case id := <-f.reopens:
+				t.Fatalf("the log of %s is rotated before the limit is lowered", id)
+			default:
+			}
+			p.config.Rotation.MaxSize = 4 << 10
+			p.write(t)
+			ask(t, d)
+			d.waitSaid(t, "configuration reloaded")
+			<-f.reopens
+			entries, err := os.ReadDir(filepath.Dir(f.logPath))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var names []string
+			for _, e := range entries {
+				names = append(names, e.Name())
+			}
+			if len(names) != 2 || names[0] != "0.log" || !strings.HasPrefix(names[1], "0.log.") {
+				t.Errorf("beside the log there is %v, want one rotated file", names)
+			}
+			d.end(t)
+		})
+	}
+}
+
+// A hangup applies a file that is not watched. The kernel tells of no change in
+// the target of a link.
+func TestReloadOnHangup(t *testing.T) {
+	t.Parallel()
+	p, _, d := newReloading(t)
+	elsewhere := t.TempDir() + "/config.yaml"
+	text, err := os.ReadFile(p.file())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(elsewhere, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(elsewhere, p.file()+".next"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(p.file()+".next", p.file()); err != nil {
+		t.Fatal(err)
+	}
+	lower := strings.Replace(string(text), "maxSize: 1Gi", "maxSize: 4Ki", 1)
+	if err := os.WriteFile(elsewhere, []byte(lower), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.signal(t, syscall.SIGHUP)
+	eventually(t, "a rotation", func() bool { return metric(t, p, "cri_logshim_rotations_total") != "0" })
+	d.end(t)
+}
+
+// A hangup while the daemon starts does not end it.
+func TestReloadWhileStarting(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	d := p.serve(t, extras{})
+	eventually(t, "the socket", func() bool { return exists(t, socketOf(p.config.Listen)) })
+	d.signal(t, syscall.SIGHUP)
+	d.waitSaid(t, "configuration reloaded")
+	d.end(t)
+}
+
+// The level of the daemon's own log follows the file, in both directions.
+func TestReloadLogLevel(t *testing.T) {
+	t.Parallel()
+	p, _, d := newReloading(t)
+	conn := dial(t, p.config.Listen)
+	for i, level := range []config.LogLevel{config.LogDebug, config.LogInfo, config.LogDebug} {
+		before := len(d.said("grpc.method=Version"))
+		p.config.Log.Level = level
+		p.write(t)
+		eventually(t, "the reload", func() bool { return len(d.said("configuration reloaded")) == i+1 })
+		if err := callVersion(t, conn); err != nil {
+			t.Fatal(err)
+		}
+		if level == config.LogDebug {
+			eventually(t, "the call in the log", func() bool { return len(d.said("grpc.method=Version")) == before+1 })
+		}
+	}
+	d.end(t)
+	// One for each call at level debug, none for the one between them.
+	if calls := d.said("grpc.method=Version"); len(calls) != 2 {
+		t.Errorf("it says %q, want the two calls at level debug", calls)
+	}
+}
+
+// A file with a fault changes nothing: one line tells of it, and the next good
+// file is taken.
+func TestReloadInvalid(t *testing.T) {
+	t.Parallel()
+	p, f, d := newReloading(t)
+	p.config.Rotation.MaxSize = 4 << 10
+	text, err := p.config.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.writeText(t, strings.Replace(string(text), "maxFiles: 5", "maxFiles: 1\n  maxfiles: 3", 1))
+	d.waitSaid(t, "level=error", "the old one stays in force", "maxFiles: must be at least 2", "unknown setting")
+	if err := os.Remove(p.file()); err != nil {
+		t.Fatal(err)
+	}
+	d.waitSaid(t, "level=error", "the old one stays in force", "no such file")
+	if got := metric(t, p, `cri_logshim_config_reloads_total{result="invalid"}`); got != "2" {
+		t.Errorf("%s invalid reloads are counted, want 2", got)
+	}
+	if faults := d.said("level=error"); len(faults) != 2 {
+		t.Errorf("errors in the log: %q, want one for each bad file", faults)
+	}
+	if got := metric(t, p, "cri_logshim_rotations_total"); got != "0" || len(f.reopens) != 0 {
+		t.Errorf("%s rotations: the bad file's limit is in force", got)
+	}
+	p.write(t)
+	<-f.reopens
+	d.end(t)
+}
+
+// What cannot be changed while serving is named, and what can be is applied.
+func TestReloadNeedsRestart(t *testing.T) {
+	t.Parallel()
+	p, f, d := newReloading(t)
+	old := *p
+	p.config.Listen += ".other"
+	p.config.Rotation.MaxSize = 4 << 10
+	p.write(t)
+	d.waitSaid(t, "level=warning", "restart")
+	<-f.reopens
+	if exists(t, socketOf(p.config.Listen)) {
+		t.Error("the other socket is there")
+	}
+	works(t, &old)
+	d.end(t)
+}

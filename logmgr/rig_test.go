@@ -139,12 +139,13 @@ func (r *rig) behind(facts logmgr.Container) *runtimetest.Container {
 	return c
 }
 
-// run makes and starts a container and tells the manager so.
+// run makes and starts a container, tells the manager so and lets it hear that.
 func (r *rig) run(name string) *runtimetest.Container {
 	r.Helper()
 	c := r.behind(r.facts(name))
 	r.Created(r.facts(name))
 	r.Started(c.ID(), false)
+	synctest.Wait()
 	return c
 }
 
@@ -274,4 +275,31 @@ func (r *rig) said(text string) int {
 		}
 	}
 	return n
+}
+
+// linesOnceEach is verify for a log to which foreign rotators have given names
+// that tell nothing of the order.
+func (r *rig) linesOnceEach(c *runtimetest.Container) {
+	r.Helper()
+	found := map[string]uint64{}
+	for _, name := range names(r.T, c.Path()) {
+		content, err := os.ReadFile(filepath.Join(filepath.Dir(c.Path()), name))
+		r.must(err)
+		for line := range strings.Lines(string(content)) {
+			fields := strings.Fields(line)
+			found[fields[3]+" "+fields[4]]++
+		}
+	}
+	var lines uint64
+	for stream, n := range c.Written() {
+		for i := range n {
+			if times := found[fmt.Sprint(stream, " ", i+1)]; times != 1 {
+				r.Errorf("line %d of %s is there %d times", i+1, stream, times)
+			}
+		}
+		lines += n
+	}
+	if uint64(len(found)) != lines {
+		r.Errorf("%d lines, want %d", len(found), lines)
+	}
 }

@@ -19,7 +19,9 @@ const heldRetry = time.Second
 // rotated follows a rotation.
 func (r *registry) rotated(l *containerLog) {
 	r.prune(l)
-	r.compressLater(l, l.policy.CompressAfter)
+	if l.policy.Compression != "" {
+		r.compressLater(l, l.policy.CompressAfter)
+	}
 }
 
 // prune removes the log's excess files, in a goroutine of its own.
@@ -90,9 +92,10 @@ func (m *Manager) pruneFiles(l *containerLog, p Policy) (retry bool) {
 }
 
 // compressLater sees to it that the log's files are compressed in d, or
-// earlier if that is planned already.
+// earlier if that is planned already; and that what a crash has left of them is
+// healed, also where nothing is compressed.
 func (r *registry) compressLater(l *containerLog, d time.Duration) {
-	if l.policy.Compression == "" || l.compressTimer != nil || l.compressing {
+	if l.compressTimer != nil || l.compressing {
 		return
 	}
 	l.compressTimer = r.after(d, func(r *registry) {
@@ -138,7 +141,7 @@ func (m *Manager) compressFiles(ctx context.Context, l *containerLog, p Policy) 
 			return errors.Join(append(errs, err)...)
 		}
 		for i, f := range found.Rotated {
-			if ctx.Err() != nil {
+			if ctx.Err() != nil || p.Compression == "" {
 				break
 			}
 			if f.Compression != "" || i == len(found.Rotated)-1 {

@@ -1,6 +1,7 @@
 package logfile
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -20,13 +21,14 @@ func (c Compression) newEncoder(w io.Writer) (io.WriteCloser, error) {
 		return gzip.NewWriterLevel(w, gzip.DefaultCompression)
 	case Zstd:
 		// One at a time, on our goroutine: compression must not take the node's cores.
-		return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(zstdWindow/2))
+		return zstd.NewWriter(w, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(zstdWindow/2), zstd.WithZeroFrames(true))
 	case Plain:
 	}
 	return nil, fmt.Errorf("compression %q: %w", c, errors.ErrUnsupported)
 }
 
-// newDecoder reads r decompressed. An empty file is a cut one, not an empty log.
+// newDecoder reads r decompressed. An empty file is a cut one, not an empty log. Closing
+// the decoder does not close r, and tells nothing that reading has not told.
 func (c Compression) newDecoder(r io.Reader) (io.ReadCloser, error) {
 	switch c {
 	case Plain:
@@ -38,7 +40,11 @@ func (c Compression) newDecoder(r io.Reader) (io.ReadCloser, error) {
 		}
 		return z, err
 	case Zstd:
-		z, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(zstdWindow))
+		b := bufio.NewReader(r)
+		if _, err := b.Peek(1); errors.Is(err, io.EOF) {
+			return nil, io.ErrUnexpectedEOF
+		}
+		z, err := zstd.NewReader(b, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true), zstd.WithDecoderMaxWindow(zstdWindow))
 		if err != nil {
 			return nil, err
 		}

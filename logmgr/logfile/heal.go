@@ -95,9 +95,13 @@ func (h *healer) twins(names []string) bool {
 		if !twice {
 			continue
 		}
+		kept := name
+		if isTemporaryName(name) { // sorts behind what it was to become
+			older, kept = name, older
+		}
 		st.Nlink = 1 // both names are ours: judge the rest
 		if h.note(h.root.check(&st)) && h.note(ignoringEINTR(func() error { return unix.Unlinkat(fd, older, 0) })) {
-			h.did(older, fmt.Sprintf("removed: the same file as %q, a rename was cut short", name))
+			h.did(older, fmt.Sprintf("removed: the same file as %q, a rename was cut short", kept))
 			healed = true
 		}
 	}
@@ -198,7 +202,6 @@ func compare(ctx context.Context, plain, compressed io.Reader, c Compression) (_
 	if err != nil {
 		decoder, damage = io.NopCloser(bytes.NewReader(nil)), err
 	}
-	// Closing a decoder only repeats the damage that reading has found.
 	defer func() { _ = decoder.Close() }()
 	a, b := make([]byte, 64<<10), make([]byte, 64<<10)
 	for {

@@ -136,11 +136,10 @@ func (r *reader) failed(err error) error {
 
 // next closes the first file.
 func (r *reader) next() error {
-	var err error
 	if r.decoder != nil {
-		err = r.decoder.Close()
+		_ = r.decoder.Close()
 	}
-	err = errors.Join(err, r.files[0].Close())
+	err := r.files[0].Close()
 	r.files, r.decoder = r.files[1:], nil
 	return err
 }

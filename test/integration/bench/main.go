@@ -84,7 +84,7 @@ func parseSettings(args []string, stderr io.Writer) (settings, error) {
 	f.BoolVar(&s.check, "check", false, "exit with 1 when a goal is not met")
 	f.StringVar(&s.shim, "shim", "", "measure this `binary` instead of building the repository's")
 	f.StringVar(&s.extra, "shim-config", "", "`YAML` lines added to the configuration of the measured shim")
-	f.IntVar(&s.rounds, "rounds", 40, "rounds over all workloads and paths, 1 to 1000")
+	f.IntVar(&s.rounds, "rounds", 30, "rounds over all workloads and paths, 1 to 1000")
 	f.DurationVar(&s.slot, "slot", 100*time.Millisecond, "time of one workload on one path in one round, at most 10s")
 	f.DurationVar(&s.settle, "settle", 3*time.Second, "time given to the processes to come to rest, at most 1m")
 	f.IntVar(&s.managed, "managed", 110, "running containers that the shim's log manager finds, 0 to 2000")

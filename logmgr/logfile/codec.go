@@ -35,10 +35,13 @@ func (c Compression) newDecoder(r io.Reader) (io.ReadCloser, error) {
 		return io.NopCloser(r), nil
 	case Gzip:
 		z, err := gzip.NewReader(r)
-		if errors.Is(err, io.EOF) {
-			err = io.ErrUnexpectedEOF
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil, io.ErrUnexpectedEOF
+		case err != nil:
+			return nil, err
 		}
-		return z, err
+		return z, nil
 	case Zstd:
 		b := bufio.NewReader(r)
 		if _, err := b.Peek(1); errors.Is(err, io.EOF) {

@@ -152,8 +152,7 @@ func (p *place) crash(what string, n int) bool {
 	if err == nil {
 		return false
 	}
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		if status, ok := exit.Sys().(syscall.WaitStatus); ok && status.Signaled() && status.Signal() == unix.SIGKILL {
 			return true
 		}

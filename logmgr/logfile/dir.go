@@ -237,7 +237,7 @@ func lstat(dirFD int, name string, st *unix.Stat_t) error {
 		return err
 	}
 	for {
-		if err := unix.Fstatat(dirFD, name, st, unix.AT_SYMLINK_NOFOLLOW); err != unix.EINTR { //nolint:errorlint // the hot path
+		if err := unix.Fstatat(dirFD, name, st, unix.AT_SYMLINK_NOFOLLOW); err != unix.EINTR {
 			return err
 		}
 	}

@@ -39,7 +39,7 @@ func TestStat(t *testing.T) {
 
 // plant makes everything that a name of a log must not be. It returns the names, and the
 // files outside that must come to no harm.
-func plant(p *place) (names []string, victims []string) {
+func plant(p *place) (names, victims []string) {
 	p.t.Helper()
 	base := filepath.Dir(filepath.Dir(p.root.Path()))
 	base, err := os.MkdirTemp(base, "victims")

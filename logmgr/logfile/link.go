@@ -64,8 +64,10 @@ func (d *Dir) link(fd int, name, target string) error {
 		return err
 	}
 	tmp := "." + name + ".link"
-	if err := ignoringEINTR(func() error { return unix.Unlinkat(fd, tmp, 0) }); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	if _, err := readLink(fd, tmp); err == nil { // of an attempt that was cut short
+		if err := ignoringEINTR(func() error { return unix.Unlinkat(fd, tmp, 0) }); err != nil {
+			return err
+		}
 	}
 	if err := ignoringEINTR(func() error { return unix.Symlinkat(target, fd, tmp) }); err != nil {
 		return err
@@ -76,7 +78,10 @@ func (d *Dir) link(fd int, name, target string) error {
 	}
 	// A file may have taken the old link's place just before the exchange.
 	if _, err := readLink(fd, tmp); err != nil {
-		return errors.Join(err, ignoringEINTR(exchange), unix.Unlinkat(fd, tmp, 0))
+		if back := ignoringEINTR(exchange); back != nil {
+			return errors.Join(err, back) // what was there is now called tmp, and stays
+		}
+		return errors.Join(err, unix.Unlinkat(fd, tmp, 0))
 	}
 	return ignoringEINTR(func() error { return unix.Unlinkat(fd, tmp, 0) })
 }
@@ -96,7 +101,7 @@ func (d *Dir) RemoveDanglingLink(name string) error {
 	}
 	var st unix.Stat_t
 	if err := unix.Fstatat(fd, name, &st, 0); !errors.Is(err, fs.ErrNotExist) {
-		return nil //nolint:nilerr // it leads somewhere, or nobody can tell
+		return nil // it leads somewhere, or nobody can tell
 	}
 	if err := unix.Unlinkat(fd, name, 0); err != nil {
 		return d.failed("remove link", name, err)

@@ -231,6 +231,7 @@ func TestReadersMemoryDoesNotGrowWithTheLog(t *testing.T) {
 	p.write(rotatedAt(2)+".zst", compressed(t, content, Zstd))
 	p.write("0.log", content)
 	result := testing.Benchmark(func(b *testing.B) {
+		b.Helper()
 		for b.Loop() {
 			r, err := p.Reader("0.log")
 			if err != nil {

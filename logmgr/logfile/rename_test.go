@@ -13,6 +13,7 @@ import (
 
 // onEveryFileSystem runs a test with RENAME_NOREPLACE and as on a file system without it.
 func onEveryFileSystem(t *testing.T, test func(t *testing.T, run func(func()))) {
+	t.Helper()
 	t.Run("with RENAME_NOREPLACE", func(t *testing.T) { test(t, func(f func()) { f() }) })
 	t.Run("without", func(t *testing.T) {
 		test(t, func(f func()) { withTraps(t, []*trap{failing(unix.SYS_RENAMEAT2, unix.EINVAL)}, f) })
@@ -21,6 +22,7 @@ func onEveryFileSystem(t *testing.T, test func(t *testing.T, run func(func()))) 
 
 func TestRename(t *testing.T) {
 	onEveryFileSystem(t, func(t *testing.T, run func(func())) {
+		t.Helper()
 		p := newPlace(t)
 		p.write("0.log", lines(0, 10))
 		p.write("1.log", lines(10, 20))
@@ -63,6 +65,7 @@ func TestRename(t *testing.T) {
 // TestRenameOverwritesNothing has many rotate their own file to one name.
 func TestRenameOverwritesNothing(t *testing.T) {
 	onEveryFileSystem(t, func(t *testing.T, run func(func())) {
+		t.Helper()
 		const racers = 16
 		for round := range 20 {
 			p := newPlace(t)

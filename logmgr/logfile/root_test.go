@@ -197,7 +197,11 @@ func TestAfterClose(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer other.Close()
+	t.Cleanup(func() {
+		if err := other.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	for name, call := range map[string]func() error{
 		"Close":  dir.Close,
 		"Sync":   dir.Sync,

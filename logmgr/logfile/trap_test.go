@@ -27,7 +27,7 @@ type noLeases unix.Errno
 
 // collector keeps the garbage collector off while traps are set: it would wait for a
 // thread that is stopped in a call of the runtime's own, and the trap's server for it.
-var collector struct { //nolint:gochecknoglobals // so is the collector
+var collector struct {
 	sync.Mutex
 	users, percent int
 }
@@ -88,7 +88,7 @@ func runTrapped(traps []*trap, lease noLeases, body func()) error {
 	if err != nil {
 		return err
 	}
-	defer unix.Close(stop)
+	defer func() { _ = unix.Close(stop) }()
 	listener := make(chan int)
 	failed := make(chan error, 1)
 	finished := make(chan struct{})

@@ -6,6 +6,6 @@ linter=$(tool golangci-lint)
 config=$PWD/.golangci.yml
 status=0
 for module in . test/integration; do
-	(cd "$module" && "$linter" run --allow-parallel-runners --config "$config" "$@" ./...) || status=1
+	(cd "$module" && "$linter" run --allow-parallel-runners --path-prefix "$module" --config "$config" "$@" ./...) || status=1
 done
 exit "$status"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"path"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -19,8 +20,9 @@ type containerLog struct {
 	name string // of the current file in its directory
 	log  logrus.FieldLogger
 
+	policy atomic.Pointer[Policy] // set by the registry
+
 	// Owned by the registry.
-	policy        Policy
 	containers    int        // how many containers name this path
 	live          *container // the running one
 	awake         bool       // a goroutine tends or settles it
@@ -30,6 +32,7 @@ type containerLog struct {
 	pruneAgain    bool
 	compressTimer *time.Timer
 	compressing   bool
+	compressAgain bool
 	linkTimer     *time.Timer
 
 	nudge chan struct{} // makes its tender look at once
@@ -47,14 +50,15 @@ type containerLog struct {
 }
 
 func newContainerLog(rel string, c Container, p Policy, log logrus.FieldLogger) *containerLog {
-	return &containerLog{
-		rel:    rel,
-		path:   c.LogPath,
-		name:   filepath.Base(rel),
-		log:    log.WithField("path", c.LogPath),
-		policy: p,
-		nudge:  make(chan struct{}, 1),
+	l := &containerLog{
+		rel:   rel,
+		path:  c.LogPath,
+		name:  filepath.Base(rel),
+		log:   log.WithField("path", c.LogPath),
+		nudge: make(chan struct{}, 1),
 	}
+	l.policy.Store(&p)
+	return l
 }
 
 // open makes dir the directory that the log's path names now.
@@ -95,10 +99,16 @@ func (l *containerLog) disarm(bell Doorbell) {
 }
 
 func (l *containerLog) stopTimers() {
-	for _, t := range []*time.Timer{l.compressTimer, l.linkTimer} {
-		if t != nil {
-			t.Stop()
-		}
+	l.compressTimer.stop()
+	l.linkTimer.stop()
+}
+
+// timer is a time.Timer that may not be there.
+type timer struct{ *time.Timer }
+
+func (t timer) stop() {
+	if t.Timer != nil {
+		t.Stop()
 	}
 }
 

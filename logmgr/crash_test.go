@@ -198,12 +198,12 @@ func TestStoppedAtAnyTime(t *testing.T) {
 		r.options.Policy.CompressAfter = 50 * time.Millisecond
 		r.options.Policy.MaxSize = 200 * kib
 		c := r.behind(r.facts("app"))
-		for i := range 60 {
+		for i := range 25 {
 			r.start()
-			r.print(c, 5e6, time.Duration(100+7*i)*time.Millisecond)
+			r.print(c, 2e6, time.Duration(100+7*i)*time.Millisecond)
 			time.Sleep(time.Duration(i*131) * time.Microsecond)
 			r.stop()
-			r.print(c, 5e6, time.Duration(i)*time.Millisecond)
+			r.print(c, 2e6, time.Duration(i)*time.Millisecond)
 		}
 		r.start()
 		r.pass(5 * time.Second)

@@ -152,11 +152,11 @@ func (r *registry) wake(l *containerLog) {
 		}
 		return
 	}
-	if _, elsewhere := r.Runtime.(Redirector); elsewhere || !l.policy.rotates() {
+	if _, elsewhere := r.Runtime.(Redirector); elsewhere || !l.policy.Load().rotates() {
 		return // the path is a link to a file that is the runtime's own
 	}
 	l.awake = true
-	t := tender{m: r.Manager, l: l, policy: l.policy, id: l.live.ID, gate: l.live.gate}
+	t := tender{m: r.Manager, l: l, id: l.live.ID, gate: l.live.gate}
 	l.cancel = r.spawn("tend "+l.path, func(ctx context.Context) {
 		defer r.mail.post(func(r *registry) { r.slept(l) })
 		t.tend(ctx)
@@ -181,7 +181,7 @@ func (r *registry) slept(l *containerLog) {
 // settle heals the log of an exited container once nobody tends it.
 func (r *registry) settle(l *containerLog) {
 	l.awake = true
-	t := tender{m: r.Manager, l: l, policy: l.policy}
+	t := tender{m: r.Manager, l: l}
 	l.cancel = r.spawn("settle "+l.path, func(ctx context.Context) {
 		defer r.mail.post(func(r *registry) { r.settled(l) })
 		t.settle(ctx)
@@ -264,15 +264,10 @@ func (r *registry) reopenedByOther(id string, err error) {
 func (r *registry) setPolicy(p Policy) {
 	r.Policy = p
 	for _, l := range r.logs {
-		l.policy = p
+		l.policy.Store(&p)
 		if l.compressTimer != nil {
 			l.compressTimer.Stop()
 			l.compressTimer = nil
-		}
-		if l.awake && l.live != nil {
-			l.again = true
-			l.cancel() // slept begins again with the new policy
-			continue
 		}
 		r.wake(l)
 		r.prune(l)

@@ -19,13 +19,14 @@ const missingFor = time.Second
 type tender struct {
 	m      *Manager
 	l      *containerLog
-	policy Policy
+	policy Policy // at the last look
 	id     string // of the running container
 	gate   *gate
 }
 
 // tend looks at the log as often as its pace asks for and rotates it, until it
-// has become quiet and its doorbell is armed, or ctx is done.
+// has become quiet and its doorbell is armed, its policy turns rotation off, or
+// ctx is done.
 func (t *tender) tend(ctx context.Context) {
 	t.l.disarm(t.m.Doorbell)
 	timer := time.NewTimer(0)
@@ -36,6 +37,9 @@ func (t *tender) tend(ctx context.Context) {
 			return
 		case <-t.l.nudge:
 		case <-timer.C:
+		}
+		if t.policy = *t.l.policy.Load(); !t.policy.rotates() {
+			return
 		}
 		wait, fine := t.look(ctx)
 		if fine && t.l.pace.quiet() && t.l.doubt.name == "" && t.sleep() {

@@ -19,8 +19,8 @@ const heldRetry = time.Second
 // rotated follows a rotation.
 func (r *registry) rotated(l *containerLog) {
 	r.prune(l)
-	if l.policy.Compression != "" {
-		r.compressLater(l, l.policy.CompressAfter)
+	if p := l.policy.Load(); p.Compression != "" {
+		r.compressLater(l, p.CompressAfter)
 	}
 }
 
@@ -31,7 +31,7 @@ func (r *registry) prune(l *containerLog) {
 		return
 	}
 	l.pruning = true
-	policy := l.policy
+	policy := *l.policy.Load()
 	r.spawn("prune "+l.path, func(context.Context) {
 		retry := r.Manager.pruneFiles(l, policy)
 		r.mail.post(func(r *registry) {
@@ -58,13 +58,12 @@ func (m *Manager) pruneFiles(l *containerLog, p Policy) (retry bool) {
 			return err
 		}
 		var errs []error
-		for len(found.Rotated) > p.MaxFiles-1 {
-			oldest := found.Rotated[0]
-			found.Rotated = found.Rotated[1:]
+		for _, oldest := range excess(found.Rotated, p.MaxFiles-1) {
 			// A runtime may flush to a file after the reopen has returned, and
 			// a file that was just swapped out can be the oldest.
 			held, err := dir.Held(oldest.Name)
 			if errors.Is(err, fs.ErrNotExist) {
+				retry = true // it has just been compressed, and has another name now
 				continue
 			}
 			if err != nil {
@@ -91,83 +90,129 @@ func (m *Manager) pruneFiles(l *containerLog, p Policy) (retry bool) {
 	return retry
 }
 
+// excess are the rotated files but for the newest n. The two forms of one file,
+// which a crash or a full disk has left, count once: before they are healed it is
+// not known which is whole.
+func excess(rotated []logfile.File, n int) []logfile.File {
+	for i := len(rotated) - 1; i >= 0; i-- {
+		if i < len(rotated)-1 && rotated[i].Stamp == rotated[i+1].Stamp {
+			continue
+		}
+		if n--; n < 0 {
+			return rotated[:i+1]
+		}
+	}
+	return nil
+}
+
 // compressLater sees to it that the log's files are compressed in d, or
 // earlier if that is planned already; and that what a crash has left of them is
 // healed, also where nothing is compressed.
 func (r *registry) compressLater(l *containerLog, d time.Duration) {
-	if l.compressTimer != nil || l.compressing {
+	at := time.Now().Add(d)
+	if !l.compressAt.IsZero() && !at.Before(l.compressAt) {
 		return
 	}
-	l.compressTimer = r.after(d, func(r *registry) {
-		l.compressTimer = nil
-		if l.containers == 0 || l.compressing {
-			return
-		}
-		l.compressing = true
-		policy := l.policy
-		r.spawn("compress "+l.path, func(ctx context.Context) {
-			next := r.compressFiles(ctx, l, policy)
-			r.mail.post(func(r *registry) {
-				l.compressing = false
-				if l.containers > 0 && next > 0 {
+	l.compressAt = at
+	if l.compressing {
+		return // its end looks at compressAt
+	}
+	l.compressTimer.stop()
+	l.compressTimer = timer{r.after(d, func(r *registry) { r.compress(l) })}
+}
+
+// compress compresses the log's files in a goroutine of its own.
+func (r *registry) compress(l *containerLog) {
+	if l.compressing || l.containers == 0 {
+		return
+	}
+	l.compressing = true
+	l.compressAt = time.Time{}
+	policy := l.policy
+	r.spawn("compress "+l.path, func(ctx context.Context) {
+		next, err := r.compressFiles(ctx, l, policy)
+		r.mail.post(func(r *registry) {
+			l.compressing = false
+			at := l.compressAt
+			l.compressAt = time.Time{}
+			switch {
+			case l.containers == 0:
+				return
+			case err != nil:
+				l.compressRetry.failed(time.Now())
+				r.compressLater(l, l.compressRetry.wait)
+			default:
+				l.compressRetry.succeeded()
+				if next > 0 {
 					r.compressLater(l, next)
 				}
-			})
+			}
+			if !at.IsZero() {
+				r.compressLater(l, time.Until(at))
+			}
 		})
 	})
 }
 
 // compressFiles compresses what is old enough and returns the time until there
-// is more; 0: nothing is left to do.
-func (m *Manager) compressFiles(ctx context.Context, l *containerLog, p Policy) (next time.Duration) {
+// is more; 0: nothing is left to do. The first error ends it: a full disk is
+// full for the next file too.
+func (m *Manager) compressFiles(ctx context.Context, l *containerLog, p Policy) (next time.Duration, err error) {
 	select {
 	case m.compressing <- struct{}{}:
 		defer func() { <-m.compressing }()
 	case <-ctx.Done():
-		return 0
+		return 0, nil
 	}
 	defer m.work.begin("compress "+l.path, stuckCompress)()
 	stepBack()
-	err := m.inDir(l, func(dir *logfile.Dir) error {
+	err = m.inDir(l, func(dir *logfile.Dir) error {
 		// Nobody else compresses this log, so what is unfinished was left by a
 		// crash.
-		repairs, err := dir.Heal(ctx, l.name)
+		repairs, healErr := dir.Heal(ctx, l.name)
 		for _, r := range repairs {
 			l.log.WithField("file", r.Name).Info(r.What)
 		}
-		errs := []error{err}
-		found, err := dir.Scan(l.name)
-		if err != nil {
-			return errors.Join(append(errs, err)...)
-		}
-		for i, f := range found.Rotated {
-			if ctx.Err() != nil || p.Compression == "" {
-				break
-			}
-			if f.Compression != "" || i == len(found.Rotated)-1 {
-				continue
-			}
-			// The clock may have been set back since: never wait longer than asked.
-			if young := min(p.CompressAfter-m.Now().Sub(f.ModTime), p.CompressAfter); young > 0 {
-				next = young
-				break // all later ones are younger
-			}
-			switch done, err := m.compressFile(ctx, dir, f, p.Compression); {
-			case err != nil:
-				errs = append(errs, err)
-				next = longestBackoff
-			case !done:
-				next = heldRetry
-			}
-		}
-		return errors.Join(errs...)
+		var err error
+		next, err = m.compressOld(ctx, l, dir, p)
+		return errors.Join(healErr, err)
 	})
-	if err != nil && ctx.Err() == nil {
+	if ctx.Err() != nil {
+		return 0, nil // the error says no more than that
+	}
+	if err != nil {
 		m.metrics.failed("compress")
 		l.log.WithError(err).Warn("cannot compress old files of the log; they stay as they are")
-		next = longestBackoff
 	}
-	return next
+	return next, err
+}
+
+// compressOld compresses the files that are old enough, all but the newest.
+func (m *Manager) compressOld(ctx context.Context, l *containerLog, dir *logfile.Dir, p Policy) (next time.Duration, err error) {
+	found, err := dir.Scan(l.name)
+	if err != nil || p.Compression == logfile.Plain || len(found.Rotated) == 0 {
+		return 0, err
+	}
+	for _, f := range found.Rotated[:len(found.Rotated)-1] {
+		if ctx.Err() != nil {
+			return 0, nil
+		}
+		if f.Compression != logfile.Plain {
+			continue
+		}
+		// The clock may have been set back since: never wait longer than asked.
+		if young := min(p.CompressAfter-m.Now().Sub(f.ModTime), p.CompressAfter); young > 0 {
+			return young, nil // all later ones are younger
+		}
+		done, err := m.compressFile(ctx, dir, f, p.Compression)
+		if err != nil {
+			return 0, err
+		}
+		if !done {
+			next = heldRetry
+		}
+	}
+	return next, nil
 }
 
 // compressFile compresses f, unless somebody still writes to it.

@@ -30,9 +30,10 @@ type containerLog struct {
 	cancel        context.CancelFunc
 	pruning       bool
 	pruneAgain    bool
-	compressTimer *time.Timer
 	compressing   bool
-	compressAgain bool
+	compressAt    time.Time // when it is to be done next; zero: not planned
+	compressTimer *time.Timer
+	compressRetry backoff
 	linkTimer     *time.Timer
 
 	nudge chan struct{} // makes its tender look at once
@@ -99,15 +100,12 @@ func (l *containerLog) disarm(bell Doorbell) {
 }
 
 func (l *containerLog) stopTimers() {
-	l.compressTimer.stop()
-	l.linkTimer.stop()
+	stop(l.compressTimer)
+	stop(l.linkTimer)
 }
 
-// timer is a time.Timer that may not be there.
-type timer struct{ *time.Timer }
-
-func (t timer) stop() {
-	if t.Timer != nil {
+func stop(t *time.Timer) {
+	if t != nil {
 		t.Stop()
 	}
 }

@@ -265,10 +265,6 @@ func (r *registry) setPolicy(p Policy) {
 	r.Policy = p
 	for _, l := range r.logs {
 		l.policy.Store(&p)
-		if l.compressTimer != nil {
-			l.compressTimer.Stop()
-			l.compressTimer = nil
-		}
 		r.wake(l)
 		r.prune(l)
 		r.compressLater(l, 0)

@@ -63,7 +63,6 @@ func (m *Manager) pruneFiles(l *containerLog, p Policy) (retry bool) {
 			// a file that was just swapped out can be the oldest.
 			held, err := dir.Held(oldest.Name)
 			if errors.Is(err, fs.ErrNotExist) {
-				retry = true // it has just been compressed, and has another name now
 				continue
 			}
 			if err != nil {
@@ -117,8 +116,8 @@ func (r *registry) compressLater(l *containerLog, d time.Duration) {
 	if l.compressing {
 		return // its end looks at compressAt
 	}
-	l.compressTimer.stop()
-	l.compressTimer = timer{r.after(d, func(r *registry) { r.compress(l) })}
+	stop(l.compressTimer)
+	l.compressTimer = r.after(d, func(r *registry) { r.compress(l) })
 }
 
 // compress compresses the log's files in a goroutine of its own.
@@ -128,7 +127,7 @@ func (r *registry) compress(l *containerLog) {
 	}
 	l.compressing = true
 	l.compressAt = time.Time{}
-	policy := l.policy
+	policy := *l.policy.Load()
 	r.spawn("compress "+l.path, func(ctx context.Context) {
 		next, err := r.compressFiles(ctx, l, policy)
 		r.mail.post(func(r *registry) {
@@ -150,6 +149,9 @@ func (r *registry) compress(l *containerLog) {
 			if !at.IsZero() {
 				r.compressLater(l, time.Until(at))
 			}
+			// What was to be removed while it was compressed is still there, under
+			// another name.
+			r.prune(l)
 		})
 	})
 }

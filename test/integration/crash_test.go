@@ -53,7 +53,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 			}
 		}
 		exited(t, writer)
-		found := complete(t, writer.LogPath(), "stdout", "stderr")
+		found := complete(t, shim, writer.LogPath(), "stdout", "stderr")
 		t.Logf("%d kills, %d files", kills, found.Files)
 	})
 }
@@ -118,10 +118,10 @@ func TestHealsWhatAKillLeaves(t *testing.T) {
 				writer := runWriter(t, direct, containerd.PodConfig("default", "healed"), "-stream=both", "-rate=500000", "-duration=8s")
 				eventually(t, func(context.Context) error { return exists(writer.LogPath()) })
 				step.prepare(t, writer)
-				newShim(t, containerd, keepAll)
+				shim, _ := newShim(t, containerd, keepAll)
 				eventually(t, func(context.Context) error { return step.healed(writer.LogPath()) })
 				exited(t, writer)
-				complete(t, writer.LogPath(), "stdout", "stderr")
+				complete(t, shim, writer.LogPath(), "stdout", "stderr")
 			})
 		}
 	})
@@ -145,7 +145,7 @@ func TestExitedContainer(t *testing.T) {
 		eventually(t, func(context.Context) error { return exists(cut.LogPath()) })
 		metricAtLeast(t, shim, 2, "cri_logshim_logs_managed")
 		for _, writer := range []*testbed.Container{large, cut} {
-			if found := complete(t, writer.LogPath(), "stdout"); found.Files != 1 {
+			if found := complete(t, shim, writer.LogPath(), "stdout"); found.Files != 1 {
 				t.Errorf("%s has %d files, not 1", writer.LogPath(), found.Files)
 			}
 		}

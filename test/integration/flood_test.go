@@ -25,7 +25,11 @@ func TestFloodLosesNothing(t *testing.T) {
 		})
 		writer := runWriter(t, client, containerd.PodConfig("default", "flood"), "-stream=both", "-rate=22000000", "-duration=60s")
 		exited(t, writer)
-		found := complete(t, writer.LogPath(), "stdout", "stderr")
+		rotations, err := shim.Metric(t.Context(), "cri_logshim_rotations_total")
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := complete(t, shim, writer.LogPath(), "stdout", "stderr")
 		if found.Bytes < seconds*rate {
 			t.Errorf("the writer came to %d MB/s, which is too little to show anything", found.Bytes/seconds/1_000_000)
 		}
@@ -38,10 +42,6 @@ func TestFloodLosesNothing(t *testing.T) {
 		}
 		if compressed == 0 || compressed == len(names) {
 			t.Errorf("%d of %d rotated files are compressed; there should be both kinds", compressed, len(names))
-		}
-		rotations, err := shim.Metric(t.Context(), "cri_logshim_rotations_total")
-		if err != nil {
-			t.Fatal(err)
 		}
 		t.Logf("%d MB in %d files after %v rotations; largest file %.2f of the limit",
 			found.Bytes/1_000_000, found.Files, rotations, float64(found.LargestFile)/(10<<20))

@@ -2,7 +2,6 @@ package integration
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -95,22 +94,19 @@ func exited(t *testing.T, c *testbed.Container) {
 	}
 }
 
-// complete checks that every line of the log was found once and in order, and returns
-// what was found. Compression may still be at work: it may not change that.
-func complete(t *testing.T, log string, streams ...string) testbed.Verification {
+// complete ends the shim, since a log must not change while it is read, checks that every
+// line was found once and in order, and returns what was found.
+func complete(t *testing.T, shim *testbed.Shim, log string, streams ...string) testbed.Verification {
 	t.Helper()
-	var found testbed.Verification
-	eventually(t, func(context.Context) error {
-		var err error
-		found, err = testbed.Verify(log)
-		if errors.Is(err, os.ErrNotExist) { // compressed while it was read
-			return err
+	if shim.Running() {
+		if err := shim.Stop(t.Context()); err != nil {
+			t.Error(err)
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		return nil
-	})
+	}
+	found, err := testbed.Verify(log)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := found.Complete(streams...); err != nil {
 		t.Errorf("%s: %v", log, err)
 	}

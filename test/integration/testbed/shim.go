@@ -65,15 +65,10 @@ func (s *Shim) Start(ctx context.Context) error {
 	if s.Running() {
 		return errors.New("start cri-logshim: it runs")
 	}
-	file := filepath.Join(s.dir, "config.yaml")
-	text, err := s.Config.YAML()
-	if err != nil {
-		return fmt.Errorf("write the configuration: %w", err)
+	if err := s.writeConfig(); err != nil {
+		return err
 	}
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		return fmt.Errorf("write the configuration: %w", err)
-	}
-	if err := s.launch(file); err != nil {
+	if err := s.launch(s.configFile()); err != nil {
 		return fmt.Errorf("start cri-logshim: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, shimTime)
@@ -92,6 +87,44 @@ func (s *Shim) Start(ctx context.Context) error {
 		return conn.Close()
 	})
 }
+
+// Reload puts Config in force in the running process and waits until it is.
+func (s *Shim) Reload(ctx context.Context) error {
+	const reloads = "cri_logshim_config_reloads_total"
+	before, err := s.Metric(ctx, reloads, `result="applied"`)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(s.writeConfig(), s.Signal(syscall.SIGHUP)); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, shimTime)
+	defer cancel()
+	return Until(ctx, func(ctx context.Context) error {
+		now, err := s.Metric(ctx, reloads, `result="applied"`)
+		if err == nil && now == before {
+			err = fmt.Errorf("the configuration is not yet reloaded\n%s", s.Log())
+		}
+		return err
+	})
+}
+
+// writeConfig replaces the file in one step, so that nobody reads half of it.
+func (s *Shim) writeConfig() error {
+	text, err := s.Config.YAML()
+	if err == nil {
+		err = os.WriteFile(s.configFile()+".new", text, 0o600)
+	}
+	if err == nil {
+		err = os.Rename(s.configFile()+".new", s.configFile())
+	}
+	if err != nil {
+		return fmt.Errorf("write the configuration: %w", err)
+	}
+	return nil
+}
+
+func (s *Shim) configFile() string { return filepath.Join(s.dir, "config.yaml") }
 
 // launch starts the process, which ends with ours, and a goroutine that waits for it and
 // thereby ends too.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 )
 
@@ -75,14 +76,31 @@ func (b *bed) open(ctx context.Context, name, socket string, proxy *process) err
 	return nil
 }
 
+// whileAlive is ctx, ended when one of the processes ends before it.
+func (b *bed) whileAlive(ctx context.Context) (context.Context, func()) {
+	all, cancel := context.WithCancelCause(ctx)
+	var left []func()
+	for _, p := range b.processes {
+		one, leave := p.whileAlive(all)
+		stop := context.AfterFunc(one, func() { cancel(context.Cause(one)) })
+		left = append(left, func() { stop(); leave() })
+	}
+	return all, func() {
+		for _, leave := range left {
+			leave()
+		}
+		cancel(nil)
+	}
+}
+
 // stop closes the paths, then ends the processes in the reverse order of their start.
 func (b *bed) stop() error {
 	var errs []error
 	for _, p := range b.paths {
 		errs = append(errs, p.close())
 	}
-	for i := len(b.processes) - 1; i >= 0; i-- {
-		errs = append(errs, b.processes[i].stop())
+	for _, p := range slices.Backward(b.processes) {
+		errs = append(errs, p.stop())
 	}
 	return errors.Join(errs...)
 }

@@ -85,11 +85,8 @@ func proxyPart(ctx context.Context, s settings, dir, shim string, r *report, pro
 	if err != nil {
 		return err
 	}
-	for _, p := range b.processes {
-		var leave func()
-		ctx, leave = p.whileAlive(ctx)
-		defer leave()
-	}
+	ctx, leave := b.whileAlive(ctx)
+	defer leave()
 	fmt.Fprintln(progress, "measuring memory")
 	seen, err := measureMemory(ctx, s, b.paths)
 	if err != nil {

@@ -13,7 +13,9 @@ import (
 
 // created is when every canned container was made: a fixed instant, so that
 // every run moves the same bytes.
-var created = time.Date(2026, time.January, 2, 3, 4, 5, 678, time.UTC)
+func created() time.Time {
+	return time.Date(2026, time.January, 2, 3, 4, 5, 678, time.UTC)
+}
 
 // hexID derives a runtime's 64-digit identifier from a kind and a number.
 func hexID(kind string, n int) string {
@@ -43,7 +45,7 @@ func cannedContainer(n int) *runtimeapi.Container {
 		Image:        &runtimeapi.ImageSpec{Image: image},
 		ImageRef:     "sha256:" + hexID("image", n%7),
 		State:        runtimeapi.ContainerState_CONTAINER_RUNNING,
-		CreatedAt:    created.UnixNano() + int64(n),
+		CreatedAt:    created().UnixNano() + int64(n),
 		Labels: map[string]string{
 			"io.kubernetes.container.name": "checkout",
 			"io.kubernetes.pod.name":       pod.Name,
@@ -87,7 +89,7 @@ func cannedSandbox(n int) *runtimeapi.PodSandboxStatus {
 	pod := podOf(n)
 	return &runtimeapi.PodSandboxStatus{
 		Id: hexID("sandbox", n), Metadata: pod, State: runtimeapi.PodSandboxState_SANDBOX_READY,
-		CreatedAt: created.UnixNano() + int64(n),
+		CreatedAt: created().UnixNano() + int64(n),
 		Labels: map[string]string{
 			"app": "checkout", "io.kubernetes.pod.name": pod.Name,
 			"io.kubernetes.pod.namespace": pod.Namespace, "io.kubernetes.pod.uid": pod.Uid,

@@ -31,7 +31,8 @@ type process struct {
 // startProcess starts a program in a process group of its own, so that a Ctrl-C
 // at the terminal reaches the benchmark alone, which then ends its children in order.
 func startProcess(name, program string, args ...string) (*process, error) {
-	p := &process{name: name, cmd: exec.Command(program, args...), exited: make(chan struct{})}
+	cmd := exec.Command(program, args...)
+	p := &process{name: name, cmd: cmd, exited: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = io.Discard, &p.output
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {
@@ -73,7 +74,10 @@ func (p *process) died() error {
 	if len(said) > most {
 		said = "… " + said[len(said)-most:]
 	}
-	return fmt.Errorf("%s ended by itself (%v), saying: %s", p.name, p.err, said)
+	if p.err == nil {
+		return fmt.Errorf("%s ended by itself with exit code 0, saying %q", p.name, said)
+	}
+	return fmt.Errorf("%s ended by itself, saying %q: %w", p.name, said, p.err)
 }
 
 // whileAlive is ctx, ended when the process ends before it. What the process said

@@ -29,25 +29,26 @@ is_static() { ! ldd "$1" >/dev/null 2>&1; }
 
 # from_package unpacks one binary out of a distribution package, without installing the package.
 from_package() {
-	local binary=$1 package=$2 found
+	local binary=$1 package=$2 unpacked=$work/package-$2 found
 	if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
 		die "$binary is missing and there is no apt here to get it with: install $binary and try again"
 	fi
 	say "$binary: unpacking package $package"
-	mkdir "$work/$package"
-	if ! download "$package"; then
+	mkdir "$unpacked"
+	if ! download "$package" "$unpacked"; then
 		((EUID == 0)) || die "$binary: cannot download package $package: $(explain) (as root the package lists would be updated first)"
 		quietly apt-get update || die "$binary: cannot update the package lists, is there a network? $(explain)"
-		download "$package" || die "$binary: cannot download package $package: $(explain)"
+		download "$package" "$unpacked" || die "$binary: cannot download package $package: $(explain)"
 	fi
-	quietly dpkg-deb -x "$work/$package"/*.deb "$work/$package/root" || die "$binary: cannot unpack package $package: $(explain)"
-	found=$(find "$work/$package/root" -type f -name "$binary" -perm -u+x | head -n 1)
+	quietly dpkg-deb -x "$unpacked"/*.deb "$unpacked/root" || die "$binary: cannot unpack package $package: $(explain)"
+	found=$(find "$unpacked/root" -type f -name "$binary" -perm -u+x | head -n 1)
 	[[ $found ]] || die "$binary: package $package does not hold it"
-	mv "$found" "$work/$binary"
+	mv -T "$found" "$work/$binary"
 }
 
+# download fetches a package into a folder.
 download() {
-	(cd "$work/$1" && quietly apt-get -o APT::Sandbox::User=root download "$1")
+	(cd "$2" && quietly apt-get -o APT::Sandbox::User=root download "$1")
 }
 
 # keep_tool makes tools/<name> appear in one step.

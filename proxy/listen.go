@@ -89,14 +89,10 @@ func listenNew(path string) (net.Listener, error) {
 // lockDirectory makes dir if it is missing, and takes its lock. Nothing is left
 // behind by a process that dies with it.
 func lockDirectory(dir string) (unlock func(), err error) {
-	if err := os.Mkdir(dir, directoryMode); err == nil {
-		// Against a umask that takes bits from the owner.
-		if err := os.Chmod(dir, directoryMode); err != nil {
-			return nil, err
-		}
-	} else if errors.Is(err, fs.ErrNotExist) {
+	err = os.Mkdir(dir, directoryMode)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("directory %q, which would hold the socket's directory, does not exist", filepath.Dir(dir))
-	} else if !errors.Is(err, fs.ErrExist) {
+	} else if err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
 

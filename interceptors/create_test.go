@@ -26,7 +26,7 @@ func TestFill(t *testing.T) {
 		"directory": {"", "my/own.log", directory, "my/own.log"},
 		"path":      {"/my/own", "", "/my/own", path},
 	} {
-		for _, service := range services {
+		for _, service := range criServices {
 			t.Run(name+" of "+service, func(t *testing.T) {
 				b := newBed(t, answerCreated)
 				method := "/" + service + "/CreateContainer"

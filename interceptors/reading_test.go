@@ -74,7 +74,7 @@ func TestStatusLeaves(t *testing.T) {
 // A reopen that has just been done by ourselves is answered with success, and
 // the runtime does not do it again.
 func TestReopenAnswered(t *testing.T) {
-	for _, service := range services {
+	for _, service := range criServices {
 		t.Run(service, func(t *testing.T) {
 			b := newBed(t, func(context.Context, string, []byte) ([]byte, error) {
 				return nil, status.Error(codes.Internal, "the runtime was asked")

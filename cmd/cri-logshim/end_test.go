@@ -27,7 +27,7 @@ func executing(t *testing.T, f *fakeRuntime, conn grpc.ClientConnInterface) <-ch
 		}
 		done <- err
 	}()
-	<-f.entered
+	receive(t, "the call to arrive", f.entered)
 	return done
 }
 
@@ -42,7 +42,7 @@ func following(t *testing.T, f *fakeRuntime, conn grpc.ClientConnInterface) <-ch
 	if _, err := events.Recv(); err != nil {
 		t.Fatal(err)
 	}
-	<-f.entered
+	receive(t, "the call to arrive", f.entered)
 	done := make(chan error, 1)
 	go func() {
 		_, err := events.Recv()
@@ -66,7 +66,7 @@ func TestEndCompletesCalls(t *testing.T) {
 			d.signal(t, s)
 			eventually(t, "the socket to be gone", func() bool { return !exists(t, socketOf(p.config.Listen)) })
 			close(f.release)
-			if err := <-called; err != nil {
+			if err := receive(t, "the end of the call", called); err != nil {
 				t.Errorf("the call in flight: %v", err)
 			}
 			if code := d.exit(t); code != 0 {
@@ -86,10 +86,10 @@ func TestEndEndsStreams(t *testing.T) {
 	d := p.serve(t, extras{})
 	followed := following(t, f, works(t, p))
 	d.end(t)
-	if err := <-followed; status.Code(err) != codes.Unavailable || errors.Is(err, io.EOF) {
+	if err := receive(t, "the end of the stream", followed); status.Code(err) != codes.Unavailable || errors.Is(err, io.EOF) {
 		t.Errorf("the stream ends with %v, want Unavailable", err)
 	}
-	if left := <-f.left; left != "GetContainerEvents" {
+	if left := receive(t, "the call to end in the runtime", f.left); left != "GetContainerEvents" {
 		t.Errorf("%s has ended in the runtime", left)
 	}
 }
@@ -103,10 +103,10 @@ func TestEndCutsCallsOff(t *testing.T) {
 	d := p.serve(t, extras{})
 	called := executing(t, f, works(t, p))
 	d.end(t)
-	if err := <-called; err == nil {
+	if err := receive(t, "the end of the call", called); err == nil {
 		t.Error("the call succeeds, though the runtime has not answered it")
 	}
-	<-f.left // the runtime hears of it
+	receive(t, "the call to end in the runtime", f.left) // the runtime hears of it
 }
 
 // Whoever asks twice does not want to wait.
@@ -123,7 +123,7 @@ func TestEndAtOnce(t *testing.T) {
 	if code := d.exit(t); code != 1 {
 		t.Errorf("exit code %d, want 1", code)
 	}
-	if err := <-called; err == nil {
+	if err := receive(t, "the end of the call", called); err == nil {
 		t.Error("the call succeeds, though the runtime has not answered it")
 	}
 	lines := d.said("")

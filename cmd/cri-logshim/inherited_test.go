@@ -51,7 +51,7 @@ func TestInherited(t *testing.T) {
 	conn.Connect()
 	go func() { waiting <- callVersion(t, conn, grpc.WaitForReady(true)) }()
 	second := p.serve(t, passed)
-	if err := <-waiting; err != nil {
+	if err := receive(t, "the call between two daemons", waiting); err != nil {
 		t.Errorf("a call between two daemons: %v", err)
 	}
 	second.end(t)

@@ -123,7 +123,7 @@ func TestCallMetrics(t *testing.T) {
 		t.Error("invented names are labels")
 	}
 	d.end(t)
-	<-followed
+	receive(t, "the end of the stream", followed)
 }
 
 // At level debug each call makes one line, which tells the method and the
@@ -147,7 +147,7 @@ func TestDebugLog(t *testing.T) {
 			}
 			followed := following(t, f, conn)
 			d.end(t)
-			<-followed
+			receive(t, "the end of the stream", followed)
 			want := 0
 			if level == config.LogDebug {
 				want = 1

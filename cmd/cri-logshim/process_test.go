@@ -153,11 +153,7 @@ func (d *process) signal(t *testing.T, s syscall.Signal) {
 // exit waits for the end and returns the exit code.
 func (d *process) exit(t *testing.T) int {
 	t.Helper()
-	select {
-	case <-d.exited:
-	case <-time.After(patience):
-		t.Fatal("the daemon does not end")
-	}
+	receive(t, "the end of the daemon", d.exited)
 	return d.cmd.ProcessState.ExitCode()
 }
 
@@ -168,6 +164,18 @@ func (d *process) end(t *testing.T) {
 	if code := d.exit(t); code != 0 {
 		t.Errorf("exit code %d after SIGTERM, want 0", code)
 	}
+}
+
+// receive waits for what a channel brings.
+func receive[T any](t *testing.T, what string, from <-chan T) T {
+	t.Helper()
+	var v T
+	select {
+	case v = <-from:
+	case <-time.After(patience):
+		t.Fatalf("waited in vain for %s", what)
+	}
+	return v
 }
 
 // eventually waits until the condition holds.

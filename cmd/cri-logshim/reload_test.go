@@ -44,7 +44,7 @@ func TestReloadLimit(t *testing.T) {
 			p.write(t)
 			ask(t, d)
 			d.waitSaid(t, "configuration reloaded")
-			<-f.reopens
+			receive(t, "a reopen", f.reopens)
 			entries, err := os.ReadDir(filepath.Dir(f.logPath))
 			if err != nil {
 				t.Fatal(err)
@@ -150,7 +150,7 @@ func TestReloadInvalid(t *testing.T) {
 		t.Errorf("%s rotations: the bad file's limit is in force", got)
 	}
 	p.write(t)
-	<-f.reopens
+	receive(t, "a reopen", f.reopens)
 	d.end(t)
 }
 
@@ -163,7 +163,7 @@ func TestReloadNeedsRestart(t *testing.T) {
 	p.config.Rotation.MaxSize = 4 << 10
 	p.write(t)
 	d.waitSaid(t, "level=warning", "restart")
-	<-f.reopens
+	receive(t, "a reopen", f.reopens)
 	if exists(t, socketOf(p.config.Listen)) {
 		t.Error("the other socket is there")
 	}

@@ -142,7 +142,10 @@ func renamed(service grpc.ServiceDesc) []grpc.MethodDesc {
 func connect(t *testing.T, path string) *Runtime {
 	t.Helper()
 	conn, err := grpc.NewClient("unix://"+path, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithAuthority("localhost"),
-		grpc.WithConnectParams(grpc.ConnectParams{Backoff: backoff.Config{BaseDelay: 10 * time.Millisecond, Multiplier: 1, MaxDelay: 10 * time.Millisecond}}))
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: 10 * time.Millisecond, Multiplier: 1, MaxDelay: 10 * time.Millisecond},
+			MinConnectTimeout: time.Minute, // else the backoff is all the time that a connect has
+		}))
 	if err != nil {
 		t.Fatal(err)
 	}

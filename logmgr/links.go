@@ -42,12 +42,12 @@ func (m *Manager) linkLog(l *containerLog, target string) error {
 // linkLater makes the legacy link of a running container if kubelet has not
 // done so by then: a link that it finds in its place is an error to kubelet.
 func (r *registry) linkLater(c *container) {
-	if r.LegacyDir == "" || c.log.linkTimer != nil {
+	if r.LegacyDir == "" {
 		return
 	}
 	l, facts := c.log, c.Container
+	stop(l.linkTimer) // of the attempt before it at the same path
 	l.linkTimer = r.after(r.LinkGrace, func(r *registry) {
-		l.linkTimer = nil
 		if l.live == nil || l.live.ID != facts.ID {
 			return
 		}

@@ -93,6 +93,7 @@ func (m *Manager) Run(ctx context.Context) error {
 		Manager:    m,
 		containers: map[string]*container{},
 		logs:       map[string]*containerLog{},
+		asked:      map[string]bool{},
 	}
 	r.spawn = func(name string, f func(context.Context)) context.CancelFunc {
 		ctx, cancel := context.WithCancel(ctx)

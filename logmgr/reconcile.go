@@ -4,11 +4,16 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 const (
 	// askTimeout is how long the runtime may take for a list or a status.
 	askTimeout = 10 * time.Second
+	// asksAtOnce is how many containers' status is asked for at the same time, so
+	// that one that is stuck does not hold up the others.
+	asksAtOnce = 8
 	// sweepEvery is how often legacy links that lead nowhere are looked for;
 	// kubelet has the same period.
 	sweepEvery = time.Minute
@@ -23,23 +28,24 @@ func (m *Manager) reconcileLoop(ctx context.Context) error {
 	var swept time.Time
 	var complained bool
 	for {
-		exists, err := m.reconcile(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return nil
-		case err != nil:
-			m.metrics.failed("list")
-			if !complained {
-				m.Log.WithError(err).Warn("cannot list the runtime's containers; trying again")
+		m.protect("reconcile", func() {
+			exists, err := m.reconcile(ctx)
+			switch {
+			case ctx.Err() != nil:
+			case err != nil:
+				m.metrics.failed("list")
+				if !complained {
+					m.Log.WithError(err).Warn("cannot list the runtime's containers; trying again")
+				}
+			case time.Since(swept) >= sweepEvery:
+				swept = time.Now()
+				if err := m.sweepLegacy(exists); err != nil {
+					m.metrics.failed("unlink")
+					m.Log.WithError(err).Warn("cannot sweep the legacy links")
+				}
 			}
-		case time.Since(swept) >= sweepEvery:
-			swept = time.Now()
-			if err := m.sweepLegacy(exists); err != nil {
-				m.metrics.failed("unlink")
-				m.Log.WithError(err).Warn("cannot sweep the legacy links")
-			}
-		}
-		complained = err != nil
+			complained = err != nil
+		})
 		select {
 		case <-ctx.Done():
 			return nil
@@ -70,17 +76,28 @@ func (m *Manager) reconcile(ctx context.Context) (map[string]bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	var errs []error
+	var group errgroup.Group
+	group.SetLimit(asksAtOnce)
 	for _, id := range unknown {
-		c, err := m.status(ctx, id)
-		switch {
-		case err == nil:
-			m.mail.post(func(r *registry) { r.add(c) })
-		case !errors.Is(err, ErrNotFound): // else it has gone meanwhile
-			errs = append(errs, err)
-		}
+		group.Go(func() (err error) {
+			m.protect("status of container "+id, func() { err = m.learn(ctx, id) })
+			return err
+		})
 	}
-	return exists, errors.Join(errs...)
+	return exists, group.Wait()
+}
+
+// learn asks the runtime about a container that is not known yet.
+func (m *Manager) learn(ctx context.Context, id string) error {
+	c, err := m.status(ctx, id)
+	if errors.Is(err, ErrNotFound) {
+		return nil // it has gone meanwhile
+	}
+	if err != nil {
+		return err
+	}
+	m.mail.post(func(r *registry) { r.answered(c) })
+	return nil
 }
 
 func (m *Manager) status(ctx context.Context, id string) (Container, error) {
@@ -92,11 +109,13 @@ func (m *Manager) status(ctx context.Context, id string) (Container, error) {
 // compare takes in a list that was asked for at began and returns the ids that
 // are not known.
 func (r *registry) compare(began time.Time, listed []Listed, exists map[string]bool) (unknown []string) {
+	clear(r.asked)
 	for _, l := range listed {
 		c := r.containers[l.ID]
 		switch {
 		case c == nil:
 			unknown = append(unknown, l.ID)
+			r.asked[l.ID] = true
 		case c.changed.Before(began) && c.State != l.State:
 			r.enter(c, l.State)
 		}

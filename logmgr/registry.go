@@ -21,6 +21,7 @@ type registry struct {
 	spawn      func(name string, f func(context.Context)) context.CancelFunc
 	containers map[string]*container
 	logs       map[string]*containerLog // by path below podLogsDir
+	asked      map[string]bool          // ids whose status was asked for and of which nothing was told since
 }
 
 // container is an entry of the registry.
@@ -49,6 +50,14 @@ func (m *Manager) place(c Container) (string, error) {
 	}
 	podDir, file, _ := strings.Cut(below, "/")
 	return logfile.RelativeLogPath(m.PodLogsDir, path.Join(m.PodLogsDir, podDir), file)
+}
+
+// answered takes in a status, unless something has been told of the container
+// since it was asked for: then it is older than that, and is asked for again.
+func (r *registry) answered(c Container) {
+	if r.asked[c.ID] {
+		r.add(c)
+	}
 }
 
 func (r *registry) add(c Container) {
@@ -97,6 +106,7 @@ func (r *registry) started(id string, failed bool) {
 func (r *registry) setState(id string, s State) {
 	c := r.containers[id]
 	if c == nil {
+		delete(r.asked, id)
 		return
 	}
 	c.changed = time.Now()
@@ -126,16 +136,27 @@ func (r *registry) enter(c *container, s State) {
 		r.linkLater(c)
 	case StateExited:
 		if l.live == c {
-			l.live = nil
-			if l.awake {
-				l.cancel()
-				return // slept goes on
-			}
+			r.leave(l)
 		}
 		if l.live == nil && !l.awake {
 			r.settle(l)
 		}
 	case StateCreated, StateUnknown:
+	}
+}
+
+// leave takes the running container off its log. If another one was refused
+// because of it, that one follows.
+func (r *registry) leave(l *containerLog) {
+	l.live = nil
+	if l.awake {
+		l.cancel() // slept goes on
+	}
+	for _, c := range r.containers {
+		if c.log == l && c.State == StateRunning {
+			r.enter(c, StateRunning)
+			return
+		}
 	}
 }
 
@@ -158,13 +179,15 @@ func (r *registry) wake(l *containerLog) {
 	l.awake = true
 	t := tender{m: r.Manager, l: l, id: l.live.ID, gate: l.live.gate}
 	l.cancel = r.spawn("tend "+l.path, func(ctx context.Context) {
-		defer r.mail.post(func(r *registry) { r.slept(l) })
+		panicked := true
+		defer func() { r.mail.post(func(r *registry) { r.slept(l, panicked) }) }()
 		t.tend(ctx)
+		panicked = false
 	})
 }
 
 // slept follows when nobody tends a log any longer.
-func (r *registry) slept(l *containerLog) {
+func (r *registry) slept(l *containerLog, panicked bool) {
 	l.awake = false
 	again := l.again
 	l.again = false
@@ -173,6 +196,8 @@ func (r *registry) slept(l *containerLog) {
 		r.drop(l)
 	case l.live == nil:
 		r.settle(l)
+	case panicked: // not armed, so nothing would wake it
+		r.after(longestLook, func(r *registry) { r.wake(l) })
 	case again:
 		r.wake(l)
 	}
@@ -201,6 +226,7 @@ func (r *registry) settled(l *containerLog) {
 func (r *registry) remove(id string) {
 	c := r.containers[id]
 	if c == nil {
+		delete(r.asked, id)
 		return
 	}
 	delete(r.containers, id)
@@ -211,15 +237,13 @@ func (r *registry) remove(id string) {
 	}
 	r.unlink(c)
 	l.containers--
-	if l.live == c {
-		l.live = nil
-	}
 	if l.containers > 0 {
-		if l.live == nil && l.awake {
-			l.cancel()
+		if l.live == c {
+			r.leave(l)
 		}
 		return
 	}
+	l.live = nil
 	delete(r.logs, l.rel)
 	r.metrics.managed.Set(float64(len(r.logs)))
 	if l.awake {
@@ -241,6 +265,7 @@ func (r *registry) drop(l *containerLog) {
 }
 
 func (r *registry) removeSandbox(sandbox string) {
+	clear(r.asked)
 	for id, c := range r.containers {
 		if c.SandboxID == sandbox {
 			r.remove(id)

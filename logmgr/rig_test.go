@@ -123,7 +123,7 @@ func (r *rig) must(err error) {
 // facts are those of a container of its own pod.
 func (r *rig) facts(name string) logmgr.Container {
 	return logmgr.Container{
-		ID: "id-" + name, SandboxID: "sandbox-" + name,
+		ID: "id" + name, SandboxID: "sandbox-" + name,
 		Namespace: "ns", Pod: "pod", PodUID: "uid-" + name, Name: name,
 		LogDirectory: filepath.Join(r.dir, "ns_pod_uid-"+name),
 		LogPath:      name + "/0.log",

@@ -36,20 +36,33 @@ type Fake struct {
 	// FlushAfter, if not 0, is how long after a reopen a partial line is still
 	// written to the old file, which stays open until then.
 	FlushAfter time.Duration
-	// OnList and OnStatus, if not nil, come before the answer of their methods and
-	// may take long, panic, or fail instead of it.
-	OnList   func(ctx context.Context) error
-	OnStatus func(ctx context.Context, id string) error
 
 	flushes sync.WaitGroup
 
 	mu         sync.Mutex
+	onList     func(ctx context.Context) error
+	onStatus   func(ctx context.Context, id string) error
 	containers map[string]*Container
 	lists      int
 }
 
 // NewFake returns a runtime without containers.
 func NewFake() *Fake { return &Fake{containers: map[string]*Container{}} }
+
+// OnList sets what comes between the making of a list and its arrival; it may take
+// long, panic or fail. nil ends it.
+func (f *Fake) OnList(do func(ctx context.Context) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.onList = do
+}
+
+// OnStatus is OnList for the status of a container.
+func (f *Fake) OnStatus(do func(ctx context.Context, id string) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.onStatus = do
+}
 
 // Make makes a container and the directory of its log, but does not start it. A
 // relative LogPath lies in the LogDirectory.
@@ -112,15 +125,14 @@ func (f *Fake) Close() error {
 func (f *Fake) List(ctx context.Context) ([]logmgr.Listed, error) {
 	f.mu.Lock()
 	f.lists++
-	all := slices.Collect(maps.Values(f.containers))
+	all, do := slices.Collect(maps.Values(f.containers)), f.onList
 	f.mu.Unlock()
 	var list []logmgr.Listed
 	for _, c := range all {
 		list = append(list, logmgr.Listed{ID: c.facts.ID, State: c.State()})
 	}
-	// The list is old when it arrives, if the answer takes long.
-	if f.OnList != nil {
-		if err := f.OnList(ctx); err != nil {
+	if do != nil {
+		if err := do(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -135,8 +147,11 @@ func (f *Fake) Status(ctx context.Context, id string) (logmgr.Container, error) 
 	}
 	facts := c.facts
 	facts.State, facts.LogPath, facts.LogDirectory = c.State(), c.path, ""
-	if f.OnStatus != nil {
-		if err := f.OnStatus(ctx, id); err != nil {
+	f.mu.Lock()
+	do := f.onStatus
+	f.mu.Unlock()
+	if do != nil {
+		if err := do(ctx, id); err != nil {
 			return logmgr.Container{}, err
 		}
 	}

@@ -1,0 +1,241 @@
+package logmgr_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cri-logshim/cri-logshim/logmgr"
+	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
+	"github.com/cri-logshim/cri-logshim/logmgr/runtimetest"
+)
+
+// legacyLink is the path of a container's legacy link.
+func (r *rig) legacyLink(c logmgr.Container) string {
+	r.Helper()
+	name, err := logfile.LegacyLinkName(c.Pod, c.Namespace, c.Name, c.ID)
+	r.must(err)
+	return filepath.Join(r.legacy, name)
+}
+
+func target(path string) string {
+	to, err := os.Readlink(path)
+	if err != nil {
+		return err.Error()
+	}
+	return to
+}
+
+func TestLegacyLinkIsMadeAfterTheGrace(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.options.LegacyDir, r.options.LinkGrace = r.legacy, 7*time.Second
+		r.start()
+		c := r.run("app")
+		link := r.legacyLink(c.Facts())
+		r.pass(6900 * time.Millisecond)
+		if exists(link) {
+			t.Error("the link was made before kubelet had its time")
+		}
+		r.pass(200 * time.Millisecond)
+		if got := target(link); got != c.Path() {
+			t.Errorf("the link leads to %q, want %q", got, c.Path())
+		}
+	})
+}
+
+func TestLegacyLinkIsNotMade(t *testing.T) {
+	for name, prepare := range map[string]func(r *rig, c *runtimetest.Container){
+		"kubelet's is there": func(r *rig, c *runtimetest.Container) {
+			r.must(os.Symlink("/elsewhere", r.legacyLink(c.Facts())))
+		},
+		"a file is there": func(r *rig, c *runtimetest.Container) {
+			r.must(os.WriteFile(r.legacyLink(c.Facts()), []byte("/elsewhere"), 0o600))
+		},
+		"there is no log": func(r *rig, c *runtimetest.Container) { r.must(os.Remove(c.Path())) },
+		"it has exited":   func(r *rig, c *runtimetest.Container) { r.exit(c) },
+		"it was removed":  func(r *rig, c *runtimetest.Container) { r.remove(c) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, r *rig) {
+				r.options.LegacyDir = r.legacy
+				r.options.Policy.MaxSize = -1 // so that a missing log stays missing
+				r.must(os.MkdirAll(r.legacy, 0o755))
+				r.start()
+				c := r.run("app")
+				prepare(r, c)
+				r.pass(time.Hour)
+				link := r.legacyLink(c.Facts())
+				if content, err := os.ReadFile(link); err == nil && string(content) == "/elsewhere" {
+					return
+				}
+				if got := target(link); got != "/elsewhere" && exists(link) {
+					t.Errorf("a link to %q was made", got)
+				}
+			})
+		})
+	}
+}
+
+func TestLegacyLinkOfLongNames(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.options.LegacyDir = r.legacy
+		r.start()
+		facts := r.facts("app")
+		facts.PodUID = "u"
+		facts.Namespace = "n"
+		facts.Pod = strings.Repeat("p", 240)
+		c := r.behind(facts)
+		r.Created(facts)
+		r.Started(c.ID(), false)
+		r.pass(10 * time.Second)
+		link := r.legacyLink(facts)
+		if len(filepath.Base(link)) != 255 || !strings.HasSuffix(link, ".log") || target(link) != c.Path() {
+			t.Errorf("link %q leads to %q", filepath.Base(link), target(link))
+		}
+		// Nobody can tell from the cut name whose link it is, but its owner can.
+		r.must(os.RemoveAll(filepath.Dir(c.Path())))
+		r.remove(c)
+		r.pass(5 * time.Second)
+		if exists(link) {
+			t.Error("the link of a container that is gone is left")
+		}
+	})
+}
+
+func TestLegacyLinksOfGoneContainers(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.options.LegacyDir = r.legacy
+		r.start()
+		kept, cleaned, live := r.run("kept"), r.run("cleaned"), r.run("live")
+		r.pass(6 * time.Second)
+		outside := filepath.Join(r.legacy, "pod_ns_app-outside.log")
+		unknown := filepath.Join(r.legacy, "pod_ns_app-unknown.log")
+		odd := filepath.Join(r.legacy, "odd.log")
+		alive := filepath.Join(r.legacy, "pod_ns_app-alive.log")
+		regular := filepath.Join(r.legacy, "pod_ns_app-regular.log")
+		existing := filepath.Join(r.legacy, "pod_ns_live-"+live.ID()+".log") // as kubelet's of a log that is not there yet
+		r.must(os.Symlink("/nowhere/0.log", outside))
+		r.must(os.Symlink(filepath.Join(r.dir, "gone", "app", "0.log"), unknown))
+		r.must(os.Symlink(filepath.Join(r.dir, "gone", "app", "0.log"), odd))
+		r.must(os.Symlink(live.Path(), alive))
+		r.must(os.WriteFile(regular, nil, 0o600))
+		r.must(os.Remove(existing))
+		r.must(os.Symlink(filepath.Join(r.dir, "not yet", "0.log"), existing))
+
+		r.must(os.RemoveAll(filepath.Dir(cleaned.Path()))) // as kubelet's Clean, before the removal
+		r.remove(cleaned)
+		r.remove(kept)
+		r.pass(time.Second)
+		if exists(r.legacyLink(cleaned.Facts())) {
+			t.Error("the dangling link is not removed with its container")
+		}
+		r.pass(2 * time.Minute)
+		for path, stays := range map[string]bool{
+			r.legacyLink(kept.Facts()): true, // the log is still there
+			existing:                   true,
+			outside:                    true, // foreign
+			odd:                        true, // foreign
+			alive:                      true,
+			regular:                    true,
+			unknown:                    false,
+		} {
+			if exists(path) != stays {
+				t.Errorf("%q exists: %t, want %t", filepath.Base(path), !stays, stays)
+			}
+		}
+	})
+}
+
+// TestLegacyLinkOfTheNextAttempt: a container that begins within the grace of the
+// one before it at the same path gets its own link.
+func TestLegacyLinkOfTheNextAttempt(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.options.LegacyDir = r.legacy
+		r.start()
+		first := r.run("app")
+		r.pass(2 * time.Second)
+		r.exit(first)
+		facts := r.facts("app")
+		facts.ID = "idsecond"
+		second := r.behind(facts)
+		r.Created(facts)
+		r.Started(second.ID(), false)
+		r.pass(time.Minute)
+		if got := target(r.legacyLink(facts)); got != second.Path() {
+			t.Errorf("the second one's link: %q", got)
+		}
+	})
+}
+
+// redirecting is a rig whose runtime keeps the output elsewhere.
+func redirecting(r *rig) *runtimetest.Redirecting {
+	runtime := runtimetest.NewRedirecting()
+	runtime.Bell = r.bell
+	r.fake, r.options.Runtime = runtime.Fake, runtime
+	return runtime
+}
+
+func TestRedirectedLog(t *testing.T) {
+	for name, test := range map[string]struct {
+		prepare func(r *rig, path string)
+		failed  bool
+		linked  bool
+	}{
+		"after a start":             {func(*rig, string) {}, false, true},
+		"after a failed start":      {func(*rig, string) {}, true, true},
+		"in place of an older link": {func(r *rig, path string) { r.must(os.Symlink("/old", path)) }, false, true},
+		"never over a regular file": {func(r *rig, path string) { r.must(os.WriteFile(path, nil, 0o600)) }, false, false},
+		"the directory has to be made": {func(r *rig, path string) {
+			r.must(os.RemoveAll(filepath.Dir(filepath.Dir(path))))
+		}, false, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, r *rig) {
+				runtime := redirecting(r)
+				elsewhere := filepath.Join(t.TempDir(), "id-json.log")
+				r.must(os.WriteFile(elsewhere, make([]byte, 5*mib), 0o600))
+				r.start()
+				facts := r.facts("app")
+				c, err := r.fake.Make(facts)
+				r.must(err)
+				runtime.Redirect(c.ID(), elsewhere)
+				test.prepare(r, c.Path())
+				r.Created(facts)
+				r.Started(c.ID(), test.failed)
+				r.pass(time.Minute)
+				if got := target(c.Path()); (got == elsewhere) != test.linked {
+					t.Errorf("the log's path leads to %q", got)
+				}
+				if info, err := os.Stat(elsewhere); err != nil || info.Size() != 5*mib || len(names(t, c.Path())) != 1 {
+					t.Errorf("the runtime's file: %v, %v, beside the link: %q", info, err, names(t, c.Path()))
+				}
+				// The link goes with the container, once its file has gone.
+				r.must(os.Remove(elsewhere))
+				r.remove(c)
+				r.pass(time.Second)
+				if exists(c.Path()) == test.linked {
+					t.Errorf("after the removal there is %q", names(t, c.Path()))
+				}
+			})
+		})
+	}
+}
+
+// TestNothingToLink: a container whose output goes to no file.
+func TestNothingToLink(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		redirecting(r)
+		r.start()
+		facts := r.facts("app")
+		c, err := r.fake.Make(facts)
+		r.must(err)
+		r.Created(facts)
+		r.Started(c.ID(), false)
+		r.pass(time.Minute)
+		if got := names(t, c.Path()); len(got) != 0 || r.metric("failures_total") != 0 {
+			t.Errorf("files %q, %v failures", got, r.metric("failures_total"))
+		}
+	})
+}

@@ -1,0 +1,363 @@
+package logmgr_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/cri-logshim/cri-logshim/logmgr"
+	"github.com/cri-logshim/cri-logshim/logmgr/runtimetest"
+)
+
+// managed tells whether a container's log is held to its limit.
+func (r *rig) managed(c *runtimetest.Container) bool {
+	r.Helper()
+	before := c.Reopens()
+	r.must(c.Print("stdout", 1100, 1000))
+	r.pass(time.Second)
+	return c.Reopens() > before
+}
+
+func TestReconcile(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		before := r.behind(r.facts("before"))
+		r.start()
+		r.pass(4900 * time.Millisecond)
+		if !r.managed(before) {
+			t.Error("a container that ran before is not managed within 5 s")
+		}
+		behind := r.behind(r.facts("behind"))
+		r.pass(5100 * time.Millisecond)
+		if !r.managed(behind) {
+			t.Error("a container made behind our back is not managed after a period")
+		}
+		hurry := r.behind(r.facts("hurry"))
+		r.Reconcile()
+		r.pass(50 * time.Millisecond)
+		if !r.managed(hurry) {
+			t.Error("a container is not managed after Reconcile")
+		}
+		started := r.behind(r.facts("started"))
+		r.Started(started.ID(), false) // its creation went past us
+		r.pass(50 * time.Millisecond)
+		if !r.managed(started) {
+			t.Error("a container of unknown origin is not managed after its start")
+		}
+		// One that ends by itself in the middle of a rotation is put in order.
+		r.must(before.Exit())
+		r.must(os.Rename(before.Path(), before.Path()+aside))
+		// One vanishes; its files stay.
+		r.rotate(behind, 2)
+		files := len(names(t, behind.Path()))
+		r.must(r.fake.Remove(behind.ID()))
+		r.pass(6 * time.Second)
+		if got := r.metric("logs_managed"); got != 3 {
+			t.Errorf("%v logs are managed", got)
+		}
+		if got := len(names(t, behind.Path())); got != files {
+			t.Errorf("%d of %d files are left of one that has vanished", got, files)
+		}
+		for _, c := range []*runtimetest.Container{before, behind, hurry, started} {
+			r.verify(c)
+		}
+		r.inPlace(hurry)
+		if !exists(before.Path()) {
+			t.Error("the log of the exited one is missing")
+		}
+	})
+}
+
+// TestListFails: nothing is forgotten, and all is made up for afterwards.
+func TestListFails(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		known := r.behind(r.facts("known"))
+		r.start()
+		r.pass(time.Second)
+		r.fake.OnList(func(context.Context) error { return errors.New("unavailable") })
+		late := r.behind(r.facts("late"))
+		r.pass(time.Minute)
+		if !r.managed(known) || r.managed(late) {
+			t.Error("a failed list was believed")
+		}
+		if got := r.said("cannot list"); got != 1 {
+			t.Errorf("said %d times that lists fail", got)
+		}
+		r.fake.OnList(func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+		r.pass(time.Minute)
+		r.fake.OnList(nil)
+		r.pass(16 * time.Second)
+		if !r.managed(late) {
+			t.Error("not managed after the lists have come back")
+		}
+		if got := r.metric("failures_total", "list"); got < 10 {
+			t.Errorf("%v failures are counted", got)
+		}
+	})
+}
+
+// TestStatusHangs: one container that the runtime cannot tell about does not keep
+// the others from being managed.
+func TestStatusHangs(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		stuck := r.behind(r.facts("stuck"))
+		r.fake.OnStatus(func(ctx context.Context, id string) error {
+			if id != stuck.ID() {
+				return nil
+			}
+			<-ctx.Done()
+			return ctx.Err()
+		})
+		var others []*runtimetest.Container
+		for i := range 20 {
+			others = append(others, r.behind(r.facts(fmt.Sprint("app", i))))
+		}
+		r.start()
+		r.pass(time.Second)
+		for _, c := range others {
+			if !r.managed(c) {
+				t.Errorf("%s is not managed", c.ID())
+			}
+		}
+		if r.managed(stuck) {
+			t.Error("managed without any facts")
+		}
+	})
+}
+
+// TestStaleAnswers: a list or status that was asked for before something happened,
+// and arrives after it, changes nothing.
+func TestStaleAnswers(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start()
+		stopped, removed, created := r.run("stopped"), r.run("removed"), r.facts("created")
+		r.pass(3 * time.Second)
+		asked, release := make(chan struct{}), make(chan struct{})
+		r.fake.OnList(func(context.Context) error {
+			asked <- struct{}{}
+			<-release
+			return nil
+		})
+		r.Reconcile()
+		<-asked // the list is made, and it is old from now on
+		r.pass(time.Second)
+		r.exit(stopped)
+		r.remove(removed)
+		c := r.behind(created)
+		r.Created(created)
+		r.Started(c.ID(), false)
+		r.pass(time.Second)
+		r.fake.OnList(nil)
+		close(release)
+		r.pass(100 * time.Millisecond)
+		if got := r.metric("logs_managed"); got != 2 {
+			t.Errorf("%v logs are managed", got)
+		}
+		if !r.managed(c) {
+			t.Error("a container that is not on the old list was forgotten")
+		}
+		if got := len(stopped.Asked()) + len(removed.Asked()); got != 0 {
+			t.Errorf("%d reopens of containers that do not run", got)
+		}
+	})
+}
+
+// TestStaleStatus: the status of a container arrives after it was removed.
+func TestStaleStatus(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		c := r.behind(r.facts("app"))
+		r.must(c.Print("stdout", 10, 100))
+		asked, release := make(chan struct{}), make(chan struct{})
+		r.fake.OnStatus(func(context.Context, string) error {
+			close(asked)
+			<-release
+			return nil
+		})
+		r.start()
+		<-asked
+		r.pass(time.Second)
+		r.must(os.Rename(c.Path(), c.Path()+aside))
+		r.remove(c)
+		r.pass(time.Second)
+		close(release)
+		r.pass(time.Minute)
+		if got := names(t, c.Path()); len(got) != 1 || got[0] != filepath.Base(c.Path())+aside {
+			t.Errorf("files of a removed container: %q", got)
+		}
+		if got := r.metric("logs_managed"); got != 0 {
+			t.Errorf("%v logs are managed", got)
+		}
+	})
+}
+
+// TestOnePath: of two running containers with one log path the first is managed;
+// the second is when the first has ended.
+func TestOnePath(t *testing.T) {
+	for name, end := range map[string]func(r *rig, c *runtimetest.Container){
+		"stopped": (*rig).exit,
+		"removed": (*rig).remove,
+		"ended by itself": func(r *rig, c *runtimetest.Container) {
+			r.must(c.Exit())
+			r.pass(6 * time.Second)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, r *rig) {
+				r.start()
+				first := r.run("app")
+				facts := r.facts("app")
+				facts.ID = "idsecond"
+				second := r.behind(facts)
+				r.Created(facts)
+				r.Started(second.ID(), false)
+				r.pass(10 * time.Second)
+				if got := r.metric("containers_not_managed_total"); got != 1 {
+					t.Errorf("%v refusals are counted", got)
+				}
+				if !r.managed(first) || len(second.Asked()) > 0 {
+					t.Errorf("%d reopens of the first, %d of the second", len(first.Asked()), len(second.Asked()))
+				}
+				r.must(r.fake.ReopenLog(r.Context(), second.ID())) // it was left with the old file
+				end(r, first)
+				r.pass(time.Second)
+				if !r.managed(second) {
+					t.Error("the second is not managed after the first has ended")
+				}
+				if got := r.metric("logs_managed"); got != 1 {
+					t.Errorf("%v logs are managed", got)
+				}
+			})
+		})
+	}
+}
+
+// TestAttemptNumberIsReused: an exited container and a running one share a path;
+// what becomes of the old one is nothing to the log.
+func TestAttemptNumberIsReused(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start()
+		first := r.run("app")
+		r.must(first.Print("stdout", 10, 1000))
+		r.rotate(first, 2)
+		r.exit(first)
+		r.pass(time.Second)
+		facts := r.facts("app")
+		facts.ID, facts.SandboxID = "idsecond", "sandbox-second"
+		second := r.behind(facts)
+		r.Created(facts)
+		r.Started(second.ID(), false)
+		r.pass(time.Second)
+		if !r.managed(second) {
+			t.Error("the running one is not managed")
+		}
+		files := len(names(t, second.Path()))
+		r.Stopped(first.ID())
+		r.remove(first)
+		r.SandboxRemoved(first.Facts().SandboxID)
+		r.pass(10 * time.Second)
+		if got := len(names(t, second.Path())); got != files {
+			t.Errorf("%d of %d files are left", got, files)
+		}
+		if !r.managed(second) {
+			t.Error("the running one is not managed after the removal of the old one")
+		}
+		r.inPlace(second)
+	})
+}
+
+func TestSandboxRemoved(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start()
+		gone, other := r.run("gone"), r.run("other")
+		r.must(r.fake.Remove(gone.ID()))
+		r.SandboxRemoved(gone.Facts().SandboxID)
+		r.pass(100 * time.Millisecond)
+		if got := r.metric("logs_managed"); got != 1 || !r.managed(other) {
+			t.Errorf("%v logs are managed", got)
+		}
+	})
+}
+
+// TestUnfitContainersAreNotTouched: paths that escape and names that are none are
+// refused and counted once, and nobody touches their files.
+func TestUnfitContainersAreNotTouched(t *testing.T) {
+	for name, spoil := range map[string]func(c *logmgr.Container, outside string){
+		"log directory elsewhere":       func(c *logmgr.Container, outside string) { c.LogDirectory = outside },
+		"log path leaves its directory": func(c *logmgr.Container, _ string) { c.LogPath = "../../escaped/app/0.log" },
+		"absolute path elsewhere":       func(c *logmgr.Container, outside string) { c.LogDirectory, c.LogPath = "", outside+"/app/0.log" },
+		"pod name with a slash":         func(c *logmgr.Container, _ string) { c.Pod = "a/b" },
+		"namespace is ..":               func(c *logmgr.Container, _ string) { c.Namespace = ".." },
+		"container name is empty":       func(c *logmgr.Container, _ string) { c.Name = "" },
+		"container name with NUL":       func(c *logmgr.Container, _ string) { c.Name = "a\x00b" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, r *rig) {
+				r.options.LegacyDir = r.legacy
+				facts := r.facts("app")
+				spoil(&facts, filepath.Join(filepath.Dir(r.dir), "outside"))
+				r.start()
+				c := r.behind(facts)
+				r.Created(facts)
+				r.Started(c.ID(), false)
+				r.must(c.Print("stdout", 3000, 1000))
+				r.Hold(r.Context(), c.ID())
+				if answered, done := r.BeginReopen(r.Context(), c.ID()); answered {
+					t.Error("answered")
+				} else {
+					done(nil)
+				}
+				r.pass(time.Minute)
+				if got := names(t, c.Path()); len(got) != 1 || c.Reopens() > 0 {
+					t.Errorf("files %q, %d reopens", got, c.Reopens())
+				}
+				if got := r.metric("containers_not_managed_total"); got != 1 {
+					t.Errorf("%v refusals are counted", got)
+				}
+				if exists(r.legacy) {
+					t.Errorf("links were made: %q", names(t, r.legacy+"/x"))
+				}
+				r.remove(c)
+				r.pass(time.Second)
+			})
+		})
+	}
+}
+
+// TestNoLog: a container whose output is thrown away is none of our business, and
+// no fault of anybody's.
+func TestNoLog(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		facts := r.facts("app")
+		facts.LogDirectory, facts.LogPath = "", ""
+		r.start()
+		c := r.behind(facts)
+		r.Created(facts)
+		r.Started(c.ID(), false)
+		r.pass(time.Minute)
+		r.exit(c)
+		r.remove(c)
+		r.pass(time.Minute)
+		if got := r.metric("containers_not_managed_total") + r.metric("logs_managed") + r.metric("failures_total"); got != 0 {
+			t.Errorf("counted %v", got)
+		}
+	})
+}
+
+func TestPlace(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start()
+		facts := r.facts("app")
+		facts.Attempt = 12
+		dir, path, err := r.Place(facts)
+		if dir != facts.LogDirectory || path != "app/12.log" || err != nil {
+			t.Errorf("Place: %q, %q, %v", dir, path, err)
+		}
+		facts.Pod = "../x"
+		if dir, path, err := r.Place(facts); err == nil {
+			t.Errorf("Place of a bad name: %q, %q", dir, path)
+		}
+	})
+}

@@ -27,10 +27,6 @@ type LogManager interface {
 	BeginReopen(ctx context.Context, id string) (answered bool, done func(error))
 }
 
-// services are the names under which a runtime offers the same methods: the
-// two versions of CRI have the same wire format for everything read here.
-var services = [...]string{"runtime.v1.RuntimeService", "runtime.v1alpha2.RuntimeService"}
-
 // New returns one interceptor that sends each call to the hook of its method
 // and leaves all other calls alone.
 func New(logs LogManager, log logrus.FieldLogger, reg prometheus.Registerer) (grpc.StreamServerInterceptor, error) {
@@ -51,7 +47,8 @@ func New(logs LogManager, log logrus.FieldLogger, reg prometheus.Registerer) (gr
 		"ContainerStatus":    containerStatus(g, logs),
 		"ReopenContainerLog": reopenContainerLog(g, logs),
 	} {
-		for _, service := range services {
+		// The two versions of CRI have the same wire format for all that is read here.
+		for _, service := range []string{"runtime.v1.RuntimeService", "runtime.v1alpha2.RuntimeService"} {
 			hooks["/"+service+"/"+method] = h
 		}
 	}

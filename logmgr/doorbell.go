@@ -52,9 +52,8 @@ func (b *Inotify) Arm(path string, ring func()) error {
 // Disarm implements Doorbell.
 func (b *Inotify) Disarm(path string) {
 	b.take(path)
-	// The kernel has taken the watch off by itself when the file was removed, so
-	// there may be nothing left to do.
-	_ = b.watcher.Remove(path)
+	//nolint:errcheck // the kernel itself has taken the watch off when the file was removed
+	b.watcher.Remove(path)
 }
 
 // Run delivers the rings until ctx is done, then closes the inotify instance.

@@ -43,7 +43,7 @@ type daemon struct {
 
 // newDaemon makes everything that can fail at the start. After an error
 // nothing of it is left.
-func newDaemon(o *options) (_ *daemon, err error) {
+func newDaemon(ctx context.Context, o *options) (_ *daemon, err error) {
 	c, err := o.load()
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func newDaemon(o *options) (_ *daemon, err error) {
 		Namespace: "cri_logshim", Name: "config_reloads_total", Help: "Reloads of the configuration, by result.",
 	}, []string{"result"})
 	d.registry.MustRegister(d.reloads, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	if err := d.listen(); err != nil {
+	if err := d.listen(ctx); err != nil {
 		return nil, err
 	}
 	// The hooks tell the log manager, the log manager asks the runtime through
@@ -95,7 +95,7 @@ func newDaemon(o *options) (_ *daemon, err error) {
 }
 
 // listen opens the sockets, or takes those that systemd has opened.
-func (d *daemon) listen() error {
+func (d *daemon) listen(ctx context.Context) error {
 	inherited, err := activation.Listeners()
 	if err != nil {
 		return fmt.Errorf("take over systemd's sockets: %w", err)
@@ -111,7 +111,7 @@ func (d *daemon) listen() error {
 		if endpoint == "" {
 			continue
 		}
-		l, err := listenAdmin(endpoint)
+		l, err := listenAdmin(ctx, endpoint)
 		if err != nil {
 			return fmt.Errorf("admin: %w", err)
 		}
@@ -120,11 +120,11 @@ func (d *daemon) listen() error {
 	return nil
 }
 
-func listenAdmin(endpoint string) (net.Listener, error) {
+func listenAdmin(ctx context.Context, endpoint string) (net.Listener, error) {
 	if strings.HasPrefix(endpoint, "unix://") {
 		return proxy.Listen(endpoint, nil)
 	}
-	return (&net.ListenConfig{}).Listen(context.Background(), "tcp", endpoint)
+	return new(net.ListenConfig).Listen(ctx, "tcp", endpoint)
 }
 
 // doorbell returns the kernel's, or, where it has no inotify instance left, one

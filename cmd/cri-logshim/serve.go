@@ -51,7 +51,7 @@ func serve(ctx context.Context, o *options) error {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
-	d, err := newDaemon(o)
+	d, err := newDaemon(ctx, o)
 	if err != nil {
 		return err
 	}

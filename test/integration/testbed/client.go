@@ -63,12 +63,12 @@ func newConn(endpoint string) (*grpc.ClientConn, error) {
 	return conn, nil
 }
 
-func newClient(conn grpc.ClientConnInterface, close func() error) *Client {
+func newClient(conn grpc.ClientConnInterface, end func() error) *Client {
 	return &Client{
 		RuntimeServiceClient: runtimeapi.NewRuntimeServiceClient(conn),
 		ImageServiceClient:   runtimeapi.NewImageServiceClient(conn),
 		Conn:                 conn,
-		close:                close,
+		close:                end,
 	}
 }
 

@@ -68,7 +68,7 @@ func imageLayer(busybox, seqwriter string) ([]byte, error) {
 		}
 		layer.file(path.Join("bin", name), 0o755, content)
 	}
-	for _, applet := range strings.Fields(string(applets)) {
+	for applet := range strings.FieldsSeq(string(applets)) {
 		if applet != "busybox" {
 			layer.entry(&tar.Header{Typeflag: tar.TypeSymlink, Name: path.Join("bin", applet), Linkname: "busybox"})
 		}

@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -227,6 +226,5 @@ func (s *side) batch(do call, callers, calls int) {
 }
 
 func (s *side) median() time.Duration {
-	slices.Sort(s.latencies)
-	return s.latencies[len(s.latencies)/2]
+	return median(s.latencies)
 }

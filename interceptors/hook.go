@@ -137,7 +137,7 @@ func (c *hookedCall[Req, Resp, PReq, PResp]) end(err error) {
 }
 
 // fail counts and logs a failure of a hook.
-func (g guard) fail(method, step string, format string, args ...any) {
+func (g guard) fail(method, step, format string, args ...any) {
 	g.failures.WithLabelValues(method, step).Inc()
 	g.log.WithFields(logrus.Fields{"method": method, "step": step}).Errorf(format, args...)
 }

@@ -103,6 +103,7 @@ var criServices = [...]string{"runtime.v1.RuntimeService", "runtime.v1alpha2.Run
 
 // forEachHook runs a test of every hook under both names of its method.
 func forEachHook(t *testing.T, f func(t *testing.T, h hooked, fullMethod string)) {
+	t.Helper()
 	for _, service := range criServices {
 		for _, h := range hookedMethods() {
 			t.Run(h.method+" of "+service, func(t *testing.T) { f(t, h, "/"+service+"/"+h.method) })

@@ -123,7 +123,9 @@ func TestCallMetrics(t *testing.T) {
 		t.Error("invented names are labels")
 	}
 	d.end(t)
-	receive(t, "the end of the stream", followed)
+	if err := receive(t, "the end of the stream", followed); status.Code(err) != codes.Unavailable {
+		t.Errorf("the stream ends with %v, want Unavailable", err)
+	}
 }
 
 // At level debug each call makes one line, which tells the method and the
@@ -147,7 +149,9 @@ func TestDebugLog(t *testing.T) {
 			}
 			followed := following(t, f, conn)
 			d.end(t)
-			receive(t, "the end of the stream", followed)
+			if err := receive(t, "the end of the stream", followed); status.Code(err) != codes.Unavailable {
+				t.Errorf("the stream ends with %v, want Unavailable", err)
+			}
 			want := 0
 			if level == config.LogDebug {
 				want = 1

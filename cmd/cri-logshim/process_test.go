@@ -87,7 +87,7 @@ func (p *place) serve(t *testing.T, x extras, flags ...string) *process {
 	}
 	// systemd names the process that its sockets are for, whose id is not known before.
 	args := append([]string{"-c", `export LISTEN_PID=$$; exec "$@"`, "sh", program, "serve", "--config", p.file()}, flags...)
-	d := &process{cmd: exec.Command("sh", args...), exited: make(chan struct{})} //nolint:noctx // it is ended by signals: that is what is tested
+	d := &process{cmd: exec.Command("sh", args...), exited: make(chan struct{})}
 	d.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, x.env...)
 	d.cmd.ExtraFiles = x.files
 	stderr, err := d.cmd.StderrPipe()

@@ -159,5 +159,6 @@ demo) choose_containerd ;;
 test)
 	build_pinned
 	build_oldest
+	choose_containerd # the demo is tested too
 	;;
 esac

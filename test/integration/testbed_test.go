@@ -1,6 +1,10 @@
 package integration
 
 import (
+	"bufio"
+	"fmt"
+	"os"
+	"os/exec"
 	"testing"
 
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -48,4 +52,57 @@ func TestContainerdRestartsUnderItsPods(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// A test that is killed leaves no process: neither its containerd, nor a pod, nor a shim.
+func TestNothingOutlivesAKilledTest(t *testing.T) {
+	if os.Getenv(helperVariable) != "" {
+		beKilled(t)
+		return
+	}
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), helperVariable+"=1", "TMPDIR="+t.TempDir())
+	output, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	dir, said := "", bufio.NewScanner(output)
+	for dir == "" && said.Scan() {
+		dir = first(said.Text(), `^made (\S+)$`)
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Error(err)
+	}
+	if err := cmd.Wait(); err == nil || dir == "" {
+		t.Fatalf("the helper ended with %v and made %q", err, dir)
+	}
+	t.Cleanup(func() {
+		if err := testbed.Sweep(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	nobodyIn(t, dir)
+}
+
+// helperVariable is set for a test that is to be killed.
+const helperVariable = "CRI_LOGSHIM_TEST_IS_TO_BE_KILLED"
+
+// beKilled makes everything that a test makes, and waits.
+func beKilled(t *testing.T) {
+	t.Helper()
+	install, err := testbed.Installed(testbed.Newest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	containerd, err := testbed.New(t.Context(), install, programs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, client := newShim(t, containerd, nil)
+	runWriter(t, client, containerd.PodConfig("default", "writer"), "-rate", "1000")
+	fmt.Println("made", containerd.Dir)
+	<-t.Context().Done()
 }

@@ -137,8 +137,13 @@ func (c *Containerd) Close() error {
 	if c.output != nil {
 		errs = append(errs, c.output.Close())
 	}
-	errs = append(errs, removeCgroups(c.cgroup()), os.RemoveAll(c.Dir))
-	return errors.Join(errs...)
+	return errors.Join(append(errs, Sweep(c.Dir))...)
+}
+
+// Sweep removes the folders and cgroups of a containerd by its Dir. Close does it; it is
+// for a containerd whose maker was killed, when that has ended its processes.
+func Sweep(dir string) error {
+	return errors.Join(removeCgroups(cgroupOf(dir)), os.RemoveAll(dir))
 }
 
 // importImage gives containerd the one image that it knows.
@@ -164,5 +169,5 @@ func (c *Containerd) importImage(ctx context.Context, programs Programs) error {
 	return errors.Join(err, client.Close(), os.Remove(file))
 }
 
-// cgroup is the parent of the cgroups of all pods.
-func (c *Containerd) cgroup() string { return "/" + filepath.Base(c.Dir) }
+// cgroupOf is the parent of the cgroups of all pods of the containerd in dir.
+func cgroupOf(dir string) string { return "/" + filepath.Base(dir) }

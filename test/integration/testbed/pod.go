@@ -25,7 +25,7 @@ func (c *Containerd) PodConfig(namespace, name string) *runtimeapi.PodSandboxCon
 			"io.kubernetes.pod.uid":       uid,
 		},
 		Linux: &runtimeapi.LinuxPodSandboxConfig{
-			CgroupParent: c.cgroup(),
+			CgroupParent: cgroupOf(c.Dir),
 			SecurityContext: &runtimeapi.LinuxSandboxSecurityContext{
 				NamespaceOptions: &runtimeapi.NamespaceOption{Network: runtimeapi.NamespaceMode_NODE},
 			},

@@ -29,6 +29,7 @@ type StreamVerification struct {
 	FirstLost  uint64 // the number of the first lost line; 0: none
 	Duplicated uint64 // lines that were found again
 	OutOfOrder uint64 // lines that follow a later one
+	length     int    // of every line of the writer but the last
 	seen       []uint64
 	highest    uint64
 	partial    []byte
@@ -143,11 +144,14 @@ func (s *StreamVerification) add(stream string, content []byte) error {
 	switch {
 	case err != nil || string(said) != stream || number == 0 && !last:
 		return fmt.Errorf("not a line that the writer wrote to %s: %.100q", stream, content)
+	case !last && s.length > 0 && s.length != len(content):
+		return fmt.Errorf("a line of %s has %d bytes instead of %d: %.100q", stream, len(content), s.length, content)
 	case last && s.Ended:
 		s.Duplicated++
 	case last:
 		s.Written, s.Ended = number, true
 	default:
+		s.length = len(content)
 		s.count(number)
 	}
 	return nil

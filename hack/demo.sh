@@ -15,5 +15,9 @@ PATH=$(dirname "$go"):$PATH # the demo builds more programs itself
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd test/integration
-CGO_ENABLED=0 GOWORK=off "$go" build -buildvcs=false -o "$folder/demo" ./demo
+echo 'Building the demo ...'
+if ! CGO_ENABLED=0 GOWORK=off "$go" build -buildvcs=false -o "$folder/demo" ./demo &>"$folder/output"; then
+	cat "$folder/output" >&2
+	exit 1
+fi
 exec "$folder/demo" -programs "$folder" "$@" # removes the folder itself

@@ -79,7 +79,7 @@ func TestReadersNeverMissTheLog(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			r.print(c, 20e6, 2*time.Second)
+			r.print(c, 20e6, time.Second/2)
 		}()
 		reads, held := 0, 0
 		for running := true; running; time.Sleep(317 * time.Microsecond) {

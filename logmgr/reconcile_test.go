@@ -112,7 +112,7 @@ func TestStatusHangs(t *testing.T) {
 			return ctx.Err()
 		})
 		var others []*runtimetest.Container
-		for i := range 20 {
+		for i := range 10 {
 			others = append(others, r.behind(r.facts(fmt.Sprint("app", i))))
 		}
 		r.start()

@@ -208,8 +208,8 @@ func TestNothingLost(t *testing.T) {
 				r.fake.Style = style
 				r.start()
 				c := r.run("app")
-				r.print(c, 50e6, time.Second)
-				if c.Reopens() < 30 {
+				r.print(c, 50e6, 400*time.Millisecond)
+				if c.Reopens() < 15 {
 					t.Errorf("%d rotations", c.Reopens())
 				}
 				r.verify(c)

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -84,13 +85,12 @@ func (c *Container) Print(stream string, count, length int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var text bytes.Buffer
+	padding := bytes.Repeat([]byte("x"), length)
 	for range count {
 		c.lines[stream]++
 		start := text.Len()
-		fmt.Fprintf(&text, "%s %s F %s %d ", lineTime, stream, stream, c.lines[stream])
-		for text.Len()-start < length-1 {
-			text.WriteByte('x')
-		}
+		text.WriteString(lineTime + " " + stream + " F " + stream + " " + strconv.FormatUint(c.lines[stream], 10) + " ")
+		text.Write(padding[:max(0, length-1-(text.Len()-start))])
 		text.WriteByte('\n')
 	}
 	return c.write(text.Bytes())

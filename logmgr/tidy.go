@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path"
 	"runtime"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -93,8 +94,8 @@ func (m *Manager) pruneFiles(l *containerLog, p Policy) (retry bool) {
 // which a crash or a full disk has left, count once: before they are healed it is
 // not known which is whole.
 func excess(rotated []logfile.File, n int) []logfile.File {
-	for i := len(rotated) - 1; i >= 0; i-- {
-		if i < len(rotated)-1 && rotated[i].Stamp == rotated[i+1].Stamp {
+	for i, f := range slices.Backward(rotated) {
+		if i < len(rotated)-1 && f.Stamp == rotated[i+1].Stamp {
 			continue
 		}
 		if n--; n < 0 {

@@ -176,4 +176,4 @@ func (c *Container) Destroyed() int64 {
 	return c.destroyed
 }
 
-func makeDir(path string) error { return os.MkdirAll(path, 0o755) } //nolint:gosec // as a runtime makes it
+func makeDir(path string) error { return os.MkdirAll(path, 0o755) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"reflect"
+	"strings"
 
 	"github.com/cri-logshim/cri-logshim/config"
 	"github.com/cri-logshim/cri-logshim/logmgr"
@@ -67,13 +68,10 @@ func (d *daemon) reload(asked bool) {
 		d.log.WithError(err).Error("the new configuration is invalid, so the old one stays in force")
 		return
 	}
-	before, after := d.config, next
-	// What is applied below does not count as a difference.
-	before.Rotation, before.Log.Level = after.Rotation, after.Log.Level
-	if restart := !reflect.DeepEqual(before, after); restart {
-		d.log.Warn("the new configuration has changes besides rotation and log.level: they come into force with a restart")
+	if waiting := waitForRestart(d.config, next); len(waiting) > 0 {
+		d.log.WithField("settings", strings.Join(waiting, ", ")).Warn("changed settings come into force with a restart")
 	}
-	if reflect.DeepEqual(next, d.config) && !asked {
+	if next.Rotation == d.config.Rotation && next.Log.Level == d.config.Log.Level && !asked {
 		return
 	}
 	d.config.Rotation, d.config.Log.Level = next.Rotation, next.Log.Level
@@ -81,4 +79,17 @@ func (d *daemon) reload(asked bool) {
 	d.logs.SetPolicy(policy(next))
 	d.reloads.WithLabelValues("applied").Inc()
 	d.log.Info("configuration reloaded")
+}
+
+// waitForRestart names the settings in which two configurations differ, but for
+// those that a reload applies.
+func waitForRestart(before, after config.Configuration) (keys []string) {
+	before.Rotation, before.Log.Level = after.Rotation, after.Log.Level
+	b, a := reflect.ValueOf(before), reflect.ValueOf(after)
+	for i := range b.NumField() {
+		if !reflect.DeepEqual(b.Field(i).Interface(), a.Field(i).Interface()) {
+			keys = append(keys, b.Type().Field(i).Tag.Get("yaml"))
+		}
+	}
+	return keys
 }

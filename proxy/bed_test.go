@@ -158,7 +158,7 @@ func (b *bed) finished() error {
 	return err
 }
 
-func (b *bed) invoke(method string, request string, opts ...grpc.CallOption) (string, error) {
+func (b *bed) invoke(method, request string, opts ...grpc.CallOption) (string, error) {
 	return invoke(b.t.Context(), b.client, method, request, opts...)
 }
 
@@ -257,15 +257,15 @@ func carries(md, want metadata.MD) bool {
 }
 
 // socketDir is a temporary directory whose name is short enough for sockets.
-func socketDir(t *testing.T) string {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "proxy")
+func socketDir(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.MkdirTemp("", "proxy") //nolint:usetesting // TempDir has the test's name in it
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return dir

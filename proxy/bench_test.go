@@ -9,7 +9,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,17 +23,25 @@ import (
 // proxy are processes of their own, as they are on a node; this program starts
 // itself again for each of them.
 const (
-	roleVariable = "PROXY_BENCHMARK_ROLE" // "server" or "proxy", then the socket
+	roleVariable = "PROXY_BENCHMARK_ROLE"
 	roleServer   = "server"
 	roleProxy    = "proxy"
 )
 
-// runRole serves until standard input ends.
+// runRole serves on the socket of that name in the working directory until
+// standard input ends.
 func runRole(role string) error {
-	kind, dir, _ := strings.Cut(role, " ")
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	l, err := Listen("unix://"+dir+"/"+kind, nil)
+	socket := roleProxy
+	if role == roleServer {
+		socket = roleServer
+	}
+	l, err := Listen("unix://"+dir+"/"+socket, nil)
 	if err != nil {
 		return err
 	}
@@ -43,7 +50,7 @@ func runRole(role string) error {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		stop()
 	}()
-	if kind == roleServer {
+	if role == roleServer {
 		return serveCanned(ctx, l)
 	}
 	p, err := New(Options{RuntimeEndpoint: "unix://" + dir + "/" + roleServer})
@@ -102,8 +109,9 @@ func serveCanned(ctx context.Context, l net.Listener) error {
 // startRole starts this program in another role, for as long as the benchmark.
 func startRole(b *testing.B, role, dir string) {
 	b.Helper()
-	c := exec.CommandContext(context.WithoutCancel(b.Context()), os.Args[0]) //nolint:gosec // this very program
-	c.Env = append(os.Environ(), roleVariable+"="+role+" "+dir)
+	c := exec.CommandContext(context.WithoutCancel(b.Context()), os.Args[0])
+	c.Dir = dir
+	c.Env = append(os.Environ(), roleVariable+"="+role)
 	c.Stderr = os.Stderr
 	in, inErr := c.StdinPipe()
 	out, outErr := c.StdoutPipe()
@@ -148,15 +156,7 @@ func BenchmarkProxied(b *testing.B) {
 		"ListContainers500": {list, 1, 20},
 	} {
 		b.Run(name, func(b *testing.B) {
-			dir, err := os.MkdirTemp("", "bench")
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.Cleanup(func() {
-				if err := os.RemoveAll(dir); err != nil {
-					b.Error(err)
-				}
-			})
+			dir := socketDir(b)
 			startRole(b, roleServer, dir)
 			startRole(b, roleProxy, dir)
 			direct, proxied := &side{b: b}, &side{b: b}

@@ -37,7 +37,9 @@ func (p *Proxy) drain(l net.Listener, accepting <-chan error) error {
 	if err != nil {
 		err = fmt.Errorf("close listener %q: %w", l.Addr(), err)
 	}
-	<-accepting
+	if acceptErr := <-accepting; !errors.Is(acceptErr, net.ErrClosed) {
+		err = errors.Join(err, acceptErr)
+	}
 
 	select {
 	case <-time.After(p.drainGrace):
@@ -81,7 +83,7 @@ func endEndless(ending <-chan struct{}) grpc.StreamServerInterceptor {
 			case <-ctx.Done():
 			}
 		}()
-		err := handler(srv, withContext(ss, ctx))
+		err := handler(srv, withContext(ctx, ss))
 		if errors.Is(context.Cause(ctx), errEnding) {
 			err = errEnding
 		}

@@ -108,7 +108,7 @@ func TestEveryMethodIsForwardedUnchanged(t *testing.T) {
 					}
 					ctx, cancel := context.WithTimeout(metadata.NewOutgoingContext(t.Context(), requestMD), time.Hour)
 					defer cancel()
-					got := callMethod(t, ctx, b.client, m, requests)
+					got := callMethod(ctx, t, b.client, m, requests)
 					compare(t, b.call(i), m, requests, got, outcome.status, outcome.before)
 				})
 			}
@@ -151,7 +151,7 @@ type result struct {
 	err             error
 }
 
-func callMethod(t *testing.T, ctx context.Context, conn *grpc.ClientConn, m methodCase, requests [][]byte) result {
+func callMethod(ctx context.Context, t *testing.T, conn *grpc.ClientConn, m methodCase, requests [][]byte) result {
 	t.Helper()
 	var r result
 	if !m.clientStream && !m.serverSide {
@@ -287,7 +287,9 @@ func TestMessagesOf16MiB(t *testing.T) {
 	t.Parallel()
 	b := newBed(t, echo)
 	message := make([]byte, recorder.MaxMessage)
-	rand.NewChaCha8([32]byte{}).Read(message)
+	if _, err := rand.NewChaCha8([32]byte{}).Read(message); err != nil {
+		t.Fatal(err)
+	}
 	for _, method := range []string{listMethod, unknownBidi} {
 		got, err := b.invoke(method, string(message))
 		if err != nil {

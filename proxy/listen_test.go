@@ -44,7 +44,9 @@ func serves(t *testing.T, l net.Listener, path string) {
 	if err != nil {
 		t.Error(err)
 		closeListener(t, l)
-		<-accepted
+		if err := <-accepted; err != nil && !errors.Is(err, net.ErrClosed) {
+			t.Error(err)
+		}
 		return
 	}
 	got := make([]byte, len(greeting))

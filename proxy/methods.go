@@ -35,6 +35,8 @@ func (m *method) serverStream() bool {
 
 // methods is the table of all methods known at build time, by full name. It is
 // made once and never changed.
+//
+//nolint:gochecknoglobals // a constant, which Go cannot express
 var methods = sync.OnceValue(func() map[string]*method {
 	table := make(map[string]*method)
 	cri := []grpc.ServiceDesc{runtimev1.RuntimeService_ServiceDesc, runtimev1.ImageService_ServiceDesc}

@@ -173,8 +173,7 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 		return fmt.Errorf("accept on %q: %w", l.Addr(), err)
 	case <-p.aborted:
 		p.server.Stop()
-		<-accepting
-		return ErrAborted
+		return errors.Join(ErrAborted, <-accepting)
 	case <-ctx.Done():
 		return p.drain(l, accepting)
 	}

@@ -42,7 +42,7 @@ func WithRealKind(unary grpc.UnaryServerInterceptor, stream grpc.StreamServerInt
 		}
 		_, err := unary(ss.Context(), nil, &grpc.UnaryServerInfo{Server: srv, FullMethod: m.info.FullMethod},
 			func(ctx context.Context, _ any) (any, error) {
-				return nil, handler(srv, withContext(ss, ctx))
+				return nil, handler(srv, withContext(ctx, ss))
 			})
 		return err
 	}
@@ -61,7 +61,7 @@ type contextStream struct {
 
 func (s *contextStream) Context() context.Context { return s.ctx }
 
-func withContext(ss grpc.ServerStream, ctx context.Context) grpc.ServerStream {
+func withContext(ctx context.Context, ss grpc.ServerStream) grpc.ServerStream {
 	if ctx == ss.Context() {
 		return ss
 	}

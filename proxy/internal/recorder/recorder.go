@@ -81,7 +81,7 @@ type Upstream struct {
 
 // Start serves on the socket at path.
 func Start(path string, script Script) (*Upstream, error) {
-	l, err := net.Listen("unix", path)
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	if err != nil {
 		return nil, err
 	}

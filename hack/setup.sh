@@ -38,7 +38,7 @@ from_package() {
 	if ! download "$package" "$unpacked"; then
 		((EUID == 0)) || die "$binary: cannot download package $package: $(explain) (as root the package lists would be updated first)"
 		quietly apt-get update || die "$binary: cannot update the package lists, is there a network? $(explain)"
-		download "$package" "$unpacked" || die "$binary: cannot download package $package: $(explain)"
+		download "$package" "$unpacked" || die "$binary: cannot download package $package, is there a network? $(explain)"
 	fi
 	quietly dpkg-deb -x "$unpacked"/*.deb "$unpacked/root" || die "$binary: cannot unpack package $package: $(explain)"
 	found=$(find "$unpacked/root" -type f -name "$binary" -perm -u+x | head -n 1)

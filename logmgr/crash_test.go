@@ -127,7 +127,7 @@ func TestNothingToPutBack(t *testing.T) {
 		r.must(os.Remove(c.Path()))
 		r.start()
 		r.pass(time.Minute)
-		if got := names(t, c.Path()); len(got) != 1 {
+		if got := names(t, c.Path()); len(got) != 1 || got[0] != "0.log"+aside+".gz" {
 			t.Errorf("files: %q", got)
 		}
 	})
@@ -231,5 +231,25 @@ func TestRunEndsAtOnce(t *testing.T) {
 		if got := names(t, c.Path()); len(got) != 1 || got[0] != filepath.Base(c.Path()) {
 			t.Errorf("files: %q", got)
 		}
+	})
+}
+
+// TestRotationIsCompletedAtTheEnd: Run waits for a reopen that ends within its
+// second.
+func TestRotationIsCompletedAtTheEnd(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.fake.Latency = 900 * time.Millisecond
+		r.start()
+		c := r.run("app")
+		began := make(chan struct{})
+		c.Script(runtimetest.Fault{Swap: true, Before: func() { close(began) }})
+		r.must(c.Print("stdout", 1100, 1000))
+		<-began
+		r.stop()
+		if c.Reopens() != 1 {
+			t.Errorf("%d reopens", c.Reopens())
+		}
+		r.inPlace(c)
+		r.verify(c)
 	})
 }

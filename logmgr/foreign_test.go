@@ -204,3 +204,30 @@ func TestKubeletRotatesByItself(t *testing.T) {
 		r.linesOnceEach(c)
 	})
 }
+
+// TestMissingLogIsTheirs: somebody is late with a reopen of theirs. Ours, which the
+// missing log has called for meanwhile, must not follow it: it would destroy.
+func TestMissingLogIsTheirs(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.fake.Style = runtimetest.Conmon
+		r.start()
+		c := r.run("app")
+		r.must(c.Print("stdout", 10, 1000))
+		r.pass(100 * time.Millisecond)
+		r.must(r.bell.Change(c.Path(), func() error { return os.Rename(c.Path(), c.Path()+aside) }))
+		answered, done := r.BeginReopen(r.Context(), c.ID())
+		if answered {
+			t.Fatal("answered although nobody has reopened")
+		}
+		r.print(c, 10e3, 10*time.Second)
+		err := r.fake.ReopenLog(r.Context(), c.ID())
+		r.must(c.Print("stdout", 10, 1000))
+		done(err)
+		r.print(c, 10e3, 10*time.Second)
+		if got := len(c.Asked()); got != 1 {
+			t.Errorf("%d reopens, want only theirs", got)
+		}
+		r.verify(c)
+		r.inPlace(c)
+	})
+}

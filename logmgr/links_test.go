@@ -66,6 +66,9 @@ func TestLegacyLinkIsNotMade(t *testing.T) {
 				c := r.run("app")
 				prepare(r, c)
 				r.pass(time.Hour)
+				if got := r.metric("failures_total"); got != 0 {
+					t.Errorf("%v failures are counted", got)
+				}
 				link := r.legacyLink(c.Facts())
 				if content, err := os.ReadFile(link); err == nil && string(content) == "/elsewhere" {
 					return

@@ -150,9 +150,12 @@ func TestStaleAnswers(t *testing.T) {
 		r.Created(created)
 		r.Started(c.ID(), false)
 		r.pass(time.Second)
-		r.fake.OnList(nil)
+		r.fake.OnList(func(context.Context) error { return errors.New("no newer list") })
 		close(release)
-		r.pass(100 * time.Millisecond)
+		r.pass(10 * time.Second)
+		if got := r.bell.Armed(); got != 1 {
+			t.Errorf("%d logs are watched, but one container runs", got)
+		}
 		if got := r.metric("logs_managed"); got != 2 {
 			t.Errorf("%v logs are managed", got)
 		}

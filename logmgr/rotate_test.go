@@ -77,6 +77,9 @@ func TestRefusedWhileSomebodyElseReopened(t *testing.T) {
 		if got := rotated(t, c.Path()); len(got) < 2 {
 			t.Errorf("rotated files: %q", got)
 		}
+		if got := r.metric("failures_total", "rename"); got != 0 {
+			t.Errorf("%v failed renames are counted, but nothing has failed", got)
+		}
 	})
 }
 

@@ -61,14 +61,10 @@ func (c *cell) start(ctx context.Context) error {
 
 // stop sends a signal and waits for the program's end.
 func (c *cell) stop(ctx context.Context, signal syscall.Signal) error {
-	if err := c.signal(signal); err != nil {
+	if err := c.order(fmt.Sprintf("signal %d", signal)); err != nil {
 		return err
 	}
 	return c.expect(ctx, "exited")
-}
-
-func (c *cell) signal(signal syscall.Signal) error {
-	return c.order(fmt.Sprintf("signal %d", signal))
 }
 
 func (c *cell) order(text string) error {

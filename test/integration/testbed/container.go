@@ -64,19 +64,6 @@ func (c *Container) ReopenLog(ctx context.Context) error {
 	return nil
 }
 
-// Exec runs a command in the container and returns what it prints. A command that exits
-// with another code than 0 is an error.
-func (c *Container) Exec(ctx context.Context, command ...string) (string, error) {
-	answer, err := c.Pod.client.ExecSync(ctx, &runtimeapi.ExecSyncRequest{ContainerId: c.ID, Cmd: command})
-	if err != nil {
-		return "", fmt.Errorf("run %q: %w", command, err)
-	}
-	if answer.ExitCode != 0 {
-		return "", fmt.Errorf("run %q: exit code %d: %s", command, answer.ExitCode, answer.Stderr)
-	}
-	return string(answer.Stdout), nil
-}
-
 // WaitState waits until the container is in a state. An exited container is one whose
 // output has all been written to its log.
 func (c *Container) WaitState(ctx context.Context, want runtimeapi.ContainerState) (*runtimeapi.ContainerStatus, error) {

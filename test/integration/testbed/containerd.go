@@ -119,9 +119,6 @@ func (c *Containerd) Stop(ctx context.Context) error {
 // Kill ends containerd at once, and waits for its end.
 func (c *Containerd) Kill(ctx context.Context) error { return c.cell.stop(ctx, syscall.SIGKILL) }
 
-// Signal sends containerd a signal that does not end it, as SIGSTOP.
-func (c *Containerd) Signal(signal syscall.Signal) error { return c.cell.signal(signal) }
-
 // Log is the end of what containerd has logged itself.
 func (c *Containerd) Log() string { return tail(c.logFile()) }
 

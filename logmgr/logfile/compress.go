@@ -1,6 +1,7 @@
 package logfile
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -12,8 +13,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// copyBuffer is how many bytes are read at a time; a cancelled context is seen in between.
-const copyBuffer = 256 << 10
+const (
+	copyBuffer  = 256 << 10 // bytes read at a time; a cancelled context is seen in between
+	writeBuffer = 64 << 10  // bytes written at a time: the encoder itself writes some 250
+)
 
 // Compress puts a compressed file in the place of the rotated file f and returns it. On
 // any error the source stays and nothing of the result does; only if somebody else takes
@@ -169,15 +172,19 @@ func (d *Dir) create(tmp string) (*os.File, ID, error) {
 
 // encode copies source into out through the encoder and returns how much it read, in bytes.
 func encode(ctx context.Context, out io.Writer, source io.Reader, c Compression) (int64, error) {
-	encoder, err := c.newEncoder(out)
+	buffer := bufio.NewWriterSize(out, writeBuffer)
+	encoder, err := c.newEncoder(buffer)
 	if err != nil {
 		return 0, err
 	}
 	size, err := io.CopyBuffer(encoder, cancelable{ctx, source}, make([]byte, copyBuffer))
-	if err := errors.Join(err, encoder.Close()); err != nil {
+	if err != nil {
+		return 0, errors.Join(err, encoder.Close())
+	}
+	if err := encoder.Close(); err != nil {
 		return 0, err
 	}
-	return size, nil
+	return size, buffer.Flush()
 }
 
 // cancelable stops reading when its context is done.

@@ -168,7 +168,6 @@ func (m *Manager) compressFiles(ctx context.Context, l *containerLog, p Policy) 
 		return 0, nil
 	}
 	defer m.work.begin("compress "+l.path, stuckCompress)()
-	stepBack()
 	err = m.inDir(l, func(dir *logfile.Dir) error {
 		// Nobody else compresses this log, so what is unfinished was left by a
 		// crash.
@@ -227,6 +226,7 @@ func (m *Manager) compressFile(ctx context.Context, dir *logfile.Dir, f logfile.
 	if err != nil || held {
 		return false, err
 	}
+	stepBack() // only now, since it costs a thread
 	made, err := dir.Compress(ctx, f, c)
 	if errors.Is(err, fs.ErrNotExist) {
 		return true, nil
@@ -253,16 +253,14 @@ func (m *Manager) inDir(l *containerLog, f func(*logfile.Dir) error) error {
 	return errors.Join(f(dir), dir.Close())
 }
 
-// stepBack gives this goroutine's thread the lowest I/O and a low CPU priority.
-// The goroutine stays on it, and the thread ends with the goroutine. Where the
-// kernel refuses, work goes on at the usual priority.
+// stepBack gives this goroutine's thread the lowest I/O priority. The goroutine
+// stays on it, and the thread ends with the goroutine. Where the kernel refuses,
+// work goes on at the usual priority.
 func stepBack() {
 	const (
 		ioprioWhoProcess = 1
 		ioprioClassIdle  = 3 << 13
-		nice             = 10
 	)
 	runtime.LockOSThread()
 	_, _, _ = unix.Syscall(unix.SYS_IOPRIO_SET, ioprioWhoProcess, 0, ioprioClassIdle)
-	_ = unix.Setpriority(unix.PRIO_PROCESS, 0, nice)
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -177,7 +178,7 @@ func encode(ctx context.Context, out io.Writer, source io.Reader, c Compression)
 	if err != nil {
 		return 0, err
 	}
-	size, err := io.CopyBuffer(encoder, cancelable{ctx, source}, make([]byte, copyBuffer))
+	size, err := io.CopyBuffer(encoder, &restrained{r: cancelable{ctx, source}}, make([]byte, copyBuffer))
 	if err != nil {
 		return 0, errors.Join(err, encoder.Close())
 	}
@@ -185,6 +186,27 @@ func encode(ctx context.Context, out io.Writer, source io.Reader, c Compression)
 		return 0, err
 	}
 	return size, buffer.Flush()
+}
+
+// restrained makes whoever reads through it rest for as long as it has worked: at most
+// half of one core goes into compression, and less on a machine where it has to wait for
+// its turn. A low scheduling priority would not do: the Go runtime waits for a thread that
+// the kernel does not run before each garbage collection, and every call would wait too.
+type restrained struct {
+	r    io.Reader
+	from time.Time // when the work on what was read last began
+}
+
+// longestRest bounds what one slow write to a disk is followed by.
+const longestRest = 50 * time.Millisecond
+
+func (r *restrained) Read(p []byte) (int, error) {
+	if !r.from.IsZero() {
+		time.Sleep(min(time.Since(r.from), longestRest))
+	}
+	n, err := r.r.Read(p)
+	r.from = time.Now()
+	return n, err
 }
 
 // cancelable stops reading when its context is done.

@@ -32,7 +32,7 @@ const shutdownTimeout = time.Second
 
 // Serve answers on the listeners until ctx is done. It closes them.
 func Serve(ctx context.Context, o Options, listeners ...net.Listener) error {
-	server := &http.Server{Handler: Handler(o), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: Handler(o), ReadHeaderTimeout: 5 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, l := range listeners {
 		group.Go(func() error {

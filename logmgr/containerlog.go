@@ -4,6 +4,7 @@ import (
 	"context"
 	"path"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +31,7 @@ type containerLog struct {
 	cancel        context.CancelFunc
 	pruning       bool
 	pruneAgain    bool
+	pruneTimer    *time.Timer
 	compressing   bool
 	compressAt    time.Time // when it is to be done next; zero: not planned
 	compressTimer *time.Timer
@@ -45,9 +47,11 @@ type containerLog struct {
 	last         logfile.Stamp // of the newest rotated file
 	pace         pace
 	missingSince time.Time
+	opening      backoff // after a directory that could not be opened
 	retry        backoff // after a rotation that failed
 	doubt        doubt
-	complaint    complaint
+
+	complaint complaint
 }
 
 func newContainerLog(rel string, c Container, p Policy, log logrus.FieldLogger) *containerLog {
@@ -61,6 +65,9 @@ func newContainerLog(rel string, c Container, p Policy, log logrus.FieldLogger) 
 	l.policy.Store(&p)
 	return l
 }
+
+// farFutureYears is how far a clock may have been wrong when a file was named.
+const farFutureYears = 100
 
 // open makes dir the directory that the log's path names now.
 func (l *containerLog) open(root *logfile.Root) error {
@@ -76,8 +83,12 @@ func (l *containerLog) open(root *logfile.Root) error {
 		return errorsJoinClose(err, dir)
 	}
 	l.dir = dir
-	if n := len(found.Rotated); n > 0 && found.Rotated[n-1].Stamp.Compare(l.last) > 0 {
-		l.last = found.Rotated[n-1].Stamp
+	// A name in a far future is nobody's honest work, and none could follow it.
+	farFuture := logfile.Stamp{}.Next(time.Now().AddDate(farFutureYears, 0, 0))
+	for _, f := range found.Rotated {
+		if f.Stamp.Compare(l.last) > 0 && f.Stamp.Compare(farFuture) < 0 {
+			l.last = f.Stamp
+		}
 	}
 	return nil
 }
@@ -100,6 +111,7 @@ func (l *containerLog) disarm(bell Doorbell) {
 }
 
 func (l *containerLog) stopTimers() {
+	stop(l.pruneTimer)
 	stop(l.compressTimer)
 	stop(l.linkTimer)
 }
@@ -133,6 +145,7 @@ func (b *backoff) left(now time.Time) time.Duration { return max(b.not.Sub(now),
 
 // complaint keeps an error that repeats from filling the journal.
 type complaint struct {
+	mu   sync.Mutex
 	text string
 	at   time.Time
 }
@@ -144,9 +157,14 @@ const repeatComplaint = time.Minute
 func (l *containerLog) complain(what string, err error) {
 	now := time.Now()
 	text := what + err.Error()
-	if l.complaint.text == text && now.Sub(l.complaint.at) < repeatComplaint {
+	l.complaint.mu.Lock()
+	repeated := l.complaint.text == text && now.Sub(l.complaint.at) < repeatComplaint
+	if !repeated {
+		l.complaint.text, l.complaint.at = text, now
+	}
+	l.complaint.mu.Unlock()
+	if repeated {
 		return
 	}
-	l.complaint = complaint{text, now}
 	l.log.WithError(err).Warn(what)
 }

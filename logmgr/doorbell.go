@@ -69,7 +69,7 @@ func (b *Inotify) Run(ctx context.Context) error {
 			if ring := b.take(event.Name); ring != nil {
 				ring()
 			}
-		case <-b.watcher.Errors:
+		case <-b.watcher.Errors: //nolint:errcheck // see below
 			// An overflow means that events are lost, so anybody may have rung.
 			// Other errors are as rare and the same look answers them.
 			b.ringAll()

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
 )
@@ -24,10 +25,18 @@ func (r *registry) link(c *container) {
 		if err == nil && target != "" {
 			err = r.linkLog(l, target)
 		}
-		if err != nil && ctx.Err() == nil {
-			r.metrics.failed("link")
-			l.log.WithError(err).Warn("cannot link the log's path to the runtime's file")
+		if err == nil || ctx.Err() != nil {
+			return
 		}
+		r.metrics.failed("link")
+		l.complain("cannot link the log's path to the runtime's file; trying again in a minute", err)
+		r.mail.post(func(r *registry) {
+			r.after(sweepEvery, func(r *registry) {
+				if r.containers[c.ID] == c {
+					r.link(c)
+				}
+			})
+		})
 	})
 }
 
@@ -45,17 +54,32 @@ func (r *registry) linkLater(c *container) {
 	if r.LegacyDir == "" {
 		return
 	}
+	r.linkIn(r.LinkGrace, c)
+}
+
+// linkIn makes the legacy link in d, and tries again every minute while that
+// fails.
+func (r *registry) linkIn(d time.Duration, c *container) {
 	l, facts := c.log, c.Container
 	stop(l.linkTimer) // of the attempt before it at the same path
-	l.linkTimer = r.after(r.LinkGrace, func(r *registry) {
-		if l.live == nil || l.live.ID != facts.ID {
+	l.linkTimer = r.after(d, func(r *registry) {
+		if l.live != c {
 			return
 		}
 		r.spawn("link to "+l.path, func(context.Context) {
 			defer r.work.begin("make the legacy link of "+l.path, stuckFile)()
-			if err := r.linkLegacy(facts); err != nil {
+			err := r.linkLegacy(facts)
+			if err == nil {
+				return
+			}
+			r.mail.post(func(r *registry) {
+				if l.live == c {
+					r.linkIn(sweepEvery, c)
+				}
+			})
+			if !errors.Is(err, fs.ErrNotExist) { // a log that is not there yet
 				r.metrics.failed("link")
-				l.log.WithError(err).Warn("cannot make the legacy link")
+				l.complain("cannot make the legacy link", err)
 			}
 		})
 	})
@@ -67,7 +91,7 @@ func (m *Manager) linkLegacy(c Container) error {
 		return err
 	}
 	if _, err := os.Lstat(c.LogPath); err != nil {
-		return nil //nolint:nilerr // without a log there is nothing to link to; kubelet does the same
+		return err // kubelet makes no link to nothing either
 	}
 	err = os.Symlink(c.LogPath, filepath.Join(m.LegacyDir, name))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -87,6 +111,7 @@ func (m *Manager) linkLegacy(c Container) error {
 func (r *registry) unlink(c *container) {
 	l := c.log
 	facts := c.Container
+	last := l.containers == 1
 	r.spawn("unlink "+l.path, func(context.Context) {
 		defer r.work.begin("remove the links of "+l.path, stuckFile)()
 		var errs []error
@@ -98,11 +123,27 @@ func (r *registry) unlink(c *container) {
 		if _, is := r.Runtime.(Redirector); is {
 			errs = append(errs, r.inDir(l, func(dir *logfile.Dir) error { return dir.RemoveDanglingLink(l.name) }))
 		}
+		if last {
+			errs = append(errs, r.inDir(l, func(dir *logfile.Dir) error { return removeTemporary(dir, l.name) }))
+		}
 		if err := errors.Join(errs...); err != nil {
 			r.metrics.failed("unlink")
-			l.log.WithError(err).Warn("cannot remove the links of a container that is gone")
+			l.complain("cannot remove links and temporary files of a container that is gone", err)
 		}
 	})
+}
+
+// removeTemporary removes what a compression has left unfinished, unless it is
+// still at work.
+func removeTemporary(dir *logfile.Dir, name string) error {
+	found, err := dir.Scan(name)
+	errs := []error{err}
+	for _, f := range found.Temporary {
+		if err := dir.RemoveTemporary(f.Name); !errors.Is(err, logfile.ErrHeld) {
+			errs = append(errs, ignoreMissing(err))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // sweepLegacy removes the legacy links that lead nowhere and belong to no

@@ -7,6 +7,7 @@ import (
 	"os"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -48,6 +49,7 @@ type Manager struct {
 	gates       sync.Map      // container id to *gated, for CRI calls
 	reconcileCh chan struct{} // holds a token when a reconcile is wanted at once
 	compressing chan struct{} // held by whoever compresses
+	waiting     atomic.Bool   // for another manager of the same logs to end
 	work        *workload
 	metrics     *metrics
 }
@@ -85,15 +87,26 @@ func New(o Options) (*Manager, error) {
 	return m, nil
 }
 
-// Run manages logs until ctx is done. A rotation under way then is completed,
+// Run waits until no other manager has the same logs, and then manages them until
+// ctx is done. A rotation under way then is completed,
 // unless the runtime takes longer than a second to answer.
-func (m *Manager) Run(ctx context.Context) error {
+func (m *Manager) Run(ctx context.Context) (err error) {
+	unlock, err := m.lock(ctx)
+	if err != nil {
+		err = errors.Join(err, m.root.Close())
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // asked to end while it waited
+		}
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
 	group, ctx := errgroup.WithContext(ctx)
 	r := &registry{
 		Manager:    m,
 		containers: map[string]*container{},
 		logs:       map[string]*containerLog{},
 		asked:      map[string]bool{},
+		unclear:    map[string]string{},
 	}
 	r.spawn = func(name string, f func(context.Context)) context.CancelFunc {
 		ctx, cancel := context.WithCancel(ctx)
@@ -117,7 +130,7 @@ func (m *Manager) Run(ctx context.Context) error {
 			}
 		}
 	})
-	err := group.Wait()
+	err = group.Wait()
 	return errors.Join(err, r.close())
 }
 
@@ -156,6 +169,9 @@ func (m *Manager) ask(ctx context.Context, f func(*registry)) error {
 // Beat returns nil as long as the registry's goroutine does its work. It does
 // not depend on any file, disk or runtime.
 func (m *Manager) Beat(ctx context.Context) error {
+	if m.waiting.Load() {
+		return nil // its time has not come
+	}
 	if err := m.ask(ctx, func(*registry) {}); err != nil {
 		return fmt.Errorf("the log manager's scheduler does not answer: %w", err)
 	}
@@ -164,7 +180,13 @@ func (m *Manager) Beat(ctx context.Context) error {
 
 // Trouble returns the reasons why logs are not managed as they should be; none
 // in good times.
-func (m *Manager) Trouble() []string { return m.work.trouble(time.Now()) }
+func (m *Manager) Trouble() []string {
+	reasons := m.work.trouble(time.Now())
+	if m.waiting.Load() {
+		reasons = append(reasons, "another cri-logshim manages the logs in "+m.PodLogsDir)
+	}
+	return reasons
+}
 
 // SetPolicy replaces the policy of every log.
 func (m *Manager) SetPolicy(p Policy) {

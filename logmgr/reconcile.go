@@ -1,8 +1,11 @@
 package logmgr
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -79,25 +82,25 @@ func (m *Manager) reconcile(ctx context.Context) (map[string]bool, error) {
 	var group errgroup.Group
 	group.SetLimit(asksAtOnce)
 	for _, id := range unknown {
-		group.Go(func() (err error) {
-			m.protect("status of container "+id, func() { err = m.learn(ctx, id) })
-			return err
+		group.Go(func() error {
+			m.protect("status of container "+id, func() { m.learn(ctx, id) })
+			return nil
 		})
 	}
 	return exists, group.Wait()
 }
 
 // learn asks the runtime about a container that is not known yet.
-func (m *Manager) learn(ctx context.Context, id string) error {
+func (m *Manager) learn(ctx context.Context, id string) {
 	c, err := m.status(ctx, id)
-	if errors.Is(err, ErrNotFound) {
-		return nil // it has gone meanwhile
+	switch {
+	case err == nil:
+		m.mail.post(func(r *registry) { r.answered(c) })
+	case errors.Is(err, ErrNotFound) || ctx.Err() != nil: // it has gone meanwhile, or we are to go
+	default:
+		m.metrics.failed("status")
+		m.mail.post(func(r *registry) { r.unanswered(id, err) })
 	}
-	if err != nil {
-		return err
-	}
-	m.mail.post(func(r *registry) { r.answered(c) })
-	return nil
 }
 
 func (m *Manager) status(ctx context.Context, id string) (Container, error) {
@@ -110,6 +113,9 @@ func (m *Manager) status(ctx context.Context, id string) (Container, error) {
 // are not known.
 func (r *registry) compare(began time.Time, listed []Listed, exists map[string]bool) (unknown []string) {
 	clear(r.asked)
+	maps.DeleteFunc(r.unclear, func(id, _ string) bool { return !exists[id] })
+	// What has ended first: a successor may write to the same path.
+	slices.SortStableFunc(listed, func(a, b Listed) int { return cmp.Compare(b.State, a.State) })
 	for _, l := range listed {
 		c := r.containers[l.ID]
 		switch {

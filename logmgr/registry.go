@@ -22,6 +22,7 @@ type registry struct {
 	containers map[string]*container
 	logs       map[string]*containerLog // by path below podLogsDir
 	asked      map[string]bool          // ids whose status was asked for and of which nothing was told since
+	unclear    map[string]string        // ids whose status cannot be had, and why
 }
 
 // container is an entry of the registry.
@@ -57,6 +58,15 @@ func (m *Manager) place(c Container) (string, error) {
 func (r *registry) answered(c Container) {
 	if r.asked[c.ID] {
 		r.add(c)
+	}
+}
+
+// unanswered reports once why a container's status cannot be had. It is asked
+// for again with every list.
+func (r *registry) unanswered(id string, err error) {
+	if text := err.Error(); r.unclear[id] != text {
+		r.unclear[id] = text
+		r.Log.WithField("id", id).WithError(err).Warn("cannot learn about a container, so its log is not managed; trying again")
 	}
 }
 

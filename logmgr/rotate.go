@@ -27,10 +27,13 @@ const (
 //	                        reopened, when the old file still grows, rotated
 func (t *tender) rotate(ctx context.Context, seen logfile.Info) {
 	l := t.l
-	if err := t.gate.lock(ctx); err != nil {
+	if err := t.lock(ctx); err != nil {
 		return
 	}
 	defer t.gate.unlock()
+	if ctx.Err() != nil {
+		return // what is begun now would be cut short
+	}
 	// Another rotator may have been at work while we waited for the lock.
 	info, err := l.dir.Stat(l.name)
 	if err != nil || info.ID != seen.ID {
@@ -62,6 +65,12 @@ func (t *tender) rotate(ctx context.Context, seen logfile.Info) {
 		l.doubt = doubt{name: rotated, since: time.Now()}
 		l.complain("it is not known whether the log was reopened", err)
 	}
+}
+
+// lock waits for the turn to rotate, which another rotator may have.
+func (t *tender) lock(ctx context.Context) error {
+	defer t.m.work.begin("wait for another rotator of "+t.l.path, stuckRuntime)()
+	return t.gate.lock(ctx)
 }
 
 // moveAside renames the current file to a rotated name later than all others.
@@ -138,7 +147,7 @@ func (t *tender) reopen(ctx context.Context) error {
 // is nothing.
 func (t *tender) reopenMissing(ctx context.Context) {
 	l := t.l
-	if err := t.gate.lock(ctx); err != nil {
+	if err := t.lock(ctx); err != nil {
 		return
 	}
 	defer t.gate.unlock()
@@ -160,7 +169,7 @@ func (t *tender) reopenMissing(ctx context.Context) {
 	case errors.Is(err, ErrRefused):
 		l.retry.failed(time.Now())
 		l.complain("the log is missing and the runtime refuses to reopen it", err)
-		if err := t.putNewestBack(); err != nil {
+		if err := t.putNewestBack(t.written); err != nil {
 			l.complain("cannot put the newest rotated file back in place of the missing log", err)
 		}
 		t.m.Reconcile()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"path"
 	"time"
 
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
@@ -29,15 +30,9 @@ type tender struct {
 // ctx is done.
 func (t *tender) tend(ctx context.Context) {
 	t.l.disarm(t.m.Doorbell)
-	timer := time.NewTimer(0)
+	timer := time.NewTimer(longestLook)
 	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-t.l.nudge:
-		case <-timer.C:
-		}
+	for ctx.Err() == nil {
 		if t.policy = *t.l.policy.Load(); !t.policy.rotates() {
 			return
 		}
@@ -46,6 +41,11 @@ func (t *tender) tend(ctx context.Context) {
 			return
 		}
 		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+		case <-t.l.nudge:
+		case <-timer.C:
+		}
 	}
 }
 
@@ -56,18 +56,19 @@ func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 	info, err := t.measure()
 	now := time.Now()
 	switch {
+	case errors.Is(err, fs.ErrNotExist): // the log, or its directory
+		return t.missing(ctx, now), false
 	case l.dir == nil:
 		l.complain("cannot open the log's directory", err)
-		l.retry.failed(now)
-		return l.retry.wait, false
-	case errors.Is(err, fs.ErrNotExist):
-		return t.missing(ctx, now), false
+		l.opening.failed(now)
+		return l.opening.wait, false
 	case err != nil:
 		t.m.metrics.failed("stat")
 		l.complain("cannot look at the log", err)
 		return longestLook, false
 	}
 	l.missingSince = time.Time{}
+	l.opening.succeeded()
 	l.pace.look(now, info.Size)
 	due := info.Size > 0 && l.pace.due(t.policy.MaxSize)
 	// A file in doubt counts also while the new one is empty: so it looks when the
@@ -123,12 +124,10 @@ func (t *tender) missing(ctx context.Context, now time.Time) time.Duration {
 	if left := missingFor - now.Sub(l.missingSince); left > 0 {
 		return left
 	}
-	if lost, err := l.dir.Lost(); err != nil || lost {
-		// Somebody has removed the directory. When there is one again, look there.
-		if err := l.closeDir(); err != nil {
-			l.complain("cannot close the log's directory", err)
-		}
-		return shortestLook
+	if err := t.findDir(); err != nil {
+		l.complain("the log's directory is missing and cannot be made", err)
+		l.opening.failed(now)
+		return l.opening.wait
 	}
 	if left := l.retry.left(now); left > 0 {
 		return min(left, longestLook)
@@ -150,7 +149,7 @@ func (t *tender) settle(context.Context) {
 		return
 	}
 	if _, err := l.dir.Stat(l.name); errors.Is(err, fs.ErrNotExist) {
-		if err := t.putNewestBack(); err != nil {
+		if err := t.putNewestBack(func(logfile.File) bool { return true }); err != nil {
 			l.complain("cannot put the newest rotated file back in place of the missing log", err)
 		}
 	}
@@ -160,8 +159,39 @@ func (t *tender) settle(context.Context) {
 	}
 }
 
-// putNewestBack renames the newest rotated file, if it is plain, to the log.
-func (t *tender) putNewestBack() error {
+// findDir opens the directory that the log's path names now, and makes it if
+// somebody has removed it: a runtime would do so too, and conmon does not
+// survive without.
+func (t *tender) findDir() error {
+	l := t.l
+	defer t.m.work.begin("find the directory of "+l.path, stuckFile)()
+	if l.dir != nil {
+		if lost, err := l.dir.Lost(); err == nil && !lost {
+			return nil
+		}
+		if err := l.closeDir(); err != nil {
+			return err
+		}
+	}
+	made, err := t.m.root.MakeDir(path.Dir(l.rel))
+	if err != nil {
+		return err
+	}
+	if err := made.Close(); err != nil {
+		return err
+	}
+	return l.open(t.m.root)
+}
+
+// written tells whether somebody has a rotated file open for writing.
+func (t *tender) written(f logfile.File) bool {
+	held, err := t.l.dir.Held(f.Name)
+	return err == nil && held
+}
+
+// putNewestBack renames the newest rotated file, if it is plain and fit, to the
+// log.
+func (t *tender) putNewestBack(fit func(logfile.File) bool) error {
 	found, err := t.l.dir.Scan(t.l.name)
 	if err != nil {
 		return err
@@ -170,10 +200,14 @@ func (t *tender) putNewestBack() error {
 		return nil
 	}
 	newest := found.Rotated[len(found.Rotated)-1]
-	if newest.Compression != "" {
+	if newest.Compression != logfile.Plain || !fit(newest) {
 		return nil
 	}
-	if err := t.l.dir.Rename(newest.Name, t.l.name, newest.ID); err != nil && !errors.Is(err, fs.ErrExist) {
+	err = t.l.dir.Rename(newest.Name, t.l.name, newest.ID)
+	if errors.Is(err, fs.ErrExist) {
+		return nil // there is a log again
+	}
+	if err != nil {
 		return err
 	}
 	t.l.log.WithField("from", newest.Name).Info("put the newest rotated file back")

@@ -14,8 +14,15 @@ import (
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
 )
 
-// heldRetry is how soon a file that somebody still writes to is tried again.
-const heldRetry = time.Second
+const (
+	// heldRetry is how soon a file that somebody still writes to is tried again.
+	heldRetry = time.Second
+	// longestFlush is how long a runtime may go on writing to a rotated file after
+	// it has reopened the log, where nobody can be asked.
+	longestFlush = time.Minute
+	// longestOpen is how long an open file that is not written counts as held.
+	longestOpen = 10 * time.Minute
+)
 
 // rotated follows a rotation.
 func (r *registry) rotated(l *containerLog) {
@@ -27,6 +34,9 @@ func (r *registry) rotated(l *containerLog) {
 
 // prune removes the log's excess files, in a goroutine of its own.
 func (r *registry) prune(l *containerLog) {
+	if l.containers == 0 {
+		return // a removed container's rotated logs stay
+	}
 	if l.pruning {
 		l.pruneAgain = true
 		return
@@ -34,24 +44,29 @@ func (r *registry) prune(l *containerLog) {
 	l.pruning = true
 	policy := *l.policy.Load()
 	r.spawn("prune "+l.path, func(context.Context) {
-		retry := r.Manager.pruneFiles(l, policy)
-		r.mail.post(func(r *registry) {
-			l.pruning = false
-			switch {
-			case l.containers == 0:
-			case l.pruneAgain:
-				l.pruneAgain = false
-				r.prune(l)
-			case retry:
-				r.after(heldRetry, func(r *registry) { r.prune(l) })
-			}
-		})
+		retry := longestBackoff // after a panic
+		defer func() { r.mail.post(func(r *registry) { r.pruned(l, retry) }) }()
+		retry = r.pruneFiles(l, policy)
 	})
 }
 
-// pruneFiles removes the oldest files beyond what the policy keeps. It reports
-// whether there is one that may go later.
-func (m *Manager) pruneFiles(l *containerLog, p Policy) (retry bool) {
+// pruned follows when nobody prunes a log any longer; retry is when to do so
+// again, 0: not before the next rotation.
+func (r *registry) pruned(l *containerLog, retry time.Duration) {
+	l.pruning = false
+	stop(l.pruneTimer)
+	switch {
+	case l.pruneAgain:
+		l.pruneAgain = false
+		r.prune(l)
+	case retry > 0:
+		l.pruneTimer = r.after(retry, func(r *registry) { r.prune(l) })
+	}
+}
+
+// pruneFiles removes the oldest files beyond what the policy keeps. It returns
+// when to try again; 0: all that may go has gone.
+func (m *Manager) pruneFiles(l *containerLog, p Policy) (retry time.Duration) {
 	defer m.work.begin("remove old files of "+l.path, stuckFile)()
 	err := m.inDir(l, func(dir *logfile.Dir) error {
 		found, err := dir.Scan(l.name)
@@ -62,32 +77,45 @@ func (m *Manager) pruneFiles(l *containerLog, p Policy) (retry bool) {
 		for _, oldest := range excess(found.Rotated, p.MaxFiles-1) {
 			// A runtime may flush to a file after the reopen has returned, and
 			// a file that was just swapped out can be the oldest.
-			held, err := dir.Held(oldest.Name)
+			held, err := m.held(dir, oldest)
 			if errors.Is(err, fs.ErrNotExist) {
-				continue
+				continue // just compressed: the end of that looks again
 			}
 			if err != nil {
 				errs = append(errs, err)
 				continue
 			}
 			if held {
-				retry = true
-				break
+				retry = heldRetry
+				break // a gap in the history would be worse than a file too many
 			}
 			if err := dir.Remove(oldest.Name, oldest.ID); err != nil && !errors.Is(err, fs.ErrNotExist) {
 				errs = append(errs, err)
 				continue
 			}
 			m.metrics.removed.Inc()
-			l.log.WithField("file", oldest.Name).WithField("size", oldest.Size).Debug("removed, since maxFiles is reached")
+			l.log.WithField("file", oldest.Name).WithField("size", oldest.Size).Info("removed a rotated file, since maxFiles is reached")
 		}
 		return errors.Join(errs...)
 	})
 	if err != nil {
 		m.metrics.failed("remove")
-		l.log.WithError(err).Warn("cannot remove old files of the log")
+		l.complain("cannot remove old files of the log", err)
+		retry = longestBackoff
 	}
 	return retry
+}
+
+// held tells whether somebody still writes to a rotated file. One that is held
+// open and not written, as by a descriptor that was leaked, is free after a while;
+// where the file system cannot say who holds it, as NFS, sooner.
+func (m *Manager) held(dir *logfile.Dir, f logfile.File) (bool, error) {
+	held, err := dir.Held(f.Name)
+	quiet := m.Now().Sub(f.ModTime)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return quiet < longestFlush, nil
+	}
+	return held && quiet < longestOpen, err
 }
 
 // excess are the rotated files but for the newest n. The two forms of one file,
@@ -118,6 +146,10 @@ func (r *registry) compressLater(l *containerLog, d time.Duration) {
 		return // its end looks at compressAt
 	}
 	stop(l.compressTimer)
+	if d <= 0 {
+		r.compress(l)
+		return
+	}
 	l.compressTimer = r.after(d, func(r *registry) { r.compress(l) })
 }
 
@@ -130,31 +162,39 @@ func (r *registry) compress(l *containerLog) {
 	l.compressAt = time.Time{}
 	policy := *l.policy.Load()
 	r.spawn("compress "+l.path, func(ctx context.Context) {
-		next, err := r.compressFiles(ctx, l, policy)
-		r.mail.post(func(r *registry) {
-			l.compressing = false
-			at := l.compressAt
-			l.compressAt = time.Time{}
-			switch {
-			case l.containers == 0:
-				return
-			case err != nil:
-				l.compressRetry.failed(time.Now())
-				r.compressLater(l, l.compressRetry.wait)
-			default:
-				l.compressRetry.succeeded()
-				if next > 0 {
-					r.compressLater(l, next)
-				}
-			}
-			if !at.IsZero() {
-				r.compressLater(l, time.Until(at))
-			}
-			// What was to be removed while it was compressed is still there, under
-			// another name.
-			r.prune(l)
-		})
+		var next time.Duration
+		failed := true // if it panics
+		defer func() { r.mail.post(func(r *registry) { r.compressed(l, next, failed) }) }()
+		var err error
+		next, err = r.compressFiles(ctx, l, policy)
+		failed = err != nil
 	})
+}
+
+// compressed follows when nobody compresses a log any longer; next is when there
+// is more to do, 0: not before the next rotation.
+func (r *registry) compressed(l *containerLog, next time.Duration, failed bool) {
+	l.compressing = false
+	at := l.compressAt
+	l.compressAt = time.Time{}
+	switch {
+	case l.containers == 0:
+		return
+	case failed:
+		l.compressRetry.failed(time.Now())
+		r.compressLater(l, l.compressRetry.wait)
+	default:
+		l.compressRetry.succeeded()
+		if next > 0 {
+			r.compressLater(l, next)
+		}
+	}
+	if !at.IsZero() {
+		r.compressLater(l, time.Until(at))
+	}
+	// What was to be removed while it was compressed is still there, under another
+	// name.
+	r.prune(l)
 }
 
 // compressFiles compresses what is old enough and returns the time until there
@@ -184,7 +224,7 @@ func (m *Manager) compressFiles(ctx context.Context, l *containerLog, p Policy) 
 	}
 	if err != nil {
 		m.metrics.failed("compress")
-		l.log.WithError(err).Warn("cannot compress old files of the log; they stay as they are")
+		l.complain("cannot compress old files of the log; they stay as they are", err)
 	}
 	return next, err
 }
@@ -196,8 +236,8 @@ func (m *Manager) compressOld(ctx context.Context, l *containerLog, dir *logfile
 		return 0, err
 	}
 	for _, f := range found.Rotated[:len(found.Rotated)-1] {
-		if ctx.Err() != nil {
-			return 0, nil
+		if err := ctx.Err(); err != nil {
+			return 0, err
 		}
 		if f.Compression != logfile.Plain {
 			continue
@@ -219,7 +259,7 @@ func (m *Manager) compressOld(ctx context.Context, l *containerLog, dir *logfile
 
 // compressFile compresses f, unless somebody still writes to it.
 func (m *Manager) compressFile(ctx context.Context, dir *logfile.Dir, f logfile.File, c logfile.Compression) (done bool, err error) {
-	held, err := dir.Held(f.Name)
+	held, err := m.held(dir, f)
 	if errors.Is(err, fs.ErrNotExist) {
 		return true, nil
 	}

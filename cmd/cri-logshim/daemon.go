@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -39,16 +40,17 @@ type daemon struct {
 	bell     *logmgr.Inotify // nil when the kernel has none left
 	listener net.Listener
 	admin    []net.Listener
+	drained  chan struct{} // closed when the proxy has ended
 }
 
-// newDaemon makes everything that can fail at the start. After an error
-// nothing of it is left.
-func newDaemon(ctx context.Context, o *options) (_ *daemon, err error) {
+// newDaemon makes everything that can fail at the start. After an error its
+// sockets are closed; the process is to end.
+func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, err error) {
 	c, err := o.load()
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{options: o, config: c, log: newLogger(c.Log), registry: prometheus.NewRegistry()}
+	d := &daemon{options: o, config: c, log: newLogger(c.Log, stderr), registry: prometheus.NewRegistry(), drained: make(chan struct{})}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
@@ -65,6 +67,7 @@ func newDaemon(ctx context.Context, o *options) (_ *daemon, err error) {
 	// the proxy's connection, and the proxy calls the hooks: one of them has to
 	// be filled in later. Nothing is served before that.
 	var hooks grpc.StreamServerInterceptor
+	//nolint:contextcheck // its calls have contexts of their own
 	d.proxy, err = proxy.New(proxy.Options{
 		RuntimeEndpoint: c.RuntimeEndpoint,
 		ImageEndpoint:   c.ImageEndpoint,
@@ -143,7 +146,10 @@ func (d *daemon) doorbell() logmgr.Doorbell {
 // its configuration again.
 func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return d.proxy.Serve(ctx, d.listener) })
+	group.Go(func() error {
+		defer close(d.drained)
+		return d.proxy.Serve(ctx, d.listener)
+	})
 	group.Go(func() error { return d.logs.Run(ctx) })
 	group.Go(func() error {
 		return admin.Serve(ctx, admin.Options{Alive: d.alive, Trouble: d.trouble, Metrics: d.registry, Log: d.log}, d.admin...)
@@ -165,7 +171,7 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 	return errors.Join(group.Wait(), d.proxy.Close())
 }
 
-// close lets go of what newDaemon has made before it failed.
+// close lets go of the sockets that newDaemon has opened before it failed.
 func (d *daemon) close() error {
 	var errs []error
 	for _, l := range append(d.admin, d.listener) {

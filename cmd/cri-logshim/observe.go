@@ -3,7 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
+	"io"
 	"runtime/debug"
 
 	grpcprom "github.com/grpc-ecosystem/go-grpc-middleware/providers/prometheus"
@@ -19,9 +19,9 @@ import (
 	"github.com/cri-logshim/cri-logshim/proxy"
 )
 
-func newLogger(c config.Log) *logrus.Logger {
+func newLogger(c config.Log, out io.Writer) *logrus.Logger {
 	log := logrus.New()
-	log.SetOutput(os.Stderr)
+	log.SetOutput(out)
 	log.SetLevel(level(c))
 	if c.Format == config.LogJSON {
 		log.SetFormatter(&logrus.JSONFormatter{})

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +24,8 @@ type options struct {
 	// given tells the flags that are on the command line from those that have
 	// their default.
 	given func(flag string) bool
+	// absent says that there was no file when the configuration was first read.
+	absent bool
 }
 
 // addFlags adds the flags of a command that reads the configuration, and takes
@@ -54,10 +59,27 @@ func (o *options) load() (config.Configuration, error) {
 	return c, nil
 }
 
+// reload is load for a daemon that serves. A file that has gone, or that holds
+// nothing, says that somebody is at work on it, and not that all defaults are
+// wanted: these could remove logs.
+func (o *options) reload() (config.Configuration, error) {
+	content, err := os.ReadFile(o.configPath)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && o.absent:
+		return o.load()
+	case err != nil:
+		return config.Configuration{}, err
+	case len(bytes.TrimSpace(content)) == 0:
+		return config.Configuration{}, fmt.Errorf("%s: holds nothing", o.configPath)
+	}
+	return o.load()
+}
+
 // readFile reads the file. It may be absent only where nobody named it.
 func (o *options) readFile() (config.Configuration, error) {
 	c, err := config.Load(o.configPath)
 	if errors.Is(err, fs.ErrNotExist) && !o.given("config") {
+		o.absent = true
 		return config.Default(), nil
 	}
 	return c, err

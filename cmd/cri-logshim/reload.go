@@ -62,7 +62,7 @@ func (d *daemon) followConfig(ctx context.Context, hangups <-chan os.Signal) err
 // reload applies what can be changed while serving. An invalid file changes
 // nothing.
 func (d *daemon) reload(asked bool) {
-	next, err := d.options.load()
+	next, err := d.options.reload()
 	if err != nil {
 		d.reloads.WithLabelValues("invalid").Inc()
 		d.log.WithError(err).Error("the new configuration is invalid, so the old one stays in force")

@@ -59,7 +59,7 @@ func (d *daemon) tell(state string) {
 func (d *daemon) alive(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
 	defer cancel()
-	conn, err := grpc.NewClient(d.config.Listen, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithAuthority("localhost"))
+	conn, err := grpc.NewClient(d.config.Listen, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithAuthority("localhost"), grpc.WithNoProxy())
 	if err != nil {
 		return err
 	}

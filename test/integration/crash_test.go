@@ -159,7 +159,7 @@ func exists(name string) error {
 
 func absent(name string) error {
 	if err := exists(name); !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("%s is there (%v)", name, err)
+		return errors.Join(fmt.Errorf("%s is there", name), err)
 	}
 	return nil
 }

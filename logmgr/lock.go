@@ -1,0 +1,45 @@
+package logmgr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// lockRetry is how soon a pod logs directory that another manager holds is
+// asked for again.
+const lockRetry = 100 * time.Millisecond
+
+// lock makes this manager the only one of its pod logs directory: two would
+// reopen one container at the same time, and remove by different policies. It
+// waits for another one to end. The kernel gives the lock back when the process
+// ends, however that happens.
+func (m *Manager) lock(ctx context.Context) (unlock func() error, err error) {
+	dir, err := os.Open(m.PodLogsDir)
+	if err != nil {
+		return nil, fmt.Errorf("lock podLogsDir: %w", err)
+	}
+	ticker := time.NewTicker(lockRetry)
+	defer ticker.Stop()
+	for {
+		err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		switch {
+		case err == nil:
+			m.waiting.Store(false)
+			return dir.Close, nil
+		case !errors.Is(err, unix.EWOULDBLOCK):
+			return nil, errorsJoinClose(fmt.Errorf("lock podLogsDir %q: %w", m.PodLogsDir, err), dir)
+		case !m.waiting.Swap(true):
+			m.Log.WithField("podLogsDir", m.PodLogsDir).Warn("another cri-logshim manages these logs; waiting for it to end")
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return nil, errorsJoinClose(context.Cause(ctx), dir)
+		}
+	}
+}

@@ -26,7 +26,7 @@ func TestAdopts(t *testing.T) {
 		before := runWriter(t, direct, containerd.PodConfig("default", "before"), args...)
 		eventually(t, func(context.Context) error { return exists(before.LogPath()) })
 		shim, _ := newShim(t, containerd, keepAll)
-		adopted := func(what string, log string) {
+		adopted := func(what, log string) {
 			began, had := time.Now(), len(rotatedNames(t, log))
 			eventually(t, func(context.Context) error {
 				if len(rotatedNames(t, log)) == had {
@@ -48,9 +48,24 @@ func TestAdopts(t *testing.T) {
 		adopted("after a restart of the runtime", behind.LogPath())
 		for _, writer := range []*testbed.Container{before, behind} {
 			exited(t, writer)
-			complete(t, shim, writer.LogPath(), "stdout", "stderr")
+			killed(t, shim, writer.LogPath(), "stdout", "stderr")
 		}
 	})
+}
+
+// killed ends the shim and checks a log whose containerd was killed.
+func killed(t *testing.T, shim *testbed.Shim, log string, streams ...string) {
+	t.Helper()
+	if shim.Running() {
+		if err := shim.Stop(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+	found, err := testbed.Verify(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkSurvivor(t, found, streams...)
 }
 
 // A client that sets no log directory and path gets logs, at the place where Kubernetes

@@ -113,6 +113,19 @@ func complete(t *testing.T, shim *testbed.Shim, log string, streams ...string) t
 	return found
 }
 
+// checkSurvivor checks the log of a container whose containerd was killed: that takes with
+// it what it had read from the container and not yet written, which nobody else can have.
+// Nothing else is missing, and nothing is there twice or moved.
+func checkSurvivor(t *testing.T, found testbed.Verification, streams ...string) {
+	t.Helper()
+	const readAhead = 2 * 64 << 10 / 128 // lines that fit into a pipe, for two kills
+	for _, stream := range streams {
+		if s := found.Streams[stream]; s == nil || !s.Ended || s.Duplicated+s.OutOfOrder > 0 || s.Lost > readAhead {
+			t.Errorf("%s: %v", stream, s)
+		}
+	}
+}
+
 // rotatedNames are the names of a log's rotated files, oldest first.
 func rotatedNames(t *testing.T, log string) []string {
 	t.Helper()

@@ -28,11 +28,17 @@ const (
 	connectionWindow = 4 * streamWindow
 )
 
+// streamWorkers is how many goroutines wait for calls. A call that finds them all
+// busy, with streams that last say, has one of its own as without them. They save
+// growing a new stack for each call. Measured in the whole daemon, against none, in
+// two runs on a busy machine: Version with one caller 0.83 of the time, with 16 callers
+// 0.87, CPU 0.86; 8 and 32 are alike, 4 are no gain.
+const streamWorkers = 16
+
 // What else was measured and left at gRPC's defaults, as a fraction of them:
 // read and write buffers of 64 KiB instead of 32 (small calls 1.00, lists 0.99)
 // and of 128 KiB (1.04 and 0.95), a write buffer of its own for each connection
-// (1.02 and 1.00), no buffer pool (0.99 and 1.03), four stream workers (0.99 and
-// 1.08). All of that is noise or loss.
+// (1.02 and 1.00), no buffer pool (0.99 and 1.03). All of that is noise or loss.
 //
 // Worth more than all of this are settings of the process, which are not for a
 // package to make: GOMAXPROCS=1 gave 0.90 for Version with one caller and 1.20
@@ -49,6 +55,7 @@ func serverTuning() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.StaticStreamWindowSize(streamWindow),
 		grpc.StaticConnWindowSize(connectionWindow),
+		grpc.NumStreamWorkers(streamWorkers),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxSendMsgSize(maxMessage),
 		// A client that pings is let be. grpc-go would hang up on one that pings

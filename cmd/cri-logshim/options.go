@@ -24,7 +24,7 @@ type options struct {
 	// given tells the flags that are on the command line from those that have
 	// their default.
 	given func(flag string) bool
-	// absent says that there was no file when the configuration was first read.
+	// absent says that there has been no file so far.
 	absent bool
 }
 
@@ -44,12 +44,56 @@ func (o *options) addFlags(cmd *cobra.Command) {
 }
 
 // load returns the configuration that is in force: the file's, with the flags
-// in place of what they override. The error has one line for each fault.
+// in place of what they override. The file may be absent only where nobody named
+// it. The error has one line for each fault.
 func (o *options) load() (config.Configuration, error) {
-	c, err := o.readFile()
+	c, err := config.Load(o.configPath)
+	o.absent = errors.Is(err, fs.ErrNotExist) && !o.given("config")
+	if o.absent {
+		c, err = config.Default(), nil
+	}
 	if err != nil {
 		return config.Configuration{}, err
 	}
+	return o.complete(c)
+}
+
+// reload is load for a daemon that serves. A file that has gone, or that holds
+// nothing, says that somebody is at work on it, and not that all defaults are
+// wanted: these could remove logs. The file is read once, since it may go at any
+// time.
+func (o *options) reload() (config.Configuration, error) {
+	content, err := os.ReadFile(o.configPath)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && o.absent:
+		return o.complete(config.Default())
+	case err != nil:
+		return config.Configuration{}, err
+	case blank(content):
+		return config.Configuration{}, fmt.Errorf("%s: holds nothing", o.configPath)
+	}
+	c, err := config.Parse(o.configPath, content)
+	if err != nil {
+		return config.Configuration{}, err
+	}
+	o.absent = false
+	return o.complete(c)
+}
+
+// blank tells whether a text has no line but comments. So begins a file that is
+// being written.
+func blank(text []byte) bool {
+	for line := range bytes.Lines(text) {
+		line = bytes.TrimSpace(line)
+		if len(line) > 0 && line[0] != '#' && string(line) != "---" {
+			return false
+		}
+	}
+	return true
+}
+
+// complete puts the flags in place of what they override.
+func (o *options) complete(c config.Configuration) (config.Configuration, error) {
 	o.override("listen", &c.Listen, o.listen)
 	o.override("runtime-endpoint", &c.RuntimeEndpoint, o.runtimeEndpoint)
 	o.override("image-endpoint", &c.ImageEndpoint, o.imageEndpoint)
@@ -57,32 +101,6 @@ func (o *options) load() (config.Configuration, error) {
 		return config.Configuration{}, err
 	}
 	return c, nil
-}
-
-// reload is load for a daemon that serves. A file that has gone, or that holds
-// nothing, says that somebody is at work on it, and not that all defaults are
-// wanted: these could remove logs.
-func (o *options) reload() (config.Configuration, error) {
-	content, err := os.ReadFile(o.configPath)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && o.absent:
-		return o.load()
-	case err != nil:
-		return config.Configuration{}, err
-	case len(bytes.TrimSpace(content)) == 0:
-		return config.Configuration{}, fmt.Errorf("%s: holds nothing", o.configPath)
-	}
-	return o.load()
-}
-
-// readFile reads the file. It may be absent only where nobody named it.
-func (o *options) readFile() (config.Configuration, error) {
-	c, err := config.Load(o.configPath)
-	if errors.Is(err, fs.ErrNotExist) && !o.given("config") {
-		o.absent = true
-		return config.Default(), nil
-	}
-	return c, err
 }
 
 func (o *options) override(flag string, setting *string, value string) {

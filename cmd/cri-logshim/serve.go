@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -46,7 +45,7 @@ func newServeCommand(o *options) *cobra.Command {
 // errSecondSignal is how a daemon ends that was told twice.
 var errSecondSignal = errors.New("ended by a second signal, without completing calls in flight")
 
-// longestEnd is how long work on logs may go on when all calls have ended. A
+// longestEnd is how long other work may go on when all calls have ended. A
 // rotation under way needs a second at most; a stuck disk would need forever.
 const longestEnd = 3 * time.Second
 
@@ -95,7 +94,8 @@ func serve(ctx context.Context, o *options) error {
 			// Nobody answers kubelet from now on until a successor does.
 			drained, late = nil, time.After(longestEnd)
 		case <-late:
-			return fmt.Errorf("ended without waiting for work on logs any longer: %s", strings.Join(d.logs.Trouble(), "; "))
+			reasons := append([]string{"ended without waiting any longer for what is stuck"}, d.logs.Trouble()...)
+			return errors.New(strings.Join(reasons, "; "))
 		}
 	}
 }

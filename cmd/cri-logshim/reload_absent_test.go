@@ -87,9 +87,6 @@ func TestReloadWithoutContent(t *testing.T) {
 		"comments": func(path string) error {
 			return os.WriteFile(path, []byte("# Settings of this node\n---\n  # as the rollout makes them\n"), 0o600)
 		},
-		"comments": func(path string) error {
-			return os.WriteFile(path, []byte("# Settings of this node\n---\n  # as the rollout makes them\n"), 0o600)
-		},
 		"removed": os.Remove,
 		"directory": func(path string) error {
 			return errors.Join(os.Remove(path), os.Mkdir(path, 0o700))

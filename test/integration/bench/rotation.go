@@ -56,7 +56,12 @@ func rotationPart(ctx context.Context, s settings, programs testbed.Programs, r 
 	defer func() { err = errors.Join(err, shim.Close()) }()
 
 	fmt.Fprintf(progress, "flooding a log for %v\n", s.rotation)
-	flooded, err := flood(ctx, containerd, shim, s.rotation)
+	client, err := shim.Dial()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, client.Close()) }()
+	flooded, err := flood(ctx, containerd, client, s.rotation, leaveAlone)
 	if err != nil {
 		return fmt.Errorf("%w\nthe shim's log ends:\n%s", err, shim.Log())
 	}
@@ -70,7 +75,10 @@ func rotationPart(ctx context.Context, s settings, programs testbed.Programs, r 
 	}
 	r.Settings = append(r.Settings, setting{"rotation limit", rotationLimit, "B"})
 	r.Figures = append(r.Figures, flooded.figures(reopen)...)
-	return nil
+	if err := shim.Stop(ctx); err != nil {
+		return err
+	}
+	return polledPart(ctx, containerd, r, progress)
 }
 
 // floodResult is what was found after a flood.
@@ -81,13 +89,11 @@ type floodResult struct {
 }
 
 // flood runs a container that writes to both of its streams as fast as they are
-// taken, and reads its log back once it has ended.
-func flood(ctx context.Context, containerd *testbed.Containerd, shim *testbed.Shim, d time.Duration) (result floodResult, err error) {
-	client, err := shim.Dial()
-	if err != nil {
-		return floodResult{}, err
-	}
-	defer func() { err = errors.Join(err, client.Close()) }()
+// taken, and reads its log back once it has ended. What goes on meanwhile ends when
+// its context is done.
+func flood(ctx context.Context, containerd *testbed.Containerd, client *testbed.Client, d time.Duration,
+	meanwhile func(context.Context, *testbed.Container) error,
+) (result floodResult, err error) {
 	pod, err := client.RunPod(ctx, containerd.PodConfig("bench", "flood"))
 	if err != nil {
 		return floodResult{}, err
@@ -99,8 +105,13 @@ func flood(ctx context.Context, containerd *testbed.Containerd, shim *testbed.Sh
 	}
 	ending, cancel := context.WithTimeout(ctx, d+floodMargin)
 	defer cancel()
+	during, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- meanwhile(during, container) }()
 	status, err := container.WaitState(ending, runtimeapi.ContainerState_CONTAINER_EXITED)
-	if err != nil {
+	stop()
+	if err := errors.Join(err, <-ended); err != nil {
 		return floodResult{}, err
 	}
 	if status.GetExitCode() != 0 {

@@ -162,9 +162,9 @@ type Links struct {
 
 // Admin is where operators reach the daemon over HTTP.
 type Admin struct {
-	// Listen is a unix:// endpoint for everything; empty: off.
+	// Listen is a unix:// endpoint for health and metrics; empty: off.
 	Listen string `yaml:"listen"`
-	// Metrics is a host:port or unix:// endpoint for health and metrics only;
+	// Metrics is a second one, host:port or unix://, for whoever is not root;
 	// empty: off.
 	Metrics string `yaml:"metrics"`
 }

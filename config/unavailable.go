@@ -2,7 +2,7 @@ package config
 
 import "reflect"
 
-// A setting that does nothing is never accepted: the format is the plan's, and
+// A setting that does nothing is never accepted: the format is complete, and
 // this table is what the present version does not do yet. Making a setting
 // available is deleting its line.
 

@@ -77,11 +77,11 @@ func TestUnavailableIsAllThatDiffersFromThePlan(t *testing.T) {
 	err := planned().Validate()
 	var joined interface{ Unwrap() []error }
 	if !errors.As(err, &joined) {
-		t.Fatalf("the plan's defaults: %v", err)
+		t.Fatalf("the planned defaults: %v", err)
 	}
 	for _, err := range joined.Unwrap() {
 		if !strings.Contains(err.Error(), "not available in this version") {
-			t.Errorf("the plan's defaults are wrong: %v", err)
+			t.Errorf("the planned defaults are wrong: %v", err)
 		}
 	}
 }

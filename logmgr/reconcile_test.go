@@ -3,7 +3,6 @@ package logmgr_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -99,35 +98,6 @@ func TestListFails(t *testing.T) {
 	})
 }
 
-// TestStatusHangs: one container that the runtime cannot tell about does not keep
-// the others from being managed.
-func TestStatusHangs(t *testing.T) {
-	bubble(t, func(t *testing.T, r *rig) {
-		stuck := r.behind(r.facts("stuck"))
-		r.fake.OnStatus(func(ctx context.Context, id string) error {
-			if id != stuck.ID() {
-				return nil
-			}
-			<-ctx.Done()
-			return ctx.Err()
-		})
-		var others []*runtimetest.Container
-		for i := range 10 {
-			others = append(others, r.behind(r.facts(fmt.Sprint("app", i))))
-		}
-		r.start()
-		r.pass(time.Second)
-		for _, c := range others {
-			if !r.managed(c) {
-				t.Errorf("%s is not managed", c.ID())
-			}
-		}
-		if r.managed(stuck) {
-			t.Error("managed without any facts")
-		}
-	})
-}
-
 // TestStaleAnswers: a list or status that was asked for before something happened,
 // and arrives after it, changes nothing.
 func TestStaleAnswers(t *testing.T) {
@@ -164,34 +134,6 @@ func TestStaleAnswers(t *testing.T) {
 		}
 		if got := len(stopped.Asked()) + len(removed.Asked()); got != 0 {
 			t.Errorf("%d reopens of containers that do not run", got)
-		}
-	})
-}
-
-// TestStaleStatus: the status of a container arrives after it was removed.
-func TestStaleStatus(t *testing.T) {
-	bubble(t, func(t *testing.T, r *rig) {
-		c := r.behind(r.facts("app"))
-		r.must(c.Print("stdout", 10, 100))
-		asked, release := make(chan struct{}), make(chan struct{})
-		r.fake.OnStatus(func(context.Context, string) error {
-			close(asked)
-			<-release
-			return nil
-		})
-		r.start()
-		<-asked
-		r.pass(time.Second)
-		r.must(os.Rename(c.Path(), c.Path()+aside))
-		r.remove(c)
-		r.pass(time.Second)
-		close(release)
-		r.pass(time.Minute)
-		if got := names(t, c.Path()); len(got) != 1 || got[0] != filepath.Base(c.Path())+aside {
-			t.Errorf("files of a removed container: %q", got)
-		}
-		if got := r.metric("logs_managed"); got != 0 {
-			t.Errorf("%v logs are managed", got)
 		}
 	})
 }

@@ -1,6 +1,7 @@
 package logmgr_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,6 +79,50 @@ func TestLegacyLinkIsNotMade(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// TestLegacyLinkIsMadeLater: what keeps the link from being made goes, and the link
+// is made within a minute, as long as the container runs.
+func TestLegacyLinkIsMadeLater(t *testing.T) {
+	for name, test := range map[string]struct {
+		spoil, mend func(r *rig, c *runtimetest.Container) error
+		failures    bool
+	}{
+		"the log comes late": {
+			func(_ *rig, c *runtimetest.Container) error { return os.Remove(c.Path()) },
+			func(_ *rig, c *runtimetest.Container) error { return os.WriteFile(c.Path(), nil, 0o600) },
+			false,
+		},
+		"a file was in the directory's place": {
+			func(r *rig, _ *runtimetest.Container) error { return os.WriteFile(r.legacy, nil, 0o600) },
+			func(r *rig, _ *runtimetest.Container) error { return os.Remove(r.legacy) },
+			true,
+		},
+	} {
+		for _, runs := range []bool{true, false} {
+			t.Run(fmt.Sprint(name, ", it still runs: ", runs), func(t *testing.T) {
+				bubble(t, func(t *testing.T, r *rig) {
+					r.options.LegacyDir = r.legacy
+					r.options.Policy.MaxSize = -1 // so that a missing log stays missing
+					r.start()
+					c := r.run("app")
+					r.must(test.spoil(r, c))
+					r.pass(10 * time.Minute)
+					if got := r.metric("failures_total", `"link"`); test.failures != (got >= 5) || got > 20 {
+						t.Errorf("%v failures are counted in ten minutes", got)
+					}
+					if !runs {
+						r.exit(c)
+					}
+					r.must(test.mend(r, c))
+					r.pass(61 * time.Second)
+					if got := target(r.legacyLink(c.Facts())); (got == c.Path()) != runs {
+						t.Errorf("the link leads to %q", got)
+					}
+				})
+			})
+		}
 	}
 }
 
@@ -224,6 +269,38 @@ func TestRedirectedLog(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRedirectedLogIsLinkedLater: what stands in the way of the link goes, and the
+// link is made.
+func TestRedirectedLogIsLinkedLater(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		runtime := redirecting(r)
+		elsewhere := filepath.Join(t.TempDir(), "id-json.log")
+		r.must(os.WriteFile(elsewhere, nil, 0o600))
+		r.start()
+		facts := r.facts("app")
+		c, err := r.fake.Make(facts)
+		r.must(err)
+		runtime.Redirect(c.ID(), elsewhere)
+		r.must(os.WriteFile(c.Path(), nil, 0o600))
+		r.Created(facts)
+		r.Started(c.ID(), false)
+		r.pass(10 * time.Minute)
+		if got := r.metric("failures_total", `"link"`); got < 5 || got > 20 {
+			t.Errorf("%v failures are counted in ten minutes", got)
+		}
+		r.must(os.Remove(c.Path()))
+		r.pass(61 * time.Second)
+		if got := target(c.Path()); got != elsewhere {
+			t.Errorf("the log's path leads to %q", got)
+		}
+		failures := r.metric("failures_total")
+		r.pass(10 * time.Minute)
+		if got := r.metric("failures_total"); got != failures {
+			t.Errorf("%v failures after the link was made", got-failures)
+		}
+	})
 }
 
 // TestNothingToLink: a container whose output goes to no file.

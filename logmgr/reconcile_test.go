@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 	"testing"
 	"time"
 
-	"github.com/cri-logshim/cri-logshim/logmgr"
 	"github.com/cri-logshim/cri-logshim/logmgr/runtimetest"
 )
 
@@ -222,87 +220,6 @@ func TestSandboxRemoved(t *testing.T) {
 		r.pass(100 * time.Millisecond)
 		if got := r.metric("logs_managed"); got != 1 || !r.managed(other) {
 			t.Errorf("%v logs are managed", got)
-		}
-	})
-}
-
-// TestUnfitContainersAreNotTouched: paths that escape and names that are none are
-// refused and counted once, and nobody touches their files.
-func TestUnfitContainersAreNotTouched(t *testing.T) {
-	for name, spoil := range map[string]func(c *logmgr.Container, outside string){
-		"log directory elsewhere":       func(c *logmgr.Container, outside string) { c.LogDirectory = outside },
-		"log path leaves its directory": func(c *logmgr.Container, _ string) { c.LogPath = "../../escaped/app/0.log" },
-		"absolute path elsewhere":       func(c *logmgr.Container, outside string) { c.LogDirectory, c.LogPath = "", outside+"/app/0.log" },
-		"pod name with a slash":         func(c *logmgr.Container, _ string) { c.Pod = "a/b" },
-		"namespace is ..":               func(c *logmgr.Container, _ string) { c.Namespace = ".." },
-		"container name is empty":       func(c *logmgr.Container, _ string) { c.Name = "" },
-		"container name with NUL":       func(c *logmgr.Container, _ string) { c.Name = "a\x00b" },
-	} {
-		t.Run(name, func(t *testing.T) {
-			bubble(t, func(t *testing.T, r *rig) {
-				r.options.LegacyDir = r.legacy
-				facts := r.facts("app")
-				spoil(&facts, filepath.Join(filepath.Dir(r.dir), "outside"))
-				r.start()
-				c := r.behind(facts)
-				r.Created(facts)
-				r.Started(c.ID(), false)
-				r.must(c.Print("stdout", 3000, 1000))
-				r.Hold(r.Context(), c.ID())
-				if answered, done := r.BeginReopen(r.Context(), c.ID()); answered {
-					t.Error("answered")
-				} else {
-					done(nil)
-				}
-				r.pass(time.Minute)
-				if got := names(t, c.Path()); len(got) != 1 || c.Reopens() > 0 {
-					t.Errorf("files %q, %d reopens", got, c.Reopens())
-				}
-				if got := r.metric("containers_not_managed_total"); got != 1 {
-					t.Errorf("%v refusals are counted", got)
-				}
-				if exists(r.legacy) {
-					t.Errorf("links were made: %q", names(t, r.legacy+"/x"))
-				}
-				r.remove(c)
-				r.pass(time.Second)
-			})
-		})
-	}
-}
-
-// TestNoLog: a container whose output is thrown away is none of our business, and
-// no fault of anybody's.
-func TestNoLog(t *testing.T) {
-	bubble(t, func(t *testing.T, r *rig) {
-		facts := r.facts("app")
-		facts.LogDirectory, facts.LogPath = "", ""
-		r.start()
-		c := r.behind(facts)
-		r.Created(facts)
-		r.Started(c.ID(), false)
-		r.pass(time.Minute)
-		r.exit(c)
-		r.remove(c)
-		r.pass(time.Minute)
-		if got := r.metric("containers_not_managed_total") + r.metric("logs_managed") + r.metric("failures_total"); got != 0 {
-			t.Errorf("counted %v", got)
-		}
-	})
-}
-
-func TestPlace(t *testing.T) {
-	bubble(t, func(t *testing.T, r *rig) {
-		r.start()
-		facts := r.facts("app")
-		facts.Attempt = 12
-		dir, path, err := r.Place(facts)
-		if dir != facts.LogDirectory || path != "app/12.log" || err != nil {
-			t.Errorf("Place: %q, %q, %v", dir, path, err)
-		}
-		facts.Pod = "../x"
-		if dir, path, err := r.Place(facts); err == nil {
-			t.Errorf("Place of a bad name: %q, %q", dir, path)
 		}
 	})
 }

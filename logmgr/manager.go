@@ -95,7 +95,7 @@ func (m *Manager) Run(ctx context.Context) (err error) {
 	if err != nil {
 		err = errors.Join(err, m.root.Close())
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // asked to end while it waited
+			return nil // asked to end while it waited
 		}
 		return err
 	}

@@ -72,6 +72,7 @@ func New(o Options) (*Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open podLogsDir: %w", err)
 	}
+	root.Rest = rest
 	m := &Manager{
 		Options:     o,
 		root:        root,

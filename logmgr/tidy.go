@@ -304,3 +304,13 @@ func stepBack() {
 	runtime.LockOSThread()
 	_, _, _ = unix.Syscall(unix.SYS_IOPRIO_SET, ioprioWhoProcess, 0, ioprioClassIdle)
 }
+
+// longestRest bounds what one slow write to a disk is followed by.
+const longestRest = 50 * time.Millisecond
+
+// rest makes compression pause for as long as it has worked: at most half of one
+// core goes into it, and less on a machine where it has to wait for its turn. A
+// low scheduling priority would not do: the Go runtime waits for a thread that the
+// kernel does not run before each garbage collection, and every call would wait
+// too.
+func rest(worked time.Duration) { time.Sleep(min(worked, longestRest)) }

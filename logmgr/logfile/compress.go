@@ -132,7 +132,7 @@ func (d *Dir) writeCompressed(ctx context.Context, source *os.File, tmp string, 
 	if err := errors.Join(out.Chown(int(st.Uid), int(st.Gid)), out.Chmod(fs.FileMode(st.Mode)&fs.ModePerm)); err != nil {
 		return id, 0, err
 	}
-	if size, err = encode(ctx, out, source, c); err != nil {
+	if size, err = encode(ctx, out, source, c, d.root.Rest); err != nil {
 		return id, 0, d.failed("compress", source.Name(), err)
 	}
 	times := []unix.Timespec{st.Atim, st.Mtim}
@@ -172,13 +172,13 @@ func (d *Dir) create(tmp string) (*os.File, ID, error) {
 }
 
 // encode copies source into out through the encoder and returns how much it read, in bytes.
-func encode(ctx context.Context, out io.Writer, source io.Reader, c Compression) (int64, error) {
+func encode(ctx context.Context, out io.Writer, source io.Reader, c Compression, rest func(time.Duration)) (int64, error) {
 	buffer := bufio.NewWriterSize(out, writeBuffer)
 	encoder, err := c.newEncoder(buffer)
 	if err != nil {
 		return 0, err
 	}
-	size, err := io.CopyBuffer(encoder, &restrained{r: cancelable{ctx, source}}, make([]byte, copyBuffer))
+	size, err := io.CopyBuffer(encoder, &restrained{r: cancelable{ctx, source}, rest: rest}, make([]byte, copyBuffer))
 	if err != nil {
 		return 0, errors.Join(err, encoder.Close())
 	}
@@ -188,21 +188,16 @@ func encode(ctx context.Context, out io.Writer, source io.Reader, c Compression)
 	return size, buffer.Flush()
 }
 
-// restrained makes whoever reads through it rest for as long as it has worked: at most
-// half of one core goes into compression, and less on a machine where it has to wait for
-// its turn. A low scheduling priority would not do: the Go runtime waits for a thread that
-// the kernel does not run before each garbage collection, and every call would wait too.
+// restrained lets whoever reads through it rest between two pieces of work.
 type restrained struct {
 	r    io.Reader
-	from time.Time // when the work on what was read last began
+	rest func(worked time.Duration) // nil: never
+	from time.Time                  // when the work on what was read last began
 }
 
-// longestRest bounds what one slow write to a disk is followed by.
-const longestRest = 50 * time.Millisecond
-
 func (r *restrained) Read(p []byte) (int, error) {
-	if !r.from.IsZero() {
-		time.Sleep(min(time.Since(r.from), longestRest))
+	if r.rest != nil && !r.from.IsZero() {
+		r.rest(time.Since(r.from))
 	}
 	n, err := r.r.Read(p)
 	r.from = time.Now()

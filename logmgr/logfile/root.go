@@ -19,6 +19,10 @@ const beneath = unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_N
 // Root is the directory below which all pods' logs lie (podLogsDir). The directory
 // itself may be a link; nothing below it may.
 type Root struct {
+	// Rest, if not nil, is called between two pieces of a compression, with the time
+	// that the last one took. It is to be set before anything is compressed.
+	Rest func(worked time.Duration)
+
 	path string
 	uid  uint32         // besides root, the only owner that is trusted
 	zone *time.Location // in which kubelet's names are read

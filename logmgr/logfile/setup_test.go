@@ -220,7 +220,7 @@ func rotatedAt(second int) string { return RotatedName("0.log", stampAt(second))
 func compressed(t *testing.T, content []byte, c Compression) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if _, err := encode(context.Background(), &b, bytes.NewReader(content), c); err != nil {
+	if _, err := encode(context.Background(), &b, bytes.NewReader(content), c, nil); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()

@@ -13,6 +13,7 @@ go=$(hack/find-go.sh)
 PATH=$(dirname "$go"):$PATH # the demo builds more programs itself
 
 folder=$(mktemp -d)
+export GOTMPDIR=$folder # what an interrupted build leaves goes with the folder
 trap 'rm -rf "$folder"' EXIT
 cd test/integration
 echo 'Building the demo ...'

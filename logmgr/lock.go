@@ -29,7 +29,9 @@ func (m *Manager) lock(ctx context.Context) (unlock func() error, err error) {
 		err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		switch {
 		case err == nil:
-			m.waiting.Store(false)
+			if m.waiting.Swap(false) {
+				m.Log.WithField("podLogsDir", m.PodLogsDir).Info("managing these logs now")
+			}
 			return dir.Close, nil
 		case !errors.Is(err, unix.EWOULDBLOCK):
 			return nil, errorsJoinClose(fmt.Errorf("lock podLogsDir %q: %w", m.PodLogsDir, err), dir)

@@ -24,8 +24,8 @@ type options struct {
 	// given tells the flags that are on the command line from those that have
 	// their default.
 	given func(flag string) bool
-	// absent says that there has been no file so far.
-	absent bool
+	// nothing says that the file in force was not there, or held no setting.
+	nothing bool
 }
 
 // addFlags adds the flags of a command that reads the configuration, and takes
@@ -47,11 +47,13 @@ func (o *options) addFlags(cmd *cobra.Command) {
 // in place of what they override. The file may be absent only where nobody named
 // it. The error has one line for each fault.
 func (o *options) load() (config.Configuration, error) {
-	c, err := config.Load(o.configPath)
-	o.absent = errors.Is(err, fs.ErrNotExist) && !o.given("config")
-	if o.absent {
-		c, err = config.Default(), nil
+	content, err := os.ReadFile(o.configPath)
+	missing := errors.Is(err, fs.ErrNotExist) && !o.given("config")
+	if err != nil && !missing {
+		return config.Configuration{}, err
 	}
+	o.nothing = blank(content)
+	c, err := config.Parse(o.configPath, content)
 	if err != nil {
 		return config.Configuration{}, err
 	}
@@ -65,18 +67,18 @@ func (o *options) load() (config.Configuration, error) {
 func (o *options) reload() (config.Configuration, error) {
 	content, err := os.ReadFile(o.configPath)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && o.absent:
+	case errors.Is(err, fs.ErrNotExist) && o.nothing && !o.given("config"):
 		return o.complete(config.Default())
 	case err != nil:
 		return config.Configuration{}, err
-	case blank(content):
+	case blank(content) && !o.nothing:
 		return config.Configuration{}, fmt.Errorf("%s: holds nothing", o.configPath)
 	}
 	c, err := config.Parse(o.configPath, content)
 	if err != nil {
 		return config.Configuration{}, err
 	}
-	o.absent = false
+	o.nothing = blank(content)
 	return o.complete(c)
 }
 

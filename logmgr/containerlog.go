@@ -2,6 +2,7 @@ package logmgr
 
 import (
 	"context"
+	"errors"
 	"path"
 	"path/filepath"
 	"sync"
@@ -80,7 +81,7 @@ func (l *containerLog) open(root *logfile.Root) error {
 	}
 	found, err := dir.Scan(l.name)
 	if err != nil {
-		return errorsJoinClose(err, dir)
+		return errors.Join(err, dir.Close())
 	}
 	l.dir = dir
 	// A name in a far future is nobody's honest work, and none could follow it.

@@ -34,14 +34,14 @@ func (m *Manager) lock(ctx context.Context) (unlock func() error, err error) {
 			}
 			return dir.Close, nil
 		case !errors.Is(err, unix.EWOULDBLOCK):
-			return nil, errorsJoinClose(fmt.Errorf("lock podLogsDir %q: %w", m.PodLogsDir, err), dir)
+			return nil, errors.Join(fmt.Errorf("lock podLogsDir %q: %w", m.PodLogsDir, err), dir.Close())
 		case !m.waiting.Swap(true):
 			m.Log.WithField("podLogsDir", m.PodLogsDir).Warn("another cri-logshim manages these logs; waiting for it to end")
 		}
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return nil, errorsJoinClose(context.Cause(ctx), dir)
+			return nil, errors.Join(context.Cause(ctx), dir.Close())
 		}
 	}
 }

@@ -3,8 +3,6 @@ package logmgr
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"time"
@@ -212,11 +210,4 @@ func (t *tender) putNewestBack(fit func(logfile.File) bool) error {
 	}
 	t.l.log.WithField("from", newest.Name).Info("put the newest rotated file back")
 	return nil
-}
-
-func errorsJoinClose(err error, c io.Closer) error {
-	if closeErr := c.Close(); closeErr != nil {
-		return fmt.Errorf("%w (and %w)", err, closeErr)
-	}
-	return err
 }

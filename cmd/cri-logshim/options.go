@@ -46,32 +46,22 @@ func (o *options) addFlags(cmd *cobra.Command) {
 // load returns the configuration that is in force: the file's, with the flags
 // in place of what they override. The file may be absent only where nobody named
 // it. The error has one line for each fault.
-func (o *options) load() (config.Configuration, error) {
-	content, err := os.ReadFile(o.configPath)
-	missing := errors.Is(err, fs.ErrNotExist) && !o.given("config")
-	if err != nil && !missing {
-		return config.Configuration{}, err
-	}
-	o.nothing = blank(content)
-	c, err := config.Parse(o.configPath, content)
-	if err != nil {
-		return config.Configuration{}, err
-	}
-	return o.complete(c)
-}
+func (o *options) load() (config.Configuration, error) { return o.read(true) }
 
 // reload is load for a daemon that serves. A file that has gone, or that holds
 // nothing, says that somebody is at work on it, and not that all defaults are
-// wanted: these could remove logs. The file is read once, since it may go at any
-// time.
-func (o *options) reload() (config.Configuration, error) {
+// wanted: these could remove logs.
+func (o *options) reload() (config.Configuration, error) { return o.read(o.nothing) }
+
+// read reads the file, once, since it may go at any time. Only if mayBeNothing
+// does a file without a setting, or none at the default path, mean the defaults.
+func (o *options) read(mayBeNothing bool) (config.Configuration, error) {
 	content, err := os.ReadFile(o.configPath)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && o.nothing && !o.given("config"):
-		return o.complete(config.Default())
-	case err != nil:
+	mayBeAbsent := mayBeNothing && !o.given("config")
+	if err != nil && !(mayBeAbsent && errors.Is(err, fs.ErrNotExist)) {
 		return config.Configuration{}, err
-	case blank(content) && !o.nothing:
+	}
+	if blank(content) && !mayBeNothing {
 		return config.Configuration{}, fmt.Errorf("%s: holds nothing", o.configPath)
 	}
 	c, err := config.Parse(o.configPath, content)

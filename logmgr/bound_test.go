@@ -17,7 +17,7 @@ func checkBound(r *rig, c *runtimetest.Container, atLeast int) {
 		r.Fatalf("%d rotations, want at least %d", len(got), atLeast)
 	}
 	slices.Sort(got)
-	limit := float64(r.options.Policy.MaxSize)
+	limit := float64(r.policy.MaxSize)
 	median, highest := float64(got[len(got)/2])/limit, float64(got[len(got)-1])/limit
 	if atLeast > 5 && (median < 0.95 || median > 1.02) {
 		r.Errorf("the median of %d files is %.3f of the limit", len(got), median)
@@ -46,7 +46,7 @@ func TestFloodStaysInBounds(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%d bytes per second, limit %d, reopen takes %v", test.rate, test.limit, test.latency), func(t *testing.T) {
 			bubble(t, func(t *testing.T, r *rig) {
-				r.options.Policy.MaxSize = test.limit
+				r.policy.MaxSize = test.limit
 				r.fake.Latency = test.latency
 				r.start()
 				c := r.run("app")
@@ -64,7 +64,7 @@ func TestTrickleTurnsIntoFlood(t *testing.T) {
 		for _, moment := range []time.Duration{0, 3, 50, 500, 999, 1001} {
 			t.Run(fmt.Sprintf("at %v, filled to %v", moment*time.Millisecond, filled), func(t *testing.T) {
 				bubble(t, func(t *testing.T, r *rig) {
-					r.options.Policy.MaxSize = 10 * mib
+					r.policy.MaxSize = 10 * mib
 					r.fake.Latency = 3 * time.Millisecond
 					r.start()
 					c := r.run("app")
@@ -82,7 +82,7 @@ func TestIdleThenFlood(t *testing.T) {
 	for _, filled := range []float64{0, 0.5, 0.99} {
 		t.Run(fmt.Sprint(filled), func(t *testing.T) {
 			bubble(t, func(t *testing.T, r *rig) {
-				r.options.Policy.MaxSize = 10 * mib
+				r.policy.MaxSize = 10 * mib
 				r.fake.Latency = 3 * time.Millisecond
 				r.start()
 				c := r.run("app")
@@ -101,7 +101,7 @@ func TestIdleThenFlood(t *testing.T) {
 // TestFloodStopsAndGoesOn: what was measured before says nothing about later.
 func TestFloodStopsAndGoesOn(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		r.options.Policy.MaxSize = 10 * mib
+		r.policy.MaxSize = 10 * mib
 		r.fake.Latency = 3 * time.Millisecond
 		r.start()
 		c := r.run("app")
@@ -117,7 +117,7 @@ func TestFloodStopsAndGoesOn(t *testing.T) {
 // rotated long before their time, which would push the full ones out.
 func TestSlowReopenLeavesNoTinyFiles(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		r.options.Policy.MaxSize = 10 * mib
+		r.policy.MaxSize = 10 * mib
 		r.start()
 		c := r.run("app")
 		release := make(chan struct{})
@@ -143,7 +143,7 @@ func TestLimitOffAndHuge(t *testing.T) {
 	for _, limit := range []int64{-1, 0, 1 << 62} {
 		t.Run(fmt.Sprint(limit), func(t *testing.T) {
 			bubble(t, func(t *testing.T, r *rig) {
-				r.options.Policy.MaxSize = limit
+				r.policy.MaxSize = limit
 				r.start()
 				c := r.run("app")
 				r.grow(c, 100e6, 3*time.Second)

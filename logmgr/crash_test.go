@@ -58,7 +58,7 @@ func TestCrashIsHealed(t *testing.T) {
 		for _, compression := range []logfile.Compression{logfile.Plain, logfile.Gzip} {
 			t.Run(fmt.Sprint(name, ", compression ", compression), func(t *testing.T) {
 				bubble(t, func(t *testing.T, r *rig) {
-					r.options.Policy.Compression = compression
+					r.policy.Compression = compression
 					c := r.behind(r.facts("app"))
 					r.must(c.Print("stdout", 50, 100))
 					r.must(os.Rename(c.Path(), c.Path()+".20190101-000000.000000000"))
@@ -194,9 +194,9 @@ func TestStoppedInEveryStep(t *testing.T) {
 // its steps, while files are compressed and removed too.
 func TestStoppedAtAnyTime(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		r.options.Policy.Compression = logfile.Gzip
-		r.options.Policy.CompressAfter = 50 * time.Millisecond
-		r.options.Policy.MaxSize = 200 * kib
+		r.policy.Compression = logfile.Gzip
+		r.policy.CompressAfter = 50 * time.Millisecond
+		r.policy.MaxSize = 200 * kib
 		c := r.behind(r.facts("app"))
 		for i := range 25 {
 			r.start()

@@ -33,7 +33,7 @@ func TestMaxFiles(t *testing.T) {
 	for _, maxFiles := range []int{2, 3, 5} {
 		t.Run(fmt.Sprint(maxFiles), func(t *testing.T) {
 			bubble(t, func(t *testing.T, r *rig) {
-				r.options.Policy = policyOf(100*kib, maxFiles, logfile.Plain, 0)
+				r.policy = policyOf(100*kib, maxFiles, logfile.Plain, 0)
 				r.start()
 				c := r.run("app")
 				for i := range 10 {
@@ -74,7 +74,7 @@ func TestTooManyFilesAtStart(t *testing.T) {
 			r.must(os.Rename(c.Path(), fmt.Sprintf("%s.20200101-00000%d.000000000", c.Path(), i)))
 			r.must(r.fake.ReopenLog(r.Context(), c.ID()))
 		}
-		r.options.Policy.MaxFiles = 4
+		r.policy.MaxFiles = 4
 		r.start()
 		r.pass(time.Second)
 		want := []string{"0.log", "0.log.20200101-000006.000000000", "0.log.20200101-000007.000000000", "0.log.20200101-000008.000000000"}
@@ -101,7 +101,7 @@ func TestAPairIsOneFile(t *testing.T) {
 						r.gzipped(name, name+".gz", 10)
 					}
 				}
-				r.options.Policy = policyOf(mib, 4, compression, time.Hour)
+				r.policy = policyOf(mib, 4, compression, time.Hour)
 				r.start()
 				r.pass(time.Minute)
 				r.verify(c)
@@ -119,7 +119,7 @@ func TestHeldFilesStay(t *testing.T) {
 	for _, maxFiles := range []int{3, 100} {
 		t.Run(fmt.Sprint(maxFiles), func(t *testing.T) {
 			bubble(t, func(t *testing.T, r *rig) {
-				r.options.Policy = policyOf(100*kib, maxFiles, logfile.Gzip, 0)
+				r.policy = policyOf(100*kib, maxFiles, logfile.Gzip, 0)
 				r.start()
 				c := r.run("app")
 				r.rotate(c, 1)
@@ -152,7 +152,7 @@ func TestCompression(t *testing.T) {
 		for _, after := range []time.Duration{0, time.Second, 5 * time.Minute} {
 			t.Run(fmt.Sprint(compression, " after ", after), func(t *testing.T) {
 				bubble(t, func(t *testing.T, r *rig) {
-					r.options.Policy = policyOf(100*kib, 100, compression, after)
+					r.policy = policyOf(100*kib, 100, compression, after)
 					r.start()
 					c := r.run("app")
 					r.rotate(c, 4)
@@ -194,7 +194,7 @@ func plain(t *testing.T, c *runtimetest.Container) []string {
 // being compressed, after which the log falls silent.
 func TestEveryFileIsCompressedInTheEnd(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		r.options.Policy = policyOf(100*kib, 100, logfile.Gzip, 0)
+		r.policy = policyOf(100*kib, 100, logfile.Gzip, 0)
 		r.start()
 		var all []*runtimetest.Container
 		for i := range 4 {
@@ -220,7 +220,7 @@ func TestEveryFileIsCompressedInTheEnd(t *testing.T) {
 // fail; the source stays, rotation goes on.
 func TestCompressionFails(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		r.options.Policy = policyOf(100*kib, 100, logfile.Gzip, 5*time.Second)
+		r.policy = policyOf(100*kib, 100, logfile.Gzip, 5*time.Second)
 		r.start()
 		c := r.run("app")
 		r.rotate(c, 1)

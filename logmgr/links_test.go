@@ -61,7 +61,7 @@ func TestLegacyLinkIsNotMade(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, r *rig) {
 				r.options.LegacyDir = r.legacy
-				r.options.Policy.MaxSize = -1 // so that a missing log stays missing
+				r.policy.MaxSize = -1 // so that a missing log stays missing
 				r.must(os.MkdirAll(r.legacy, 0o755))
 				r.start()
 				c := r.run("app")
@@ -104,7 +104,7 @@ func TestLegacyLinkIsMadeLater(t *testing.T) {
 			t.Run(fmt.Sprint(name, ", it still runs: ", runs), func(t *testing.T) {
 				bubble(t, func(t *testing.T, r *rig) {
 					r.options.LegacyDir = r.legacy
-					r.options.Policy.MaxSize = -1 // so that a missing log stays missing
+					r.policy.MaxSize = -1 // so that a missing log stays missing
 					r.start()
 					c := r.run("app")
 					r.must(test.spoil(r, c))

@@ -27,10 +27,10 @@ func (r *rig) second() (stopFirst func()) {
 // ended.
 func TestSecondManagerWaits(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		r.options.Policy.MaxSize = -1 // so that all rotations are the second one's
+		r.policy.MaxSize = -1 // so that all rotations are the second one's
 		r.start()
 		c := r.run("app")
-		r.options.Policy.MaxSize = 100 * kib
+		r.policy.MaxSize = 100 * kib
 		stopFirst := r.second()
 		r.Created(c.Facts())
 		r.Started(c.ID(), false)

@@ -25,11 +25,11 @@ type Options struct {
 	PodLogsDir string
 	// LegacyDir is where links for collectors are kept; empty: nowhere.
 	LegacyDir string
-	Policy    Policy
-	Runtime   Runtime
-	Doorbell  Doorbell
-	Log       logrus.FieldLogger
-	Metrics   prometheus.Registerer
+	Settings
+	Runtime  Runtime
+	Doorbell Doorbell
+	Log      logrus.FieldLogger
+	Metrics  prometheus.Registerer
 
 	// Now is the wall clock that stamps rotated files; nil: time.Now.
 	Now func() time.Time
@@ -189,7 +189,7 @@ func (m *Manager) Trouble() []string {
 	return reasons
 }
 
-// SetPolicy replaces the policy of every log.
-func (m *Manager) SetPolicy(p Policy) {
-	m.mail.post(func(r *registry) { r.setPolicy(p) })
+// Configure puts new settings in force, for the logs that are known too.
+func (m *Manager) Configure(s Settings) {
+	m.mail.post(func(r *registry) { r.configure(s) })
 }

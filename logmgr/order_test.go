@@ -29,7 +29,7 @@ func TestClocks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, r *rig) {
 				r.options.Now = now
-				r.options.Policy = policyOf(50*kib, 1000, logfile.Gzip, 0)
+				r.policy = policyOf(50*kib, 1000, logfile.Gzip, 0)
 				r.start()
 				c := r.run("app")
 				for range 4 {
@@ -51,7 +51,7 @@ func TestClocks(t *testing.T) {
 // pattern, and files that are no business of ours.
 func TestNeighboursAreLeftAlone(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		r.options.Policy = policyOf(50*kib, 2, logfile.Gzip, 0)
+		r.policy = policyOf(50*kib, 2, logfile.Gzip, 0)
 		facts := r.facts("app")
 		facts.Name, facts.LogPath = "a[pp]* x?", "a[pp]* x?/1.log"
 		c := r.behind(facts)

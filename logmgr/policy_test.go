@@ -19,7 +19,7 @@ func TestPolicyChange(t *testing.T) {
 	for name, awake := range map[string]bool{"asleep": false, "awake": true} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, r *rig) {
-				r.options.Policy = policyOf(100*kib, 10, logfile.Plain, 0)
+				r.policy = policyOf(100*kib, 10, logfile.Plain, 0)
 				r.start()
 				c := r.run("app")
 				r.rotate(c, 7)
@@ -34,17 +34,17 @@ func TestPolicyChange(t *testing.T) {
 					}
 				}
 				wait()
-				r.SetPolicy(policyOf(100*kib, 5, logfile.Plain, 0))
+				r.setPolicy(policyOf(100*kib, 5, logfile.Plain, 0))
 				wait()
 				if got := names(t, c.Path()); len(got) != 5 {
 					t.Errorf("maxFiles 5 leaves %q", got)
 				}
-				r.SetPolicy(policyOf(100*kib, 5, logfile.Gzip, time.Second))
+				r.setPolicy(policyOf(100*kib, 5, logfile.Gzip, time.Second))
 				wait()
 				if got := plain(t, c); len(got) != 1 {
 					t.Errorf("after compression was turned on %q are plain", got)
 				}
-				r.SetPolicy(policyOf(-1, 5, logfile.Gzip, time.Second))
+				r.setPolicy(policyOf(-1, 5, logfile.Gzip, time.Second))
 				wait()
 				reopens := c.Reopens()
 				r.print(c, 1e6, time.Second)
@@ -52,12 +52,12 @@ func TestPolicyChange(t *testing.T) {
 				if c.Reopens() != reopens {
 					t.Error("rotated although rotation was turned off")
 				}
-				r.SetPolicy(policyOf(100*kib, 5, logfile.Gzip, time.Second))
+				r.setPolicy(policyOf(100*kib, 5, logfile.Gzip, time.Second))
 				wait()
 				if c.Reopens() != reopens+1 {
 					t.Errorf("%d rotations after rotation was turned on again", c.Reopens()-reopens)
 				}
-				r.SetPolicy(policyOf(mib, 5, logfile.Gzip, time.Second))
+				r.setPolicy(policyOf(mib, 5, logfile.Gzip, time.Second))
 				wait()
 				r.print(c, 1e6, 500*time.Millisecond)
 				if c.Reopens() != reopens+1 {
@@ -73,11 +73,11 @@ func TestPolicyChange(t *testing.T) {
 // comes to it, also when the log is being written.
 func TestPolicyChangeKeepsPlannedCompression(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		r.options.Policy = policyOf(100*kib, 10, logfile.Gzip, 10*time.Second)
+		r.policy = policyOf(100*kib, 10, logfile.Gzip, 10*time.Second)
 		r.start()
 		c := r.run("app")
 		r.rotate(c, 3)
-		r.SetPolicy(policyOf(100*kib, 9, logfile.Gzip, 10*time.Second))
+		r.setPolicy(policyOf(100*kib, 9, logfile.Gzip, 10*time.Second))
 		for range 300 {
 			r.must(c.Print("stderr", 1, 20))
 			r.pass(100 * time.Millisecond)
@@ -98,7 +98,7 @@ func TestPolicyChangeDuringReopen(t *testing.T) {
 		c.Script(runtimetest.Hang(release))
 		r.must(c.Print("stdout", 1100, 1000))
 		r.pass(time.Second)
-		r.SetPolicy(policyOf(200*kib, 10, logfile.Plain, 0))
+		r.setPolicy(policyOf(200*kib, 10, logfile.Plain, 0))
 		r.pass(30 * time.Second)
 		if got := len(c.Asked()); got != 1 {
 			t.Errorf("asked %d times although the first call is still under way", got)

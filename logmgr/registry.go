@@ -89,7 +89,7 @@ func (r *registry) add(c Container) {
 	entry.gated = &gated{gate: newGate(), path: c.LogPath}
 	l := r.logs[rel]
 	if l == nil {
-		l = newContainerLog(rel, c, r.Policy, r.logFor(c))
+		l = newContainerLog(rel, c, r.PolicyOf(c), r.logFor(c))
 		r.logs[rel] = l
 		r.metrics.managed.Set(float64(len(r.logs)))
 	}
@@ -296,10 +296,16 @@ func (r *registry) reopenedByOther(id string, err error) {
 	r.wake(c.log)
 }
 
-func (r *registry) setPolicy(p Policy) {
-	r.Policy = p
+// configure puts new settings in force.
+func (r *registry) configure(s Settings) {
+	r.Settings = s
+	for _, c := range r.containers {
+		if c.log != nil {
+			p := s.PolicyOf(c.Container)
+			c.log.policy.Store(&p)
+		}
+	}
 	for _, l := range r.logs {
-		l.policy.Store(&p)
 		r.wake(l)
 		r.prune(l)
 		r.compressLater(l, 0)

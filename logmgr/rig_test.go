@@ -37,6 +37,7 @@ type rig struct {
 	fake    *runtimetest.Fake
 	bell    *runtimetest.Doorbell
 	options logmgr.Options
+	policy  logmgr.Policy // of every container
 	journal *test.Hook
 	metrics *prometheus.Registry
 	stop    func()
@@ -55,12 +56,12 @@ func newRig(t *testing.T) *rig {
 		bell:    runtimetest.NewDoorbell(),
 		journal: journal,
 		stop:    func() {},
+		policy:  logmgr.Policy{MaxSize: mib, MaxFiles: 1000},
 	}
 	r.fake.Bell = r.bell
 	r.fake.Latency = 2 * time.Millisecond
 	r.options = logmgr.Options{
 		PodLogsDir: r.dir,
-		Policy:     logmgr.Policy{MaxSize: mib, MaxFiles: 1000},
 		Runtime:    r.fake,
 		Doorbell:   r.bell,
 		Log:        log,
@@ -89,6 +90,7 @@ func (r *rig) start() {
 	r.Helper()
 	r.metrics = prometheus.NewRegistry()
 	r.options.Metrics = r.metrics
+	r.options.PolicyOf = always(r.policy)
 	m, err := logmgr.New(r.options)
 	if err != nil {
 		r.Fatal(err)
@@ -105,6 +107,18 @@ func (r *rig) start() {
 		}
 		r.stop = func() {}
 	}
+}
+
+// setPolicy puts another policy in force.
+func (r *rig) setPolicy(p logmgr.Policy) {
+	r.policy = p
+	s := r.options.Settings
+	s.PolicyOf = always(p)
+	r.Configure(s)
+}
+
+func always(p logmgr.Policy) func(logmgr.Container) logmgr.Policy {
+	return func(logmgr.Container) logmgr.Policy { return p }
 }
 
 func (r *rig) end() {

@@ -25,7 +25,7 @@ func (r *rig) inPlace(c *runtimetest.Container) {
 	if !os.SameFile(before, after) || after.Size() <= before.Size() {
 		r.Error("the container does not write to its log's path")
 	}
-	if after.Size() > r.options.Policy.MaxSize*11/10 {
+	if after.Size() > r.policy.MaxSize*11/10 {
 		r.Errorf("the log has %d bytes", after.Size())
 	}
 }

@@ -59,6 +59,9 @@ type Container struct {
 	PodUID    string
 	Name      string
 	Attempt   uint32 // the restart count
+	// PodLabels and PodAnnotations are the pod's; of the annotations only those
+	// that are addressed to cri-logshim.
+	PodLabels, PodAnnotations map[string]string
 	// LogDirectory is the pod's log directory, absolute; empty when only the
 	// whole log path is known.
 	LogDirectory string

@@ -28,7 +28,7 @@ func (r *rig) holdOldest(c *runtimetest.Container) *os.File {
 func TestHeldForEver(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		const maxFiles = 3
-		r.options.Policy = policyOf(100*kib, maxFiles, logfile.Plain, 0)
+		r.policy = policyOf(100*kib, maxFiles, logfile.Plain, 0)
 		r.start()
 		c := r.run("app")
 		r.rotate(c, 1)
@@ -79,13 +79,13 @@ func TestPanicInTidying(t *testing.T) {
 					}
 					return now()
 				}
-				r.options.Policy = policyOf(100*kib, 100, logfile.Plain, 0)
+				r.policy = policyOf(100*kib, 100, logfile.Plain, 0)
 				r.start()
 				c := r.run("app")
 				r.rotate(c, 6)
 				r.pass(5 * time.Second)
 				panics.Store(true)
-				r.SetPolicy(test.policy)
+				r.setPolicy(test.policy)
 				r.pass(5 * time.Minute)
 				if got := r.metric("panics_total"); got < 2 || got > 20 {
 					t.Errorf("%v panics are counted in five minutes", got)
@@ -114,7 +114,7 @@ func TestPanicInTidying(t *testing.T) {
 // container went stays with the rest.
 func TestRemovedContainersFilesStay(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		r.options.Policy = policyOf(100*kib, 3, logfile.Plain, 0)
+		r.policy = policyOf(100*kib, 3, logfile.Plain, 0)
 		r.start()
 		c := r.run("app")
 		r.rotate(c, 1)
@@ -176,7 +176,7 @@ func TestTemporariesOfARemovedContainer(t *testing.T) {
 func TestNameOfTheFarFuture(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		const maxFiles = 5
-		r.options.Policy = policyOf(100*kib, maxFiles, logfile.Plain, 0)
+		r.policy = policyOf(100*kib, maxFiles, logfile.Plain, 0)
 		planted := "0.log.22611231-235959.999999999"
 		c := r.behind(r.facts("app"))
 		r.must(os.WriteFile(filepath.Join(filepath.Dir(c.Path()), planted), nil, 0o600))

@@ -84,7 +84,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	d.logs, err = logmgr.New(logmgr.Options{
 		PodLogsDir: c.PodLogsDir,
 		LegacyDir:  c.Links.LegacyDir,
-		Policy:     policy(c),
+		Settings:   settings(c),
 		Runtime:    criruntime.New(d.proxy.Runtime()),
 		Doorbell:   d.doorbell(),
 		Log:        d.log,

@@ -11,6 +11,12 @@ import (
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
 )
 
+// settings is what the configuration says of logs.
+func settings(c config.Configuration) logmgr.Settings {
+	p := policy(c)
+	return logmgr.Settings{PolicyOf: func(logmgr.Container) logmgr.Policy { return p }}
+}
+
 // policy is what the configuration says of every log.
 func policy(c config.Configuration) logmgr.Policy {
 	p := logmgr.Policy{
@@ -76,7 +82,7 @@ func (d *daemon) reload(asked bool) {
 	}
 	d.config.Rotation, d.config.Log.Level = next.Rotation, next.Log.Level
 	d.log.SetLevel(level(next.Log))
-	d.logs.SetPolicy(policy(next))
+	d.logs.Configure(settings(next))
 	d.reloads.WithLabelValues("applied").Inc()
 	d.log.Info("configuration reloaded")
 }

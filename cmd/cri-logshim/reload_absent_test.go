@@ -58,7 +58,7 @@ func newReloader(t *testing.T, o *options) (*daemon, *test.Hook) {
 	}
 	log, journal := test.NewNullLogger()
 	logs, err := logmgr.New(logmgr.Options{
-		PodLogsDir: t.TempDir(), Policy: policy(c), Runtime: runtimetest.NewFake(), Doorbell: runtimetest.NewDoorbell(),
+		PodLogsDir: t.TempDir(), Settings: settings(c), Runtime: runtimetest.NewFake(), Doorbell: runtimetest.NewDoorbell(),
 		Log: log, Metrics: prometheus.NewRegistry(),
 	})
 	if err != nil {

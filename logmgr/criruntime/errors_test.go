@@ -3,6 +3,7 @@ package criruntime
 import (
 	"context"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -119,7 +120,7 @@ func TestVanishing(t *testing.T) {
 			if err == nil || errors.Is(err, logmgr.ErrNotFound) != test.notFound {
 				t.Errorf("status is %+v, %v; want not found: %t", c, err, test.notFound)
 			}
-			if c != (logmgr.Container{}) {
+			if !reflect.DeepEqual(c, logmgr.Container{}) {
 				t.Errorf("half a status: %+v", c)
 			}
 		})

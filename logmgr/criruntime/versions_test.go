@@ -62,7 +62,7 @@ func TestFacts(t *testing.T) {
 					ID: id, SandboxID: "sandbox", Namespace: "ns", Pod: "pod", PodUID: "uid",
 					Name: "app-" + id, Attempt: 3, LogPath: "/pods/" + id + "/0.log", State: state,
 				}
-				if err != nil || c != want {
+				if err != nil || !cmp.Equal(c, want) {
 					t.Errorf("status of %s is %+v, %v, want %+v", id, c, err, want)
 				}
 			}

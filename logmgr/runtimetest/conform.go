@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/cri-logshim/cri-logshim/logmgr"
 )
 
@@ -120,8 +122,8 @@ func (e Env) status(t *testing.T) {
 	want := c.Facts
 	want.State, want.LogDirectory = logmgr.StateRunning, ""
 	got.LogPath, got.LogDirectory = filepath.Join(got.LogDirectory, got.LogPath), ""
-	if got != want {
-		t.Errorf("status: got  %+v\n              want %+v", got, want)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("status (-want +got):\n%s", diff)
 	}
 	c.Stop(t)
 	if got, err = e.Runtime.Status(t.Context(), c.Facts.ID); err != nil || got.State != logmgr.StateExited {

@@ -46,6 +46,7 @@ type containerLog struct {
 	dir          *logfile.Dir
 	armed        bool
 	last         logfile.Stamp // of the newest rotated file
+	current      logfile.ID    // the current file that was seen last
 	pace         pace
 	missingSince time.Time
 	opening      backoff // after a directory that could not be opened

@@ -116,6 +116,7 @@ func (t *tender) swapped(rotated string, took time.Duration) {
 	}
 	if info, err := l.dir.Stat(l.name); err == nil {
 		l.pace.restart(now, info.Size)
+		t.see(info)
 	} else {
 		l.pace.restart(now, 0) // the next look finds it missing and heals it
 	}

@@ -67,6 +67,7 @@ func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 	}
 	l.missingSince = time.Time{}
 	l.opening.succeeded()
+	t.see(info)
 	l.pace.look(now, info.Size)
 	due := info.Size > 0 && l.pace.due(t.policy.MaxSize)
 	// A file in doubt counts also while the new one is empty: so it looks when the
@@ -80,6 +81,19 @@ func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 	t.rotate(ctx, info)
 	return shortestLook, false
 }
+
+// see takes note of the file that is the log now.
+func (t *tender) see(info logfile.Info) {
+	if t.l.current == info.ID {
+		return
+	}
+	t.l.current = info.ID
+	t.fresh(info)
+}
+
+// fresh is called once for each file that becomes the log: right after a rotation
+// of ours, else at the next look. Who tends the log waits for it, so it is short.
+func (t *tender) fresh(logfile.Info) {}
 
 // measure looks at the current file. Without a directory to look in, dir stays
 // nil.

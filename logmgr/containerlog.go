@@ -17,27 +17,20 @@ import (
 // containerLog is one log: the path that a container, or several attempts at
 // one after the other, write to.
 type containerLog struct {
-	rel  string // below podLogsDir
-	path string // absolute, for messages
-	name string // of the current file in its directory
-	log  logrus.FieldLogger
-
-	policy atomic.Pointer[Policy] // set by the registry
+	rel     string // below podLogsDir
+	path    string // absolute, for messages
+	name    string // of the current file in its directory
+	log     logrus.FieldLogger
+	history *history
+	policy  *atomic.Pointer[Policy] // the history's
 
 	// Owned by the registry.
-	containers    int        // how many containers name this path
-	live          *container // the running one
-	awake         bool       // a goroutine tends or settles it
-	again         bool       // something has happened since that goroutine looked
-	cancel        context.CancelFunc
-	pruning       bool
-	pruneAgain    bool
-	pruneTimer    *time.Timer
-	compressing   bool
-	compressAt    time.Time // when it is to be done next; zero: not planned
-	compressTimer *time.Timer
-	compressRetry backoff
-	linkTimer     *time.Timer
+	containers int        // how many containers name this path
+	live       *container // the running one
+	awake      bool       // a goroutine tends or settles it
+	again      bool       // something has happened since that goroutine looked
+	cancel     context.CancelFunc
+	linkTimer  *time.Timer
 
 	nudge chan struct{} // makes its tender look at once
 
@@ -56,16 +49,16 @@ type containerLog struct {
 	complaint complaint
 }
 
-func newContainerLog(rel string, c Container, p Policy, log logrus.FieldLogger) *containerLog {
-	l := &containerLog{
-		rel:   rel,
-		path:  c.LogPath,
-		name:  filepath.Base(rel),
-		log:   log.WithField("path", c.LogPath),
-		nudge: make(chan struct{}, 1),
+func newContainerLog(rel string, c Container, h *history, log logrus.FieldLogger) *containerLog {
+	return &containerLog{
+		rel:     rel,
+		path:    c.LogPath,
+		name:    filepath.Base(rel),
+		log:     log.WithField("path", c.LogPath),
+		history: h,
+		policy:  &h.policy,
+		nudge:   make(chan struct{}, 1),
 	}
-	l.policy.Store(&p)
-	return l
 }
 
 // farFutureYears is how far a clock may have been wrong when a file was named.
@@ -112,11 +105,7 @@ func (l *containerLog) disarm(bell Doorbell) {
 	}
 }
 
-func (l *containerLog) stopTimers() {
-	stop(l.pruneTimer)
-	stop(l.compressTimer)
-	stop(l.linkTimer)
-}
+func (l *containerLog) stopTimers() { stop(l.linkTimer) }
 
 func stop(t *time.Timer) {
 	if t != nil {
@@ -156,17 +145,19 @@ type complaint struct {
 const repeatComplaint = time.Minute
 
 // complain logs err, unless it has done so lately.
-func (l *containerLog) complain(what string, err error) {
+func (c *complaint) complain(log logrus.FieldLogger, what string, err error) {
 	now := time.Now()
 	text := what + err.Error()
-	l.complaint.mu.Lock()
-	repeated := l.complaint.text == text && now.Sub(l.complaint.at) < repeatComplaint
+	c.mu.Lock()
+	repeated := c.text == text && now.Sub(c.at) < repeatComplaint
 	if !repeated {
-		l.complaint.text, l.complaint.at = text, now
+		c.text, c.at = text, now
 	}
-	l.complaint.mu.Unlock()
+	c.mu.Unlock()
 	if repeated {
 		return
 	}
-	l.log.WithError(err).Warn(what)
+	log.WithError(err).Warn(what)
 }
+
+func (l *containerLog) complain(what string, err error) { l.complaint.complain(l.log, what, err) }

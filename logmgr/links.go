@@ -121,10 +121,10 @@ func (r *registry) unlink(c *container) {
 			}
 		}
 		if _, is := r.Runtime.(Redirector); is {
-			errs = append(errs, r.inDir(l, func(dir *logfile.Dir) error { return dir.RemoveDanglingLink(l.name) }))
+			errs = append(errs, r.inDir(l.history.dir, func(dir *logfile.Dir) error { return dir.RemoveDanglingLink(l.name) }))
 		}
 		if last {
-			errs = append(errs, r.inDir(l, func(dir *logfile.Dir) error { return removeTemporary(dir, l.name) }))
+			errs = append(errs, r.inDir(l.history.dir, func(dir *logfile.Dir) error { return removeTemporary(dir, l.name) }))
 		}
 		if err := errors.Join(errs...); err != nil {
 			r.metrics.failed("unlink")

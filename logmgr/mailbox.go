@@ -2,22 +2,23 @@ package logmgr
 
 import "sync"
 
-// mailbox carries functions to the one goroutine that owns the registry.
-// Posting never blocks: a CRI call hands over its facts and goes on.
-type mailbox struct {
+// mailbox carries work to the one goroutine that does it, such as functions to the
+// owner of the registry. Posting never blocks: a CRI call hands over its facts and
+// goes on.
+type mailbox[T any] struct {
 	mu    sync.Mutex
-	mail  []func(*registry)
+	mail  []T
 	ready chan struct{} // holds a token while mail is waiting
 }
 
-func newMailbox() *mailbox {
-	return &mailbox{ready: make(chan struct{}, 1)}
+func newMailbox[T any]() *mailbox[T] {
+	return &mailbox[T]{ready: make(chan struct{}, 1)}
 }
 
-// post appends f. Functions run in the order in which they were posted.
-func (b *mailbox) post(f func(*registry)) {
+// post appends x. Mail is taken in the order in which it was posted.
+func (b *mailbox[T]) post(x T) {
 	b.mu.Lock()
-	b.mail = append(b.mail, f)
+	b.mail = append(b.mail, x)
 	b.mu.Unlock()
 	select {
 	case b.ready <- struct{}{}:
@@ -26,7 +27,7 @@ func (b *mailbox) post(f func(*registry)) {
 }
 
 // take returns all waiting mail.
-func (b *mailbox) take() []func(*registry) {
+func (b *mailbox[T]) take() []T {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	mail := b.mail

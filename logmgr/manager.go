@@ -45,11 +45,11 @@ type Options struct {
 type Manager struct {
 	Options
 	root        *logfile.Root
-	mail        *mailbox
+	mail        *mailbox[func(*registry)]
 	gates       sync.Map      // container id to *gated, for CRI calls
 	reconcileCh chan struct{} // holds a token when a reconcile is wanted at once
-	compressing chan struct{} // held by whoever compresses
-	waiting     atomic.Bool   // for another manager of the same logs to end
+	compressor  *compressor
+	waiting     atomic.Bool // for another manager of the same logs to end
 	work        *workload
 	metrics     *metrics
 }
@@ -76,9 +76,9 @@ func New(o Options) (*Manager, error) {
 	m := &Manager{
 		Options:     o,
 		root:        root,
-		mail:        newMailbox(),
+		mail:        newMailbox[func(*registry)](),
 		reconcileCh: make(chan struct{}, 1),
-		compressing: make(chan struct{}, 1),
+		compressor:  newCompressor(),
 		work:        newWorkload(),
 	}
 	m.metrics, err = newMetrics(o.Metrics, m.work)
@@ -106,6 +106,7 @@ func (m *Manager) Run(ctx context.Context) (err error) {
 		Manager:    m,
 		containers: map[string]*container{},
 		logs:       map[string]*containerLog{},
+		histories:  map[string]*history{},
 		asked:      map[string]bool{},
 		unclear:    map[string]string{},
 	}
@@ -119,6 +120,7 @@ func (m *Manager) Run(ctx context.Context) (err error) {
 		return cancel
 	}
 	group.Go(func() error { return m.reconcileLoop(ctx) })
+	group.Go(func() error { return m.compressor.run(ctx, m) })
 	group.Go(func() error {
 		for {
 			select {

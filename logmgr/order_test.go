@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,7 +29,12 @@ func TestClocks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, r *rig) {
-				r.options.Now = now
+				var mu sync.Mutex
+				r.options.Now = func() time.Time {
+					mu.Lock()
+					defer mu.Unlock()
+					return now()
+				}
 				r.policy = policyOf(50*kib, 1000, logfile.Gzip, 0)
 				r.start()
 				c := r.run("app")

@@ -21,6 +21,7 @@ type registry struct {
 	spawn      func(name string, f func(context.Context)) context.CancelFunc
 	containers map[string]*container
 	logs       map[string]*containerLog // by path below podLogsDir
+	histories  map[string]*history      // by directory, or by path where that holds other logs too
 	asked      map[string]bool          // ids whose status was asked for and of which nothing was told since
 	unclear    map[string]string        // ids whose status cannot be had, and why
 }
@@ -89,8 +90,9 @@ func (r *registry) add(c Container) {
 	entry.gated = &gated{gate: newGate(), path: c.LogPath}
 	l := r.logs[rel]
 	if l == nil {
-		l = newContainerLog(rel, c, r.PolicyOf(c), r.logFor(c))
+		l = newContainerLog(rel, c, r.historyOf(rel, c), r.logFor(c))
 		r.logs[rel] = l
+		l.history.logs[l.name] = l
 		r.metrics.managed.Set(float64(len(r.logs)))
 	}
 	entry.log = l
@@ -141,8 +143,7 @@ func (r *registry) enter(c *container, s State) {
 		l.live = c
 		r.link(c)
 		r.wake(l)
-		r.prune(l)
-		r.compressLater(l, 0)
+		r.review(l.history)
 		r.linkLater(c)
 	case StateExited:
 		if l.live == c {
@@ -230,6 +231,7 @@ func (r *registry) settled(l *containerLog) {
 		r.drop(l)
 		return
 	}
+	r.review(l.history) // only now: the newest file may have been put back
 	r.wake(l)
 }
 
@@ -254,8 +256,7 @@ func (r *registry) remove(id string) {
 		return
 	}
 	l.live = nil
-	delete(r.logs, l.rel)
-	r.metrics.managed.Set(float64(len(r.logs)))
+	r.forget(l)
 	if l.awake {
 		l.cancel()
 		return // slept or settled drops it
@@ -307,8 +308,9 @@ func (r *registry) configure(s Settings) {
 	}
 	for _, l := range r.logs {
 		r.wake(l)
-		r.prune(l)
-		r.compressLater(l, 0)
+	}
+	for _, h := range r.histories {
+		r.review(h)
 	}
 }
 
@@ -319,6 +321,10 @@ func (r *registry) close() error {
 		l.stopTimers()
 		l.disarm(r.Doorbell)
 		errs = append(errs, l.closeDir())
+	}
+	for _, h := range r.histories {
+		h.removal.end()
+		h.compression.end()
 	}
 	return errors.Join(append(errs, r.root.Close())...)
 }

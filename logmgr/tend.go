@@ -150,7 +150,7 @@ func (t *tender) missing(ctx context.Context, now time.Time) time.Duration {
 
 // settle heals the log of an exited container: a rotation that a crash cut in
 // two has left no current log, which `kubectl logs` would look for.
-func (t *tender) settle(context.Context) {
+func (t *tender) settle(ctx context.Context) {
 	l := t.l
 	defer t.m.work.begin("settle "+l.path, stuckFile)()
 	l.disarm(t.m.Doorbell)
@@ -160,7 +160,14 @@ func (t *tender) settle(context.Context) {
 		}
 		return
 	}
-	if _, err := l.dir.Stat(l.name); errors.Is(err, fs.ErrNotExist) {
+	_, err := l.dir.Stat(l.name)
+	if errors.Is(err, logfile.ErrUnsafe) { // a rename in two steps may have been cut short
+		if _, err := l.dir.Heal(ctx, l.name); err != nil {
+			l.complain("cannot heal the log", err)
+		}
+		_, err = l.dir.Stat(l.name)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
 		if err := t.putNewestBack(func(logfile.File) bool { return true }); err != nil {
 			l.complain("cannot put the newest rotated file back in place of the missing log", err)
 		}

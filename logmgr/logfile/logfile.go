@@ -71,6 +71,7 @@ type File struct {
 
 // Log is everything in a directory that belongs to one log.
 type Log struct {
+	Name      string   // of the current file
 	Current   *File    // nil: there is none
 	Rotated   []File   // oldest first
 	Temporary []File   // unfinished compressions, ours and kubelet's; Dir.RemoveTemporary

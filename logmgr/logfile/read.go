@@ -34,7 +34,7 @@ func (d *Dir) Reader(current string) (io.ReadCloser, error) {
 // openAll opens the files of one moment: if no name has come or gone between before the
 // look at the files and after all were opened, no rotation fell in between.
 func (d *Dir) openAll(current string) (*reader, error) {
-	before, err := d.namesOf(current)
+	before, err := d.names(only(current))
 	if err != nil {
 		return nil, err
 	}
@@ -46,8 +46,8 @@ func (d *Dir) openAll(current string) (*reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	after, err := d.namesOf(current)
-	if err == nil && !slices.Equal(before, after) {
+	after, err := d.names(only(current))
+	if err == nil && !slices.Equal(before[current], after[current]) {
 		err = d.failed("read", current, errVanished)
 	}
 	if err != nil {

@@ -26,31 +26,73 @@ func (d *Dir) Scan(current string) (Log, error) {
 	if err := checkNames("log", current); err != nil {
 		return Log{}, err
 	}
+	logs, err := d.scan(only(current))
+	if err != nil || len(logs) == 0 {
+		return Log{Name: current}, err
+	}
+	return logs[0], nil
+}
+
+// ScanAttempts is Scan for all logs "<attempt>.log" in the directory, in the order of
+// their attempts. Of some of them there may be rotated files only.
+func (d *Dir) ScanAttempts() ([]Log, error) {
+	logs, err := d.scan(attemptOf)
+	slices.SortFunc(logs, func(a, b Log) int {
+		first, _ := ParseLogName(a.Name)
+		second, _ := ParseLogName(b.Name)
+		return cmp.Compare(first, second)
+	})
+	return logs, err
+}
+
+// only assigns to the log current what belongs to it.
+func only(current string) func(name string) (string, bool) {
+	return func(name string) (string, bool) {
+		return current, name == current || strings.HasPrefix(name, current+".")
+	}
+}
+
+// attemptOf returns the attempt's log to which the name of a file belongs.
+func attemptOf(name string) (current string, ok bool) {
+	digits, rest, found := strings.Cut(name, logSuffix)
+	current = digits + logSuffix
+	if _, ok := ParseLogName(current); !ok || !found {
+		return "", false
+	}
+	return current, rest == "" || strings.HasPrefix(rest, ".")
+}
+
+// scan sorts out all logs to which belong assigns names of the directory.
+func (d *Dir) scan(belongs func(name string) (current string, ok bool)) ([]Log, error) {
 	for attempts := 1; ; attempts++ {
-		log, err := d.scanOnce(current)
+		logs, err := d.scanOnce(belongs)
 		if err == nil || !errors.Is(err, errVanished) || attempts == scanAttempts {
-			return log, err
+			return logs, err
 		}
 	}
 }
 
 var errVanished = errors.New("files came or went while the directory was read")
 
-func (d *Dir) scanOnce(current string) (Log, error) {
-	names, err := d.namesOf(current)
+func (d *Dir) scanOnce(belongs func(name string) (current string, ok bool)) ([]Log, error) {
+	names, err := d.names(belongs)
 	if err != nil {
-		return Log{}, err
+		return nil, err
 	}
-	var log Log
-	for _, name := range names {
-		if err := d.sortInto(&log, current, name); err != nil {
-			return Log{}, err
+	var logs []Log
+	for current, names := range names {
+		log := Log{Name: current}
+		for _, name := range names {
+			if err := d.sortInto(&log, current, name); err != nil {
+				return nil, err
+			}
 		}
+		slices.SortFunc(log.Rotated, func(a, b File) int {
+			return cmp.Or(a.Stamp.Compare(b.Stamp), strings.Compare(a.Name, b.Name))
+		})
+		logs = append(logs, log)
 	}
-	slices.SortFunc(log.Rotated, func(a, b File) int {
-		return cmp.Or(a.Stamp.Compare(b.Stamp), strings.Compare(a.Name, b.Name))
-	})
-	return log, nil
+	return logs, nil
 }
 
 // sortInto looks at name and puts it where it belongs.
@@ -83,8 +125,8 @@ func (d *Dir) sortInto(log *Log, current, name string) error {
 	return nil
 }
 
-// namesOf lists current and everything that begins with it and a dot.
-func (d *Dir) namesOf(current string) (names []string, err error) {
+// names lists what belongs to a log, by that log's name.
+func (d *Dir) names(belongs func(name string) (current string, ok bool)) (names map[string][]string, err error) {
 	// A descriptor of its own, since the position in the listing belongs to it.
 	fd, err := d.openat(".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
@@ -92,15 +134,18 @@ func (d *Dir) namesOf(current string) (names []string, err error) {
 	}
 	listing := os.NewFile(uintptr(fd), d.path)
 	defer func() { err = errors.Join(err, listing.Close()) }()
+	names = map[string][]string{}
 	for {
 		batch, err := listing.Readdirnames(scanBatch)
 		for _, name := range batch {
-			if name == current || strings.HasPrefix(name, current+".") {
-				names = append(names, name)
+			if current, ok := belongs(name); ok {
+				names[current] = append(names[current], name)
 			}
 		}
 		if errors.Is(err, io.EOF) {
-			slices.Sort(names)
+			for _, list := range names {
+				slices.Sort(list)
+			}
 			return names, nil
 		}
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -177,5 +178,29 @@ func TestSiblingDirectoriesAreOthers(t *testing.T) {
 	}
 	if log := p.scan("0.log"); log.Rotated != nil {
 		t.Errorf("%+v", log)
+	}
+}
+
+// Each attempt's files are told apart from those of all others, however alike their names
+// are, in the order of the attempts and not of their names.
+func TestScanAttempts(t *testing.T) {
+	p := newPlace(t)
+	stamp := ".20200101-000000.000000000"
+	for _, name := range []string{
+		"10.log", "2.log", "2.log" + stamp, "2.log" + stamp + ".gz", "0.log" + stamp, "2.log.1", "02.log", "x.log", "2.logs", "2.log2", ".log", "log",
+	} {
+		p.write(name, []byte("x"))
+	}
+	logs, err := p.ScanAttempts()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, log := range logs {
+		got = append(got, fmt.Sprint(log.Name, " ", log.Current != nil, " ", len(log.Rotated), " ", log.Foreign))
+	}
+	want := []string{"0.log false 1 []", "2.log true 2 [2.log.1]", "10.log true 0 []"}
+	if !slices.Equal(got, want) {
+		t.Errorf("logs %q, want %q", got, want)
 	}
 }

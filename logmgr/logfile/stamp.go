@@ -27,6 +27,9 @@ func (s Stamp) String() string { return time.Unix(0, s.ns).UTC().Format(stampLay
 // Compare returns -1, 0 or +1 as s is before, equal to or after other.
 func (s Stamp) Compare(other Stamp) int { return cmp.Compare(s.ns, other.ns) }
 
+// Time is the time of the rotation.
+func (s Stamp) Time() time.Time { return time.Unix(0, s.ns) }
+
 // IsZero tells whether s is the zero Stamp, which no rotated file of ours bears.
 func (s Stamp) IsZero() bool { return s.ns == 0 }
 

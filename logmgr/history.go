@@ -1,0 +1,113 @@
+package logmgr
+
+import (
+	"path"
+	"path/filepath"
+	"strconv"
+	"sync/atomic"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
+)
+
+// history is everything that one container has logged, over all its attempts.
+// What is kept of it, and how, is decided for the whole of it; each attempt's log
+// is watched and rotated by itself.
+type history struct {
+	dir  string // that holds its files, below podLogsDir
+	only string // the one log that belongs to it; empty: all attempts' logs in dir
+	path string // absolute path of dir, for messages
+	log  logrus.FieldLogger
+
+	policy atomic.Pointer[Policy] // set by the registry
+
+	// Owned by the registry.
+	logs        map[string]*containerLog // by name in dir; those of known containers
+	removal     chore
+	compression chore
+
+	complaint complaint
+}
+
+// historyOf returns the history that a container's log at rel belongs to.
+func (r *registry) historyOf(rel string, c Container) *history {
+	dir, only := path.Dir(rel), path.Base(rel)
+	key := rel
+	// Where kubelet chooses the path, a directory holds one container's attempts and
+	// nothing else.
+	if path.Base(dir) == c.Name && only == strconv.FormatUint(uint64(c.Attempt), 10)+".log" {
+		key, only = dir, ""
+	}
+	h := r.histories[key]
+	if h == nil {
+		h = &history{
+			dir: dir, only: only, path: filepath.Join(r.PodLogsDir, dir),
+			log: r.Log.WithFields(logrus.Fields{
+				"namespace": c.Namespace, "pod": c.Pod, "container": c.Name,
+			}),
+			logs: map[string]*containerLog{},
+		}
+		h.removal.begin = func(r *registry) { r.removeExcess(h) }
+		h.compression.begin = func(r *registry) { r.compress(h) }
+		r.histories[key] = h
+	}
+	p := r.PolicyOf(c)
+	h.policy.Store(&p)
+	return h
+}
+
+// forget lets go of a log, and of its history if that was the last one known:
+// what lies in the directory then is somebody else's to remove.
+func (r *registry) forget(l *containerLog) {
+	delete(r.logs, l.rel)
+	r.metrics.managed.Set(float64(len(r.logs)))
+	h := l.history
+	delete(h.logs, l.name)
+	if len(h.logs) > 0 {
+		r.want(&h.removal, 0) // what the container has left counts as rotated now
+		return
+	}
+	h.removal.end()
+	h.compression.end()
+	for key, known := range r.histories {
+		if known == h {
+			delete(r.histories, key)
+		}
+	}
+}
+
+// review does what a new policy, a new container or a crash before the start
+// asks for.
+func (r *registry) review(h *history) {
+	r.want(&h.removal, 0)
+	r.want(&h.compression, 0)
+}
+
+// rotated follows a rotation.
+func (r *registry) rotated(l *containerLog) {
+	r.want(&l.history.removal, 0)
+	if p := l.policy.Load(); p.Compression != logfile.Plain {
+		r.want(&l.history.compression, p.CompressAfter)
+	}
+}
+
+// known are the names of the logs that containers of the runtime have.
+func (h *history) known() map[string]bool {
+	names := make(map[string]bool, len(h.logs))
+	for name := range h.logs {
+		names[name] = true
+	}
+	return names
+}
+
+// scan sorts out what lies in the history's directory, the oldest attempt first.
+func (h *history) scan(dir *logfile.Dir) ([]logfile.Log, error) {
+	if h.only == "" {
+		return dir.ScanAttempts()
+	}
+	log, err := dir.Scan(h.only)
+	return []logfile.Log{log}, err
+}
+
+func (h *history) complain(what string, err error) { h.complaint.complain(h.log, what, err) }

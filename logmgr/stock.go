@@ -1,0 +1,78 @@
+package logmgr
+
+import (
+	"time"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
+	"github.com/cri-logshim/cri-logshim/logmgr/retention"
+)
+
+// stock is what a history has on disk, sorted by what may be removed of it.
+type stock struct {
+	removable []piece // oldest first
+	fixed     retention.Fixed
+}
+
+// piece is one stretch of a history that goes as a whole.
+type piece struct {
+	// files are the forms in which it is there: more than one only where a crash or a
+	// full disk has left it both plain and compressed, and before that is healed it is
+	// not known which is whole.
+	files   []logfile.File
+	current bool      // it was never rotated: the last words of an attempt that is forgotten
+	rotated time.Time // when it was last written, about
+}
+
+// disk is what the piece takes, in bytes.
+func (p piece) disk() (sum int64) {
+	for _, f := range p.files {
+		sum += f.Disk
+	}
+	return sum
+}
+
+// takeStock sorts the logs of a history, the oldest attempt first. The current log
+// of a container that the runtime knows is never removable: it is being written, or
+// is what `kubectl logs --previous` shows. That of a forgotten attempt is, if a later
+// one is known: who has just made a container has not told us of it yet.
+func takeStock(logs []logfile.Log, known map[string]bool) stock {
+	latest := -1 // index of the latest log that is known
+	for i, log := range logs {
+		if known[log.Name] {
+			latest = i
+		}
+	}
+	var s stock
+	for i, log := range logs {
+		s.addRotated(log.Rotated)
+		if log.Current == nil {
+			continue
+		}
+		if known[log.Name] || i > latest {
+			s.fixed.Files++
+			s.fixed.Disk += log.Current.Disk
+			continue
+		}
+		s.removable = append(s.removable, piece{files: []logfile.File{*log.Current}, current: true, rotated: log.Current.ModTime})
+	}
+	return s
+}
+
+func (s *stock) addRotated(files []logfile.File) {
+	for i, f := range files {
+		if i > 0 && f.Stamp == files[i-1].Stamp {
+			last := &s.removable[len(s.removable)-1]
+			last.files = append(last.files, f)
+			continue
+		}
+		s.removable = append(s.removable, piece{files: []logfile.File{f}, rotated: f.Stamp.Time()})
+	}
+}
+
+// bounds are what the policy says of removal.
+func (p Policy) bounds() retention.Bounds {
+	return retention.Bounds{
+		MaxFiles: p.MaxFiles, MaxFilesUnread: p.MaxFilesUnread,
+		DeleteAfter: p.DeleteAfter, MaxTotalSize: p.MaxTotalSize,
+	}
+}

@@ -29,6 +29,7 @@ func newRootCommand() *cobra.Command {
 		// failure at run time.
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Version:       readBuildInfo().Version,
 	}
 	root.AddCommand(newServeCommand(&o), newCheckConfigCommand(&o), newVersionCommand())
 	return root

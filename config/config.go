@@ -39,7 +39,8 @@ type Configuration struct {
 	Policies    []Policy    `yaml:"policies"`
 	Annotations Annotations `yaml:"annotations"`
 	Node        Node        `yaml:"node"`
-	// KeepDir holds the logs of removed pods, on the file system of PodLogsDir.
+	// KeepDir holds the logs of removed pods, on the file system of PodLogsDir;
+	// empty: none are kept.
 	KeepDir string `yaml:"keepDir"`
 	Links   Links  `yaml:"links"`
 	Admin   Admin  `yaml:"admin"`
@@ -69,10 +70,14 @@ type Rotation struct {
 	// MaxFilesUnread takes the place of MaxFiles while an open collector has
 	// not finished the oldest file; not above MaxFiles: off.
 	MaxFilesUnread int `yaml:"maxFilesUnread"`
-	// MaxAge is the age at which a log that is not empty is rotated; 0: off.
+	// MaxAge is the age at which a log that is not empty is rotated, at least a
+	// second; 0: off.
 	MaxAge time.Duration `yaml:"maxAge"`
+	// DeleteAfter is how long a rotated file is kept, at least a second; 0: until
+	// another limit asks for it.
+	DeleteAfter time.Duration `yaml:"deleteAfter"`
 	// MaxTotalSize bounds all files of a container over all its attempts, in
-	// bytes as they lie on disk; 0: off.
+	// bytes as they lie on disk; not less than MaxSize; 0: off.
 	MaxTotalSize Size `yaml:"maxTotalSize"`
 	// Compression is how older rotated files are stored.
 	Compression Compression `yaml:"compression"`
@@ -124,6 +129,7 @@ type RotationOverride struct {
 	MaxFiles         *int           `yaml:"maxFiles,omitempty"`
 	MaxFilesUnread   *int           `yaml:"maxFilesUnread,omitempty"`
 	MaxAge           *time.Duration `yaml:"maxAge,omitempty"`
+	DeleteAfter      *time.Duration `yaml:"deleteAfter,omitempty"`
 	MaxTotalSize     *Size          `yaml:"maxTotalSize,omitempty"`
 	Compression      *Compression   `yaml:"compression,omitempty"`
 	CompressAfter    *time.Duration `yaml:"compressAfter,omitempty"`
@@ -195,11 +201,3 @@ const (
 	LogText LogFormat = "text"
 	LogJSON LogFormat = "json"
 )
-
-// normalise gives what can be written in several ways the one form that YAML
-// writes.
-func (c *Configuration) normalise() {
-	if r := &c.Rotation; r.MaxFilesUnread >= 0 && r.MaxFilesUnread <= r.MaxFiles {
-		r.MaxFilesUnread = 0
-	}
-}

@@ -15,7 +15,7 @@ import (
 // decoding names Go types instead of settings and forgets where a setting
 // stood; here every fault has its path, and every path its line.
 type decoder struct {
-	lines  map[string]int // where each setting stands, by path
+	lines  Lines
 	faults faults
 }
 
@@ -54,7 +54,7 @@ func (d *decoder) section(path string, n *yaml.Node, v reflect.Value) {
 	d.mapping(path, n, func(key, value *yaml.Node, path string) {
 		field, known := fields[key.Value]
 		if !known {
-			d.fault(path, key.Line, "unknown setting; known here: %s", strings.Join(keysOf(v.Type()), ", "))
+			d.fault(path, key.Line, "%s", unknownSetting(key.Value, keysOf(v.Type())))
 			return
 		}
 		d.decode(path, value, field)
@@ -63,8 +63,11 @@ func (d *decoder) section(path string, n *yaml.Node, v reflect.Value) {
 
 // stringMap fills a map from names to texts.
 func (d *decoder) stringMap(path string, n *yaml.Node, v reflect.Value) {
-	v.Set(reflect.MakeMap(v.Type()))
+	v.SetZero()
 	d.mapping(path, n, func(key, value *yaml.Node, path string) {
+		if v.IsNil() {
+			v.Set(reflect.MakeMap(v.Type()))
+		}
 		text := reflect.New(v.Type().Elem()).Elem()
 		d.decode(path, value, text)
 		v.SetMapIndex(reflect.ValueOf(key.Value), text)

@@ -2,19 +2,8 @@ package config
 
 import "time"
 
-// Default returns the configuration of an empty file. Settings that this
-// version does not have are off.
+// Default returns the configuration of an empty file.
 func Default() Configuration {
-	c := planned()
-	for _, s := range unavailable() {
-		s.off(&c)
-	}
-	return c
-}
-
-// planned returns the defaults of the format, as they are once every setting
-// is available.
-func planned() Configuration {
 	return Configuration{
 		APIVersion:      APIVersion,
 		Kind:            Kind,

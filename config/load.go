@@ -28,8 +28,19 @@ func Load(path string) (Configuration, error) {
 // Whatever the text leaves out has its default, so that an empty one yields
 // Default. The error joins one Fault for each thing that is wrong.
 func Parse(name string, data []byte) (Configuration, error) {
+	c, _, err := ParseWithLines(name, data)
+	return c, err
+}
+
+// Lines says on which line of a file a setting stands, counted from 1, by its
+// path, such as rotation.maxSize or policies[0]. What is not in the file is not
+// in it.
+type Lines map[string]int
+
+// ParseWithLines is Parse for those who want to know what a file says itself.
+func ParseWithLines(name string, data []byte) (Configuration, Lines, error) {
 	c := Default()
-	d := decoder{lines: map[string]int{}}
+	d := decoder{lines: Lines{}}
 	if root, err := parseDocument(data); err != nil {
 		d.faults = append(d.faults, syntaxFault(err))
 	} else if root != nil {
@@ -39,9 +50,9 @@ func Parse(name string, data []byte) (Configuration, error) {
 		d.faults[i].File = name
 	}
 	if err := d.faults.join(); err != nil {
-		return Configuration{}, err
+		return Configuration{}, nil, err
 	}
-	return c, nil
+	return c, d.lines, nil
 }
 
 // document fills c from the content of the one document of a file and checks
@@ -51,8 +62,14 @@ func (d *decoder) document(root *yaml.Node, c *Configuration) {
 	// the format may read the same keys differently.
 	c.APIVersion, c.Kind = "", ""
 	d.decode("", root, reflect.ValueOf(c).Elem())
-	c.normalise()
+	unread := map[string]bool{}
+	for _, f := range d.faults {
+		unread[f.Path] = true
+	}
 	for _, f := range c.faults() {
+		if unread[f.Path] {
+			continue // what could not be read is not what was meant
+		}
 		f.Line = d.lineOf(f.Path)
 		d.faults = append(d.faults, f)
 	}

@@ -81,6 +81,51 @@ func TestAccepted(t *testing.T) {
 			c.Rotation.CompressAfter = 168 * time.Hour
 		},
 
+		"rotation: {maxFilesUnread: 0}":     func(c *config.Configuration) { c.Rotation.MaxFilesUnread = 0 },
+		"rotation: {maxFilesUnread: 1}":     func(c *config.Configuration) { c.Rotation.MaxFilesUnread = 1 },
+		"rotation: {maxAge: 0s}":            func(*config.Configuration) {},
+		"rotation: {maxAge: 1s}":            func(c *config.Configuration) { c.Rotation.MaxAge = time.Second },
+		"rotation: {deleteAfter: 0s}":       func(*config.Configuration) {},
+		"rotation: {deleteAfter: 1s}":       func(c *config.Configuration) { c.Rotation.DeleteAfter = time.Second },
+		`rotation: {maxTotalSize: ""}`:      func(*config.Configuration) {},
+		"rotation: {maxTotalSize: 0}":       func(*config.Configuration) {},
+		"rotation: {maxTotalSize: 10Mi}":    func(c *config.Configuration) { c.Rotation.MaxTotalSize = 10 << 20 },
+		"rotation: {keepAfterRemoval: 1ns}": func(c *config.Configuration) { c.Rotation.KeepAfterRemoval = 1 },
+		"rotation: {maxSize: -1, maxTotalSize: 1}": func(c *config.Configuration) {
+			c.Rotation.MaxSize, c.Rotation.MaxTotalSize = -1, 1
+		},
+
+		`files: {group: "", mode: ""}`: func(*config.Configuration) {},
+		"files: {group: adm}":          func(c *config.Configuration) { c.Files.Group = "adm" },
+		"files: {group: 4}":            func(c *config.Configuration) { c.Files.Group = "4" },
+		"files: {mode: 0600}":          func(c *config.Configuration) { c.Files.Mode = 0o600 },
+		`files: {mode: "664"}`:         func(c *config.Configuration) { c.Files.Mode = 0o664 },
+
+		"policies: [{rotation: {maxFiles: 2}}]": func(c *config.Configuration) {
+			c.Policies = []config.Policy{{Rotation: config.RotationOverride{MaxFiles: new(2)}}}
+		},
+		"policies: [{match: {podLabels: }, rotation: {maxTotalSize: ''}}]": func(c *config.Configuration) {
+			c.Policies = []config.Policy{{Rotation: config.RotationOverride{MaxTotalSize: new(config.Size(0))}}}
+		},
+		"policies: [{match: {namespace: '*', podLabels: {a.b/c: '', d: x_y}, container: '[a-z]?'}, rotation: {deleteAfter: 1h}}]": func(c *config.Configuration) {
+			c.Policies = []config.Policy{{
+				Match:    config.Match{Namespace: "*", PodLabels: map[string]string{"a.b/c": "", "d": "x_y"}, Container: "[a-z]?"},
+				Rotation: config.RotationOverride{DeleteAfter: new(time.Hour)},
+			}}
+		},
+		"annotations: {enabled: false, ceiling: {maxSize: '', maxFiles: 0, keepAfterRemoval: 0s}}": func(c *config.Configuration) {
+			c.Annotations = config.Annotations{}
+		},
+		"annotations: {ceiling: {maxSize: 1, maxFiles: 2, keepAfterRemoval: 0s}}": func(c *config.Configuration) {
+			c.Annotations.Ceiling = config.Ceiling{MaxSize: 1, MaxFiles: 2}
+		},
+		`node: {maxBytes: "", minFree: "", minFreeInodes: ""}`: func(c *config.Configuration) { c.Node = config.Node{} },
+		"node: {maxBytes: 1, minFree: 99.9%, minFreeInodes: 1}": func(c *config.Configuration) {
+			c.Node = config.Node{MaxBytes: 1, MinFree: config.Floor{Percent: 99.9}, MinFreeInodes: config.Floor{Amount: 1}}
+		},
+		`keepDir: ""`:                    func(c *config.Configuration) { c.KeepDir = "" },
+		"keepDir: /var/log/pods-of-past": func(c *config.Configuration) { c.KeepDir = "/var/log/pods-of-past" },
+
 		`links: {legacyDir: ""}`:             func(c *config.Configuration) { c.Links.LegacyDir = "" },
 		"links: {legacyDir: /var/log/pods2}": func(c *config.Configuration) { c.Links.LegacyDir = "/var/log/pods2" },
 		`admin: {listen: "", metrics: ""}`:   func(c *config.Configuration) { c.Admin = config.Admin{} },
@@ -145,8 +190,8 @@ c.yaml:7: mode: is set twice, first on line 3`,
 		},
 		"unknown": {
 			head + "lisen: x\nlinks:\n  LegacyDir: /x\n\"a\\nb\": c\n<<: {mode: proxy}\n",
-			`c.yaml:3: lisen: unknown setting; known here: apiVersion, kind, mode, listen, runtimeEndpoint, imageEndpoint, drainTimeout, podLogsDir, rotation, files, policies, annotations, node, keepDir, links, admin, log
-c.yaml:5: links.LegacyDir: unknown setting; known here: legacyDir
+			`c.yaml:3: lisen: unknown setting; did you mean listen?
+c.yaml:5: links.LegacyDir: unknown setting; did you mean legacyDir?
 c.yaml:6: "a\nb": unknown setting; known here: apiVersion, kind, mode, listen, runtimeEndpoint, imageEndpoint, drainTimeout, podLogsDir, rotation, files, policies, annotations, node, keepDir, links, admin, log
 c.yaml:7: "<<": unknown setting; known here: apiVersion, kind, mode, listen, runtimeEndpoint, imageEndpoint, drainTimeout, podLogsDir, rotation, files, policies, annotations, node, keepDir, links, admin, log`,
 		},
@@ -169,7 +214,6 @@ c.yaml:1: must be a mapping of settings, is a list`,
 		"a list that holds itself": {
 			head + "policies: &p\n- *p\n",
 			`c.yaml:3: policies[0]: must be a mapping of settings, is a list
-c.yaml:3: policies: is not available in this version; leave it out or set it to []
 c.yaml:4: policies[0].rotation: must set something`,
 		},
 		"lines below a section": {
@@ -177,21 +221,21 @@ c.yaml:4: policies[0].rotation: must set something`,
 			`c.yaml:5: rotation.maxSize: must be more than 0, or negative to turn rotation off
 c.yaml:6: rotation.maxFiles: must be at least 2, is 1`,
 		},
-		"of the format, though not available": {
+		"policies": {
 			head + `policies:
 - match: {namespace: "[", container: "a\\", podLabels: {a: b, a: c, "": {}}}
-  rotation: {maxSize: 0, maxFiles: 1, maxFilesUnread: -1, maxAge: -1s, maxTotalSize: -1, compression: lz4, compressAfter: -1s, keepAfterRemoval: -1s}
+  rotation: {maxSize: 0, maxFiles: 1, maxFilesUnread: -1, maxAge: -1s, deleteAfter: 1ms, maxTotalSize: -1, compression: lz4, compressAfter: -1s, keepAfterRemoval: -1s}
 - match:
 `,
-			`c.yaml:3: policies: is not available in this version; leave it out or set it to []
-c.yaml:4: policies[0].match.podLabels.a: is set twice, first on line 4
+			`c.yaml:4: policies[0].match.podLabels.a: is set twice, first on line 4
 c.yaml:4: policies[0].match.podLabels."": must be a single value, is a mapping
 c.yaml:4: policies[0].match.namespace: must be a shell pattern such as batch-*, is "["
 c.yaml:4: policies[0].match.container: must be a shell pattern such as batch-*, is "a\\"
 c.yaml:5: policies[0].rotation.maxSize: must be more than 0, or negative to turn rotation off
 c.yaml:5: policies[0].rotation.maxFiles: must be at least 2, is 1
 c.yaml:5: policies[0].rotation.maxFilesUnread: must be at least 0, is -1
-c.yaml:5: policies[0].rotation.maxAge: must be at least 0s, is -1s
+c.yaml:5: policies[0].rotation.maxAge: must be at least 1s, or 0s for off, is -1s
+c.yaml:5: policies[0].rotation.deleteAfter: must be at least 1s, or 0s for off, is 1ms
 c.yaml:5: policies[0].rotation.maxTotalSize: must be at least 0, is -1
 c.yaml:5: policies[0].rotation.compression: must be none or gzip or zstd, is "lz4"
 c.yaml:5: policies[0].rotation.compressAfter: must be at least 0s, is -1s

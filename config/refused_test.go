@@ -16,6 +16,8 @@ import (
 func TestRefused(t *testing.T) {
 	tooLong := "unix:///" + strings.Repeat("x", 107)
 	for _, test := range []struct{ text, path, words string }{
+		{"mode: observe", "mode", "observe is not available in this version; must be proxy"},
+		{"mode: manage", "mode", "manage is not available in this version; must be proxy"},
 		{"mode: Proxy", "mode", `must be observe or manage or proxy, is "Proxy"`},
 		{`mode: ""`, "mode", "is missing or empty"},
 
@@ -81,8 +83,44 @@ func TestRefused(t *testing.T) {
 		{"rotation: {compressAfter: -1s}", "rotation.compressAfter", "at least 0s"},
 		{"rotation: {compressAfter: soon}", "rotation.compressAfter", "must be a duration"},
 		{"rotation: {maxAge: 1}", "rotation.maxAge", "must be a duration"},
+		{"rotation: {maxAge: -1s}", "rotation.maxAge", "at least 1s, or 0s for off, is -1s"},
+		{"rotation: {maxAge: 999ms}", "rotation.maxAge", "at least 1s, or 0s for off, is 999ms"},
+		{"rotation: {maxAge: 2562048h}", "rotation.maxAge", "must be a duration"},
+		{"rotation: {deleteAfter: -1s}", "rotation.deleteAfter", "at least 1s, or 0s for off, is -1s"},
+		{"rotation: {deleteAfter: 999ms}", "rotation.deleteAfter", "at least 1s, or 0s for off, is 999ms"},
+		{"rotation: {deleteAfter: 7d}", "rotation.deleteAfter", "must be a duration"},
 		{"rotation: {maxTotalSize: 1.5}", "rotation.maxTotalSize", "whole number"},
+		{"rotation: {maxTotalSize: 100m}", "rotation.maxTotalSize", "m is milli"},
+		{"rotation: {maxTotalSize: -1}", "rotation.maxTotalSize", "at least 0, is -1"},
+		{"rotation: {maxTotalSize: 8Ei}", "rotation.maxTotalSize", "below 8Ei"},
+		{"rotation: {maxTotalSize: 10485759}", "rotation.maxTotalSize", "at least maxSize (10Mi), or 0 for off, is 10485759"},
+		{"rotation: {maxTotalSize: 1Gi, maxSize: 2Gi}", "rotation.maxTotalSize", "at least maxSize (2Gi), or 0 for off, is 1Gi"},
 		{"rotation: {keepAfterRemoval: week}", "rotation.keepAfterRemoval", "must be a duration"},
+		{"rotation: {keepAfterRemoval: -1s}", "rotation.keepAfterRemoval", "at least 0s, is -1s"},
+		{"rotation: {keepAfterRemoval: 1h}\nkeepDir: ''", "rotation.keepAfterRemoval", "needs keepDir, which is empty"},
+		{"rotation: {compression: lz4}", "rotation.compression", `none or gzip or zstd, is "lz4"`},
+		{"rotation: {max-files: 3}", `rotation.max-files`, "unknown setting; did you mean maxFiles?"},
+		{"rotation: {maxSise: 3}", `rotation.maxSise`, "unknown setting; did you mean maxSize?"},
+		{"rotation: {maxSzie: 3}", `rotation.maxSzie`, "unknown setting; did you mean maxSize?"},
+		{"rotation: {size: 3}", `rotation.size`, "unknown setting; known here: maxSize, maxFiles, maxFilesUnread, maxAge, deleteAfter, maxTotalSize, compression, compressAfter, keepAfterRemoval"},
+
+		{"policies: {rotation: {maxFiles: 3}}", "policies", "must be a list"},
+		{"policies: [{rotations: {maxFiles: 3}, rotation: {maxFiles: 3}}]", "policies[0].rotations", "did you mean rotation?"},
+		{"policies: [{rotation: {maxSize: lots}}]", "policies[0].rotation.maxSize", "must be a quantity"},
+		{"policies: [{rotation: {maxSize: }}]", "policies[0].rotation.maxSize", "has no value"},
+		{"policies: [{rotation: {maxTotalSize: 1Mi}}]", "policies[0].rotation.maxTotalSize", "at least maxSize (10Mi), or 0 for off, is 1Mi"},
+		{"policies: [{rotation: {maxSize: 20Mi}}]\nrotation: {maxTotalSize: 15Mi}", "policies[0].rotation.maxSize", "not be above maxTotalSize (15Mi), is 20Mi"},
+		{"policies: [{rotation: {keepAfterRemoval: 1h}}]\nkeepDir: ''", "policies[0].rotation.keepAfterRemoval", "needs keepDir"},
+		{"policies: [{match: {podLabels: {a/b/c: x}}, rotation: {maxFiles: 3}}]", "policies[0].match.podLabels.a/b/c", "no label that a pod can have: the key"},
+		{"policies: [{match: {podLabels: {'A B': x}}, rotation: {maxFiles: 3}}]", `policies[0].match.podLabels."A B"`, "no label that a pod can have: the key"},
+		{"policies: [{match: {podLabels: {a: '*'}}, rotation: {maxFiles: 3}}]", "policies[0].match.podLabels.a", `the value must be at most 63 letters, digits, -, _ and ., with a letter or digit at both ends, is "*"`},
+
+		{"files: {group: 'a b'}", "files.group", "the name or number of a group"},
+		{"files: {group: -1}", "files.group", "the name or number of a group"},
+		{"files: {mode: 0400}", "files.mode", "must let the owner read and write"},
+		{"files: {mode: 0666}", "files.mode", "others not write"},
+		{"files: {mode: 0750}", "files.mode", "nobody execute"},
+		{"files: {mode: 4640}", "files.mode", "nobody execute"},
 
 		{"files: {mode: 0888}", "files.mode", "octal"},
 		{"files: {mode: rw-r-----}", "files.mode", "octal"},
@@ -94,7 +132,18 @@ func TestRefused(t *testing.T) {
 		{"annotations: {ceiling: {maxSize: x}}", "annotations.ceiling.maxSize", "quantity"},
 		{"annotations: {ceiling: {maxFiles: x}}", "annotations.ceiling.maxFiles", "whole number"},
 		{"annotations: {ceiling: {keepAfterRemoval: x}}", "annotations.ceiling.keepAfterRemoval", "duration"},
+		{"annotations: {ceiling: {maxSize: 0}}", "annotations.ceiling.maxSize", "at least 1"},
+		{"annotations: {ceiling: {maxSize: -1}}", "annotations.ceiling.maxSize", "at least 1, is -1"},
+		{"annotations: {ceiling: {maxSize: 100m}}", "annotations.ceiling.maxSize", "m is milli"},
+		{"annotations: {ceiling: {maxFiles: 1}}", "annotations.ceiling.maxFiles", "at least 2, is 1"},
+		{"annotations: {ceiling: {keepAfterRemoval: -1s}}", "annotations.ceiling.keepAfterRemoval", "at least 0s, is -1s"},
+		{"annotations: {enabled: false, ceiling: {maxFiles: -1}}", "annotations.ceiling.maxFiles", "at least 0, is -1"},
+		{"annotations: {enabled: false, ceiling: {maxSize: -1}}", "annotations.ceiling.maxSize", "at least 0, is -1"},
+		{"annotations: {ceiling: {maxAge: 1h}}", "annotations.ceiling.maxAge", "unknown setting; known here: maxSize, maxFiles, keepAfterRemoval"},
 		{"node: {maxBytes: 10%}", "node.maxBytes", "must be a quantity"},
+		{"node: {maxBytes: -1}", "node.maxBytes", "at least 0, is -1"},
+		{"node: {maxBytes: 100m}", "node.maxBytes", "m is milli"},
+		{"node: {maxBytes: 8Ei}", "node.maxBytes", "below 8Ei"},
 		{"node: {minFree: 0%}", "node.minFree", "above 0%"},
 		{"node: {minFree: 100%}", "node.minFree", "below 100%"},
 		{"node: {minFree: -1%}", "node.minFree", "percentage such as 12%"},
@@ -105,10 +154,14 @@ func TestRefused(t *testing.T) {
 		{"node: {minFreeInodes: 0.5}", "node.minFreeInodes", "whole number"},
 		{"node: {minFreeInodes: -5}", "node.minFreeInodes", "must not be negative"},
 
+		{"keepDir: kept", "keepDir", "absolute path"},
+		{"keepDir: /var/log/pods/kept", "keepDir", "neither inside nor around podLogsDir"},
+		{"keepDir: /var/log/containers", "keepDir", "neither inside nor around links.legacyDir"},
+
 		{"links: {legacyDir: x}", "links.legacyDir", "absolute path"},
 		{"links: {legacyDir: /var/log/pods}", "links.legacyDir", "neither inside nor around podLogsDir"},
 		{"links: {legacyDir: /var/log/pods/x}", "links.legacyDir", "neither inside nor around podLogsDir"},
-		{"links: {legacyDir: /var/log}", "links.legacyDir", "neither inside nor around podLogsDir"},
+		{"links: {legacyDir: /var/log}\nkeepDir: ''", "links.legacyDir", "neither inside nor around podLogsDir"},
 		{"admin: {listen: 127.0.0.1:1}", "admin.listen", "must be unix://"},
 		{"admin: {listen: unix:///run/containerd/containerd.sock}", "admin.listen", "must not be the same as runtimeEndpoint"},
 		{"admin: {listen: unix:///run/cri-logshim/cri-logshim.sock}", "admin.listen", "must not be the same as listen"},
@@ -153,7 +206,7 @@ func TestValidate(t *testing.T) {
 	c.Listen = "x"
 	c.Files.Group = "a b"
 	c.Files.Mode = 0o777
-	c.Annotations.Enabled = true
+	c.Annotations.Ceiling.MaxFiles = 1
 	c.Node.MinFree = config.Floor{Percent: 5, Amount: 5}
 	c.KeepDir = "/var/log/pods/kept"
 	err := c.Validate()

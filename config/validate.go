@@ -1,8 +1,6 @@
 package config
 
 import (
-	"fmt"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -57,6 +55,7 @@ func checkDirectories(c Configuration, fault faultFunc) {
 	if c.KeepDir != "" {
 		checkDirectory(fault, "keepDir", c.KeepDir)
 		checkApart(fault, "keepDir", c.KeepDir, "podLogsDir", c.PodLogsDir)
+		checkApart(fault, "keepDir", c.KeepDir, "links.legacyDir", c.Links.LegacyDir)
 	}
 }
 
@@ -77,31 +76,6 @@ func checkApart(fault faultFunc, at, dir, otherAt, other string) {
 	}
 }
 
-func checkRotation(c Configuration, fault faultFunc) {
-	r := c.Rotation
-	checkOverride(fault, "rotation", RotationOverride{
-		MaxSize: &r.MaxSize, MaxFiles: &r.MaxFiles, MaxFilesUnread: &r.MaxFilesUnread, MaxAge: &r.MaxAge,
-		MaxTotalSize: &r.MaxTotalSize, Compression: &r.Compression, CompressAfter: &r.CompressAfter,
-		KeepAfterRemoval: &r.KeepAfterRemoval,
-	})
-}
-
-// checkOverride checks the settings of a rotation that are set.
-func checkOverride(fault faultFunc, at string, r RotationOverride) {
-	if r.MaxSize != nil && *r.MaxSize == 0 {
-		fault(at+".maxSize", "must be more than 0, or negative to turn rotation off")
-	}
-	checkAtLeast(fault, at+".maxFiles", r.MaxFiles, 2)
-	checkAtLeast(fault, at+".maxFilesUnread", r.MaxFilesUnread, 0)
-	checkAtLeast(fault, at+".maxAge", r.MaxAge, 0)
-	checkAtLeast(fault, at+".maxTotalSize", r.MaxTotalSize, 0)
-	if r.Compression != nil {
-		checkOneOf(fault, at+".compression", *r.Compression, CompressionNone, CompressionGzip, CompressionZstd)
-	}
-	checkAtLeast(fault, at+".compressAfter", r.CompressAfter, 0)
-	checkAtLeast(fault, at+".keepAfterRemoval", r.KeepAfterRemoval, 0)
-}
-
 func checkFiles(c Configuration, fault faultFunc) {
 	if c.Files.Group != "" && !isGroup(c.Files.Group) {
 		fault("files.group", "must be the name or number of a group, is %q", c.Files.Group)
@@ -115,33 +89,6 @@ func checkFiles(c Configuration, fault faultFunc) {
 func isGroup(name string) bool {
 	return len(name) <= 32 && !strings.HasPrefix(name, "-") &&
 		!strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r >= 0x7f || strings.ContainsRune(`:,/\`, r) })
-}
-
-func checkPolicies(c Configuration, fault faultFunc) {
-	for i, p := range c.Policies {
-		at := fmt.Sprintf("policies[%d]", i)
-		checkPattern(fault, at+".match.namespace", p.Match.Namespace)
-		checkPattern(fault, at+".match.container", p.Match.Container)
-		if p.Rotation == (RotationOverride{}) {
-			fault(at+".rotation", "must set something")
-		}
-		checkOverride(fault, at+".rotation", p.Rotation)
-	}
-}
-
-func checkPattern(fault faultFunc, at, pattern string) {
-	if _, err := path.Match(pattern, ""); err != nil {
-		fault(at, "must be a shell pattern such as batch-*, is %q", pattern)
-	}
-}
-
-func checkAnnotations(c Configuration, fault faultFunc) {
-	ceiling := c.Annotations.Ceiling
-	if c.Annotations.Enabled {
-		checkAtLeast(fault, "annotations.ceiling.maxSize", &ceiling.MaxSize, 1)
-		checkAtLeast(fault, "annotations.ceiling.maxFiles", &ceiling.MaxFiles, 2)
-	}
-	checkAtLeast(fault, "annotations.ceiling.keepAfterRemoval", &ceiling.KeepAfterRemoval, 0)
 }
 
 func checkNode(c Configuration, fault faultFunc) {

@@ -19,15 +19,17 @@ func createContainer(g guard, logs LogManager) grpc.StreamServerInterceptor {
 			return verdict[cri.CreateContainerResponse]{} // the runtime refuses it
 		}
 		c := logmgr.Container{
-			SandboxID:    req.GetPodSandboxId(),
-			Namespace:    sandbox.GetMetadata().GetNamespace(),
-			Pod:          sandbox.GetMetadata().GetName(),
-			PodUID:       sandbox.GetMetadata().GetUid(),
-			Name:         config.GetMetadata().GetName(),
-			Attempt:      config.GetMetadata().GetAttempt(),
-			LogDirectory: sandbox.GetLogDirectory(),
-			LogPath:      config.GetLogPath(),
-			State:        logmgr.StateCreated,
+			SandboxID:      req.GetPodSandboxId(),
+			Namespace:      sandbox.GetMetadata().GetNamespace(),
+			Pod:            sandbox.GetMetadata().GetName(),
+			PodUID:         sandbox.GetMetadata().GetUid(),
+			Name:           config.GetMetadata().GetName(),
+			Attempt:        config.GetMetadata().GetAttempt(),
+			PodLabels:      logmgr.LabelsOf(sandbox.GetLabels()),
+			PodAnnotations: logmgr.AnnotationsFor(config.GetMetadata().GetName(), sandbox.GetAnnotations()),
+			LogDirectory:   sandbox.GetLogDirectory(),
+			LogPath:        config.GetLogPath(),
+			State:          logmgr.StateCreated,
 		}
 		changed := false
 		if c.LogDirectory == "" || c.LogPath == "" {

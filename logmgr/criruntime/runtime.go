@@ -75,6 +75,9 @@ func (r *Runtime) Status(ctx context.Context, id string) (logmgr.Container, erro
 		Attempt:   c.GetMetadata().GetAttempt(),
 		LogPath:   c.GetLogPath(),
 		State:     state(c.GetState()),
+
+		PodLabels:      logmgr.LabelsOf(sandbox.GetStatus().GetLabels()),
+		PodAnnotations: logmgr.AnnotationsFor(c.GetMetadata().GetName(), sandbox.GetStatus().GetAnnotations()),
 	}, nil
 }
 

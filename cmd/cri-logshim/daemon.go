@@ -24,6 +24,7 @@ import (
 	"github.com/cri-logshim/cri-logshim/interceptors"
 	"github.com/cri-logshim/cri-logshim/logmgr"
 	"github.com/cri-logshim/cri-logshim/logmgr/criruntime"
+	"github.com/cri-logshim/cri-logshim/policy"
 	"github.com/cri-logshim/cri-logshim/proxy"
 )
 
@@ -35,12 +36,14 @@ type daemon struct {
 	log      *logrus.Logger
 	registry *prometheus.Registry
 	reloads  *prometheus.CounterVec
-	proxy    *proxy.Proxy
-	logs     *logmgr.Manager
-	bell     *logmgr.Inotify // nil when the kernel has none left
-	listener net.Listener
-	admin    []net.Listener
-	drained  chan struct{} // closed when the proxy has ended
+	// annotations tells of those that are not followed.
+	annotations *policy.Reporter
+	proxy       *proxy.Proxy
+	logs        *logmgr.Manager
+	bell        *logmgr.Inotify // nil when the kernel has none left
+	listener    net.Listener
+	admin       []net.Listener
+	drained     chan struct{} // closed when the proxy has ended
 }
 
 // newDaemon makes everything that can fail at the start. After an error its
@@ -60,6 +63,13 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 		Namespace: "cri_logshim", Name: "config_reloads_total", Help: "Reloads of the configuration, by result.",
 	}, []string{"result"})
 	d.registry.MustRegister(d.reloads, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if d.annotations, err = policy.NewReporter(d.log, d.registry); err != nil {
+		return nil, err
+	}
+	settings, err := policy.Settings(c, d.annotations.Report)
+	if err != nil {
+		return nil, err
+	}
 	if err := d.listen(ctx); err != nil {
 		return nil, err
 	}
@@ -84,7 +94,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	d.logs, err = logmgr.New(logmgr.Options{
 		PodLogsDir: c.PodLogsDir,
 		LegacyDir:  c.Links.LegacyDir,
-		Settings:   settings(c),
+		Settings:   settings,
 		Runtime:    criruntime.New(d.proxy.Runtime()),
 		Doorbell:   d.doorbell(),
 		Log:        d.log,

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cri-logshim/cri-logshim/config"
+	"github.com/cri-logshim/cri-logshim/policy"
 )
 
 const defaultConfigPath = "/etc/cri-logshim/config.yaml"
@@ -26,6 +27,8 @@ type options struct {
 	given func(flag string) bool
 	// nothing says that the file in force was not there, or held no setting.
 	nothing bool
+	// lines are where the settings stand in the file that was read last.
+	lines config.Lines
 }
 
 // addFlags adds the flags of a command that reads the configuration, and takes
@@ -64,12 +67,29 @@ func (o *options) read(mayBeNothing bool) (config.Configuration, error) {
 	if blank(content) && !mayBeNothing {
 		return config.Configuration{}, fmt.Errorf("%s: holds nothing", o.configPath)
 	}
-	c, err := config.Parse(o.configPath, content)
+	c, lines, err := config.ParseWithLines(o.configPath, content)
 	if err != nil {
 		return config.Configuration{}, err
 	}
-	o.nothing = blank(content)
-	return o.complete(c)
+	if err := policy.Check(c); err != nil {
+		return config.Configuration{}, o.placed(err, lines)
+	}
+	c, err = o.complete(c)
+	if err != nil {
+		return config.Configuration{}, err
+	}
+	o.nothing, o.lines = blank(content), lines
+	return c, nil
+}
+
+// placed says where in the file the setting stands that an error is about.
+func (o *options) placed(err error, lines config.Lines) error {
+	fault, ok := errors.AsType[config.Fault](err)
+	if !ok {
+		return err
+	}
+	fault.File, fault.Line = o.configPath, lines[fault.Path]
+	return fault
 }
 
 // blank tells whether a text has no line but comments. So begins a file that is

@@ -35,6 +35,8 @@ func newPlace(t *testing.T) *place {
 	c.RuntimeEndpoint = "unix://" + filepath.Join(dir, "runtime.sock")
 	c.PodLogsDir = filepath.Join(dir, "pods")
 	c.Links.LegacyDir = ""
+	c.KeepDir = filepath.Join(dir, "kept")
+	c.Node = config.Node{} // a disk that is nearly full removes nothing
 	c.Admin = config.Admin{Listen: "unix://" + filepath.Join(dir, "shim", "admin.sock")}
 	return &place{dir: dir, config: c}
 }

@@ -2,38 +2,14 @@ package main
 
 import (
 	"context"
+	"errors"
 	"os"
 	"reflect"
 	"strings"
 
 	"github.com/cri-logshim/cri-logshim/config"
-	"github.com/cri-logshim/cri-logshim/logmgr"
-	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
+	"github.com/cri-logshim/cri-logshim/policy"
 )
-
-// settings is what the configuration says of logs.
-func settings(c config.Configuration) logmgr.Settings {
-	p := policy(c)
-	return logmgr.Settings{PolicyOf: func(logmgr.Container) logmgr.Policy { return p }}
-}
-
-// policy is what the configuration says of every log.
-func policy(c config.Configuration) logmgr.Policy {
-	p := logmgr.Policy{
-		MaxSize:       int64(c.Rotation.MaxSize),
-		MaxFiles:      c.Rotation.MaxFiles,
-		CompressAfter: c.Rotation.CompressAfter,
-	}
-	switch c.Rotation.Compression {
-	case config.CompressionNone:
-		p.Compression = logfile.Plain
-	case config.CompressionGzip:
-		p.Compression = logfile.Gzip
-	case config.CompressionZstd:
-		p.Compression = logfile.Zstd
-	}
-	return p
-}
 
 // followConfig applies the configuration anew on SIGHUP and when its file has
 // changed.
@@ -70,31 +46,62 @@ func (d *daemon) followConfig(ctx context.Context, hangups <-chan os.Signal) err
 func (d *daemon) reload(asked bool) {
 	next, err := d.options.reload()
 	if err != nil {
-		d.reloads.WithLabelValues("invalid").Inc()
-		d.log.WithError(err).Error("the new configuration is invalid, so the old one stays in force")
+		d.invalid(err)
 		return
 	}
-	if waiting := waitForRestart(d.config, next); len(waiting) > 0 {
+	merged := withReloadable(d.config, next)
+	if waiting := differing(merged, next); len(waiting) > 0 {
 		d.log.WithField("settings", strings.Join(waiting, ", ")).Warn("changed settings come into force with a restart")
 	}
-	if next.Rotation == d.config.Rotation && next.Log.Level == d.config.Log.Level && !asked {
+	if reflect.DeepEqual(merged, d.config) && !asked {
 		return
 	}
-	d.config.Rotation, d.config.Log.Level = next.Rotation, next.Log.Level
-	d.log.SetLevel(level(next.Log))
-	d.logs.Configure(settings(next))
+	settings, err := policy.Settings(merged, d.annotations.Report)
+	if err != nil {
+		d.invalid(err)
+		return
+	}
+	d.config = merged
+	d.log.SetLevel(level(merged.Log))
+	d.logs.Configure(settings)
 	d.reloads.WithLabelValues("applied").Inc()
 	d.log.Info("configuration reloaded")
 }
 
-// waitForRestart names the settings in which two configurations differ, but for
-// those that a reload applies.
-func waitForRestart(before, after config.Configuration) (keys []string) {
-	before.Rotation, before.Log.Level = after.Rotation, after.Log.Level
-	b, a := reflect.ValueOf(before), reflect.ValueOf(after)
-	for i := range b.NumField() {
-		if !reflect.DeepEqual(b.Field(i).Interface(), a.Field(i).Interface()) {
-			keys = append(keys, b.Type().Field(i).Tag.Get("yaml"))
+// invalid tells what is wrong with a new configuration, each fault on a line of
+// its own.
+func (d *daemon) invalid(err error) {
+	d.reloads.WithLabelValues("invalid").Inc()
+	faults := []error{err}
+	if joined, several := errors.AsType[interface {
+		error
+		Unwrap() []error
+	}](err); several {
+		faults = joined.Unwrap()
+	}
+	for _, fault := range faults {
+		d.log.WithError(fault).Error("the new configuration is invalid, so the old one stays in force")
+	}
+}
+
+// withReloadable returns running with those settings of next that can be changed
+// while serving.
+func withReloadable(running, next config.Configuration) config.Configuration {
+	running.Rotation = next.Rotation
+	running.Files = next.Files
+	running.Policies = next.Policies
+	running.Annotations = next.Annotations
+	running.Node = next.Node
+	running.Log.Level = next.Log.Level
+	return running
+}
+
+// differing names the settings and sections in which two configurations differ.
+func differing(a, b config.Configuration) (keys []string) {
+	va, vb := reflect.ValueOf(a), reflect.ValueOf(b)
+	for i := range va.NumField() {
+		if !reflect.DeepEqual(va.Field(i).Interface(), vb.Field(i).Interface()) {
+			keys = append(keys, va.Type().Field(i).Tag.Get("yaml"))
 		}
 	}
 	return keys

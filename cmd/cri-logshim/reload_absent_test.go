@@ -16,6 +16,7 @@ import (
 	"github.com/cri-logshim/cri-logshim/config"
 	"github.com/cri-logshim/cri-logshim/logmgr"
 	"github.com/cri-logshim/cri-logshim/logmgr/runtimetest"
+	"github.com/cri-logshim/cri-logshim/policy"
 )
 
 // A served file that is emptied where it lies changes nothing, though a log is
@@ -57,8 +58,16 @@ func newReloader(t *testing.T, o *options) (*daemon, *test.Hook) {
 		t.Fatal(err)
 	}
 	log, journal := test.NewNullLogger()
+	reporter, err := policy.NewReporter(log, prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings, err := policy.Settings(c, reporter.Report)
+	if err != nil {
+		t.Fatal(err)
+	}
 	logs, err := logmgr.New(logmgr.Options{
-		PodLogsDir: t.TempDir(), Settings: settings(c), Runtime: runtimetest.NewFake(), Doorbell: runtimetest.NewDoorbell(),
+		PodLogsDir: t.TempDir(), Settings: settings, Runtime: runtimetest.NewFake(), Doorbell: runtimetest.NewDoorbell(),
 		Log: log, Metrics: prometheus.NewRegistry(),
 	})
 	if err != nil {
@@ -72,7 +81,7 @@ func newReloader(t *testing.T, o *options) (*daemon, *test.Hook) {
 		}
 	})
 	return &daemon{
-		options: o, config: c, log: log, logs: logs,
+		options: o, config: c, log: log, logs: logs, annotations: reporter,
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "reloads", Help: "Reloads."}, []string{"result"}),
 	}, journal
 }

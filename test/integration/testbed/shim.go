@@ -31,7 +31,7 @@ type Shim struct {
 
 // NewShim starts cri-logshim before a containerd, with all that it makes within
 // containerd.Dir, and waits until it serves. Its metrics are at a unix socket, and it has
-// no other setting than the defaults but for what change, if not nil, says.
+// the defaults but for what change, if not nil, says; the node's floors are off.
 func NewShim(ctx context.Context, containerd *Containerd, programs Programs, change func(*config.Configuration)) (*Shim, error) {
 	dir, err := os.MkdirTemp(containerd.Dir, "shim-")
 	if err != nil {
@@ -42,6 +42,7 @@ func NewShim(ctx context.Context, containerd *Containerd, programs Programs, cha
 	s.Config.RuntimeEndpoint = containerd.Endpoint()
 	s.Config.PodLogsDir = containerd.PodLogsDir
 	s.Config.KeepDir = filepath.Join(dir, "kept")
+	s.Config.Node = config.Node{} // a disk that is nearly full removes no line
 	s.Config.Links.LegacyDir = filepath.Join(dir, "containers")
 	s.Config.Admin.Listen = "unix://" + filepath.Join(dir, "admin.sock")
 	s.Config.Admin.Metrics = "unix://" + s.metricsSocket()

@@ -1,0 +1,107 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/cri-logshim/cri-logshim/config"
+	"github.com/cri-logshim/cri-logshim/logmgr"
+)
+
+// maxValue is longer than any value that makes sense, in bytes.
+const maxValue = 64
+
+// Problem is an annotation that is not followed as it stands.
+type Problem struct {
+	// Annotation is the annotation's key.
+	Annotation string
+	// Value is what it says, cut where that is long.
+	Value string
+	// Message says what is wrong, and what holds instead.
+	Message string
+}
+
+// String returns the problem on one line.
+func (p Problem) String() string {
+	return fmt.Sprintf("annotation %s: %q: %s", p.Annotation, p.Value, p.Message)
+}
+
+// applyAnnotations puts a pod's annotations over what the node says.
+func (r *Resolver) applyAnnotations(res *Resolution, c logmgr.Container) {
+	if len(c.PodAnnotations) == 0 {
+		return
+	}
+	known := config.RotationSettings()
+	node := res.Rotation
+	// In the order of the settings: maxTotalSize is bounded by maxSize.
+	for _, name := range known {
+		for _, prefix := range prefixes(c) {
+			key := prefix + name
+			text, asked := c.PodAnnotations[key]
+			if asked && r.applyAnnotation(res, node, name, key, text) {
+				break
+			}
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.PodAnnotations)) {
+		if name, ours := settingOf(key, c); ours && !slices.Contains(known, name) {
+			_, err := config.ParseRotationSetting(name, "")
+			res.problem(key, c.PodAnnotations[key], err)
+		}
+	}
+}
+
+// prefixes are what the keys of a container's annotations begin with; the
+// first that has a setting decides.
+func prefixes(c logmgr.Container) [2]string {
+	return [2]string{c.Name + "." + logmgr.AnnotationDomain + "/", logmgr.AnnotationDomain + "/"}
+}
+
+func settingOf(key string, c logmgr.Container) (name string, ours bool) {
+	for _, prefix := range prefixes(c) {
+		if name, ours := strings.CutPrefix(key, prefix); ours {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+// applyAnnotation follows one annotation, within bounds, and tells whether it
+// could be read.
+func (r *Resolver) applyAnnotation(res *Resolution, node config.Rotation, name, key, text string) bool {
+	asked, err := parseAnnotation(name, text)
+	if err == nil {
+		var bound error
+		asked, bound, err = r.hold(name, asked, node, res.Rotation)
+		if bound != nil {
+			res.problem(key, text, bound)
+		}
+	}
+	if err != nil {
+		res.problem(key, text, fmt.Errorf("%w; ignored", err))
+		return false
+	}
+	res.Rotation = asked.Over(res.Rotation)
+	res.sources[name] = Source{Kind: FromAnnotation, Key: key}
+	return true
+}
+
+func parseAnnotation(name, text string) (config.RotationOverride, error) {
+	if len(text) > maxValue {
+		return config.RotationOverride{}, fmt.Errorf("must not be longer than %d bytes", maxValue)
+	}
+	if text == "" {
+		return config.RotationOverride{}, errors.New("has no value")
+	}
+	return config.ParseRotationSetting(name, text)
+}
+
+func (res *Resolution) problem(key, value string, err error) {
+	if len(value) > maxValue {
+		value = value[:maxValue] + "…"
+	}
+	res.Problems = append(res.Problems, Problem{Annotation: key, Value: value, Message: err.Error()})
+}

@@ -40,6 +40,8 @@ type containerLog struct {
 	armed        bool
 	last         logfile.Stamp // of the newest rotated file
 	current      logfile.ID    // the current file that was seen last
+	files        *Files        // what was in force then
+	freshRetry   backoff       // after something could not be done to a new current file
 	pace         pace
 	missingSince time.Time
 	opening      backoff // after a directory that could not be opened

@@ -49,7 +49,8 @@ type Manager struct {
 	gates       sync.Map      // container id to *gated, for CRI calls
 	reconcileCh chan struct{} // holds a token when a reconcile is wanted at once
 	compressor  *compressor
-	waiting     atomic.Bool // for another manager of the same logs to end
+	waiting     atomic.Bool           // for another manager of the same logs to end
+	files       atomic.Pointer[Files] // of the settings in force; a new one with each of them
 	work        *workload
 	metrics     *metrics
 }
@@ -81,6 +82,8 @@ func New(o Options) (*Manager, error) {
 		compressor:  newCompressor(),
 		work:        newWorkload(),
 	}
+	files := o.Files
+	m.files.Store(&files)
 	m.metrics, err = newMetrics(o.Metrics, m.work)
 	if err != nil {
 		return nil, errors.Join(err, root.Close())

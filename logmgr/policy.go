@@ -53,6 +53,9 @@ type Files struct {
 	Mode fs.FileMode
 }
 
+// set tells whether anything is to be done to the files.
+func (f Files) set() bool { return f.Group != nil || f.Mode != 0 }
+
 // Node bounds the logs of all containers together. The zero value bounds nothing.
 type Node struct {
 	// MaxBytes is what all files may take as they lie on disk; 0: off.

@@ -184,8 +184,11 @@ func (r *registry) wake(l *containerLog) {
 		}
 		return
 	}
-	if _, elsewhere := r.Runtime.(Redirector); elsewhere || !l.policy.Load().rotates() {
+	if _, elsewhere := r.Runtime.(Redirector); elsewhere {
 		return // the path is a link to a file that is the runtime's own
+	}
+	if !l.policy.Load().rotates() && !r.Files.set() {
+		return // there is nothing to do about it
 	}
 	l.awake = true
 	t := tender{m: r.Manager, l: l, id: l.live.ID, gate: l.live.gate}
@@ -300,6 +303,7 @@ func (r *registry) reopenedByOther(id string, err error) {
 // configure puts new settings in force.
 func (r *registry) configure(s Settings) {
 	r.Settings = s
+	r.files.Store(&s.Files)
 	for _, c := range r.containers {
 		if c.log != nil {
 			p := s.PolicyOf(c.Container)

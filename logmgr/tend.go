@@ -31,10 +31,14 @@ func (t *tender) tend(ctx context.Context) {
 	timer := time.NewTimer(longestLook)
 	defer timer.Stop()
 	for ctx.Err() == nil {
-		if t.policy = *t.l.policy.Load(); !t.policy.rotates() {
+		t.policy = *t.l.policy.Load()
+		if !t.policy.rotates() && t.notice() {
 			return
 		}
-		wait, fine := t.look(ctx)
+		wait, fine := longestLook, false
+		if t.policy.rotates() {
+			wait, fine = t.look(ctx)
+		}
 		if fine && t.l.pace.quiet() && t.l.doubt.name == "" && t.sleep() {
 			return
 		}
@@ -67,13 +71,13 @@ func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 	}
 	l.missingSince = time.Time{}
 	l.opening.succeeded()
-	t.see(info)
+	seen := t.see(info)
 	l.pace.look(now, info.Size)
 	due := info.Size > 0 && l.pace.due(t.policy.MaxSize)
 	// A file in doubt counts also while the new one is empty: so it looks when the
 	// runtime has made it and hangs before it writes there.
 	if !due && !t.doubtful(now) {
-		return l.pace.wait(t.policy.MaxSize), true
+		return l.pace.wait(t.policy.MaxSize), seen
 	}
 	if left := l.retry.left(now); left > 0 {
 		return min(left, longestLook), true
@@ -81,19 +85,6 @@ func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 	t.rotate(ctx, info)
 	return shortestLook, false
 }
-
-// see takes note of the file that is the log now.
-func (t *tender) see(info logfile.Info) {
-	if t.l.current == info.ID {
-		return
-	}
-	t.l.current = info.ID
-	t.fresh(info)
-}
-
-// fresh is called once for each file that becomes the log: right after a rotation
-// of ours, else at the next look. Who tends the log waits for it, so it is short.
-func (t *tender) fresh(logfile.Info) {}
 
 // measure looks at the current file. Without a directory to look in, dir stays
 // nil.
@@ -160,14 +151,17 @@ func (t *tender) settle(ctx context.Context) {
 		}
 		return
 	}
-	_, err := l.dir.Stat(l.name)
+	info, err := l.dir.Stat(l.name)
 	if errors.Is(err, logfile.ErrUnsafe) { // a rename in two steps may have been cut short
 		if _, err := l.dir.Heal(ctx, l.name); err != nil {
 			l.complain("cannot heal the log", err)
 		}
-		_, err = l.dir.Stat(l.name)
+		info, err = l.dir.Stat(l.name)
 	}
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case err == nil:
+		t.see(info)
+	case errors.Is(err, fs.ErrNotExist):
 		if err := t.putNewestBack(func(logfile.File) bool { return true }); err != nil {
 			l.complain("cannot put the newest rotated file back in place of the missing log", err)
 		}

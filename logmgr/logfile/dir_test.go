@@ -99,13 +99,14 @@ func TestPlantedFilesAreRefusedByEveryOperation(t *testing.T) {
 		id := idOf(&st)
 		f := File{Name: name, Stamp: stampAt(1), Info: infoOf(&st)}
 		for operation, call := range map[string]func() error{
-			"Stat":     func() error { _, err := p.Stat(name); return err },
-			"Open":     func() error { _, err := p.Open(name); return err },
-			"openID":   func() error { _, err := p.openID(name, id); return err },
-			"Held":     func() error { _, err := p.Held(name); return err },
-			"Rename":   func() error { return p.Rename(name, "1.log", id) },
-			"Remove":   func() error { return p.Remove(name, id) },
-			"Compress": func() error { _, err := p.Compress(t.Context(), f, Gzip); return err },
+			"Stat":      func() error { _, err := p.Stat(name); return err },
+			"Open":      func() error { _, err := p.Open(name); return err },
+			"openID":    func() error { _, err := p.openID(name, id); return err },
+			"Held":      func() error { _, err := p.Held(name); return err },
+			"Rename":    func() error { return p.Rename(name, "1.log", id) },
+			"Remove":    func() error { return p.Remove(name, id) },
+			"Compress":  func() error { _, err := p.Compress(t.Context(), f, Gzip); return err },
+			"SetAccess": func() error { return p.SetAccess(name, id, Access{Group: 1234, Mode: 0o666}) },
 		} {
 			if err := call(); !errors.Is(err, ErrUnsafe) {
 				t.Errorf("%s of %v %q: %v; want ErrUnsafe", operation, st.Mode&unix.S_IFMT, name, err)
@@ -125,6 +126,9 @@ func TestPlantedFilesAreRefusedByEveryOperation(t *testing.T) {
 	for _, victim := range victims {
 		if content, err := os.ReadFile(victim); err != nil || string(content) != "precious" {
 			t.Errorf("%q is now %q, %v", victim, content, err)
+		}
+		if info, err := os.Stat(victim); err != nil || info.Mode() != 0o600 {
+			t.Errorf("%q now has mode %v, %v", victim, info.Mode(), err)
 		}
 	}
 	p.wantNames(append(names, "0.log", "target")...)

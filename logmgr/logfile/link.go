@@ -10,6 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// dirMode is the mode of a log directory, as kubelet and containerd make it.
+const dirMode = 0o755
+
 // MakeDir opens the directory rel below the root and makes what is missing of it, with
 // the mode that kubelet gives it. Errors are those of Dir.
 func (r *Root) MakeDir(rel string) (*Dir, error) {
@@ -32,11 +35,27 @@ func (r *Root) makeIn(parent, name string) error {
 	if err != nil {
 		return err
 	}
-	err = ignoringEINTR(func() error { return unix.Mkdirat(d.fd, name, 0o755) })
-	if errors.Is(err, fs.ErrExist) {
+	err = ignoringEINTR(func() error { return unix.Mkdirat(d.fd, name, dirMode) })
+	switch {
+	case err == nil: // the service's umask has taken away what readers need
+		err = chmodDir(d.fd, name)
+	case errors.Is(err, fs.ErrExist):
 		err = nil
 	}
 	return errors.Join(err, d.close())
+}
+
+// chmodDir gives a directory that was just made the mode that it is to have.
+func chmodDir(parent int, name string) error {
+	fd := -1
+	err := ignoringEINTR(func() (err error) {
+		fd, err = unix.Openat(parent, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return errors.Join(unix.Fchmod(fd, dirMode), unix.Close(fd))
 }
 
 // Link makes name a symbolic link to target. A link that leads elsewhere is replaced in

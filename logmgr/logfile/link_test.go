@@ -19,6 +19,8 @@ func (p *place) wantLink(name, target string) {
 
 func TestMakeDir(t *testing.T) {
 	p := newPlace(t)
+	old := unix.Umask(0o077) // as the unit has it
+	defer unix.Umask(old)
 	for _, rel := range []string{containerDir, "new_pod_uid/app", "new_pod_uid/[*] app", "uid"} {
 		dir, err := p.root.MakeDir(rel)
 		if err != nil {

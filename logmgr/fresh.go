@@ -1,0 +1,62 @@
+package logmgr
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
+)
+
+// see takes note of the file that is the log now, and reports whether all is done
+// that is to be done to a new one.
+func (t *tender) see(info logfile.Info) bool {
+	l, files := t.l, t.m.files.Load()
+	if l.current == info.ID && l.files == files {
+		return true
+	}
+	now := time.Now()
+	if l.current == info.ID && l.freshRetry.left(now) > 0 {
+		return false
+	}
+	l.current = info.ID
+	if err := t.fresh(info, files); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		l.files = nil // so that it is done again
+		l.freshRetry.failed(now)
+		t.m.metrics.failed("prepare")
+		l.complain("cannot do everything that is to be done to a new log file; trying again", err)
+		return false
+	}
+	l.files = files
+	l.freshRetry.succeeded()
+	return true
+}
+
+// notice does what is to be done to the current file of a log that is not rotated,
+// and reports whether all of it is done.
+func (t *tender) notice() bool {
+	info, err := t.measure()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.l.complain("cannot look at the log", err)
+	}
+	return err != nil || t.see(info)
+}
+
+// fresh is called once for each file that becomes the log: right after a rotation
+// of ours, else at the next look; and again for the same file when the settings
+// change. Who tends the log waits for it, so it is short.
+func (t *tender) fresh(info logfile.Info, files *Files) error {
+	defer t.m.work.begin("prepare "+t.l.path, stuckFile)()
+	access := logfile.Access{Group: -1, Mode: files.Mode}
+	if files.Group != nil {
+		access.Group = *files.Group
+	}
+	if !files.set() {
+		return nil
+	}
+	if err := t.l.dir.SetAccess(t.l.name, info.ID, access); err != nil {
+		return fmt.Errorf("open the log to its readers: %w", err)
+	}
+	return nil
+}

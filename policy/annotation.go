@@ -20,13 +20,28 @@ type Problem struct {
 	Annotation string
 	// Value is what it says, cut where that is long.
 	Value string
-	// Message says what is wrong, and what holds instead.
+	// Message says what is wrong.
 	Message string
+	// Ignored tells an annotation that is not followed at all from one that is held
+	// to a bound.
+	Ignored bool
 }
 
 // String returns the problem on one line.
 func (p Problem) String() string {
-	return fmt.Sprintf("annotation %s: %q: %s", p.Annotation, p.Value, p.Message)
+	text := fmt.Sprintf("annotation %s: %q: %s", p.Annotation, p.Value, p.Message)
+	if p.Ignored {
+		text += "; ignored"
+	}
+	return text
+}
+
+// heading says in short what becomes of the annotation.
+func (p Problem) heading() string {
+	if p.Ignored {
+		return "annotation ignored"
+	}
+	return "annotation held to a bound"
 }
 
 // applyAnnotations puts a pod's annotations over what the node says.
@@ -49,7 +64,7 @@ func (r *Resolver) applyAnnotations(res *Resolution, c logmgr.Container) {
 	for _, key := range slices.Sorted(maps.Keys(c.PodAnnotations)) {
 		if name, ours := settingOf(key, c); ours && !slices.Contains(known, name) {
 			_, err := config.ParseRotationSetting(name, "")
-			res.problem(key, c.PodAnnotations[key], err)
+			res.problem(key, c.PodAnnotations[key], err, true)
 		}
 	}
 }
@@ -77,11 +92,11 @@ func (r *Resolver) applyAnnotation(res *Resolution, node config.Rotation, name, 
 		var bound error
 		asked, bound, err = r.hold(name, asked, node, res.Rotation)
 		if bound != nil {
-			res.problem(key, text, bound)
+			res.problem(key, text, bound, false)
 		}
 	}
 	if err != nil {
-		res.problem(key, text, fmt.Errorf("%w; ignored", err))
+		res.problem(key, text, err, true)
 		return false
 	}
 	res.Rotation = asked.Over(res.Rotation)
@@ -99,9 +114,9 @@ func parseAnnotation(name, text string) (config.RotationOverride, error) {
 	return config.ParseRotationSetting(name, text)
 }
 
-func (res *Resolution) problem(key, value string, err error) {
+func (res *Resolution) problem(key, value string, err error, ignored bool) {
 	if len(value) > maxValue {
 		value = value[:maxValue] + "…"
 	}
-	res.Problems = append(res.Problems, Problem{Annotation: key, Value: value, Message: err.Error()})
+	res.Problems = append(res.Problems, Problem{Annotation: key, Value: value, Message: err.Error(), Ignored: ignored})
 }

@@ -49,7 +49,7 @@ func (r *Reporter) Report(c logmgr.Container, problems []Problem) {
 		r.invalid.Inc()
 		r.log.WithFields(logrus.Fields{
 			"namespace": c.Namespace, "pod": c.Pod, "container": c.Name, "annotation": p.Annotation, "value": p.Value,
-		}).Warn("annotation is not followed as it stands: " + p.Message)
+		}).Warn(p.heading() + ": " + p.Message)
 	}
 }
 

@@ -3,6 +3,7 @@
 #
 #   tools/runc, tools/busybox             the machine's own, or taken out of the distribution's packages
 #   containerd-<version>/bin/             containerd, its shim and ctr, built from their Go module
+#   kubelet-<version>/bin/kubelet         built from test/integration/kubelet, whose go.mod names the version
 #   containerd-demo/bin                   what the demo uses: the machine's own containerd, or the pinned one
 #
 # Nothing is installed on the machine, no service is started or touched: removing the cache directory undoes all of it.
@@ -10,6 +11,7 @@
 set -euo pipefail
 
 readonly PINNED=2.4.2 # the newest supported
+readonly KUBELET=1.36.3
 readonly OLDEST=1.6.20 # the oldest supported, the last line that speaks CRI v1alpha2
 
 say() { printf 'setup: %s\n' "$*" >&2; }
@@ -105,6 +107,24 @@ build_containerd() {
 build_pinned() { build_containerd "$PINNED" github.com/containerd/containerd/v2; }
 build_oldest() { build_containerd "$OLDEST" github.com/containerd/containerd; }
 
+# build_kubelet builds kubelet without cgo and -trimpath, as the tests beside its go.mod are, so that both share Go's cache.
+build_kubelet() {
+	local version=$KUBELET name=kubelet-$KUBELET module=k8s.io/kubernetes
+	[[ -d $cache/$name ]] && return
+	[[ $go ]] || go=$("$here/find-go.sh") || exit 1
+	say "kubelet $version: building, three to six minutes"
+	mkdir -p "$work/$name/bin"
+	(
+		cd "$here/../test/integration/kubelet"
+		quietly "$go" list -m -f '{{.Version}}' "$module" && grep -qx "v$version" "$work/output" ||
+			die "kubelet $version: go.mod names another version: $(explain)"
+		quietly "$go" build -mod=readonly -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=v$version" \
+			-o "$work/$name/bin/" "$module/cmd/kubelet" || die "kubelet $version: $(explain)"
+	) || exit 1
+	quietly "$work/$name/bin/kubelet" --version || die "kubelet $version does not run here: $(explain)"
+	mv -T "$work/$name" "$cache/$name"
+}
+
 # machines_containerd prints the folder of the machine's own containerd when it is complete and speaks CRI v1 (1.6 and newer).
 machines_containerd() {
 	local binary folder version
@@ -159,6 +179,7 @@ demo) choose_containerd ;;
 test)
 	build_pinned
 	build_oldest
+	build_kubelet
 	choose_containerd # the demo is tested too
 	;;
 esac

@@ -295,7 +295,7 @@ func (r *registry) reopenedByOther(id string, err error) {
 	}
 	if !c.foreignSeen {
 		c.foreignSeen = true
-		c.log.log.WithError(err).Warn("somebody else rotates this log too, probably kubelet: set containerLogMaxSize: 1Pi and containerLogMonitorInterval: 1h in its configuration")
+		c.log.log.WithError(err).Warn("somebody else rotates this log too, probably kubelet: set containerLogMaxSize: 1P and containerLogMonitorInterval: 1h in its configuration")
 	}
 	r.wake(c.log)
 }

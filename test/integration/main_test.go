@@ -42,21 +42,32 @@ func run(m *testing.M) (code int, err error) {
 func onBoth(t *testing.T, test func(t *testing.T, containerd *testbed.Containerd)) {
 	t.Helper()
 	for _, version := range []string{testbed.Newest, testbed.Oldest} {
-		t.Run("containerd "+version, func(t *testing.T) {
-			install, err := testbed.Installed(version)
-			if err != nil {
-				t.Fatal(err)
-			}
-			containerd, err := testbed.New(t.Context(), install, programs)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				if err := containerd.Close(); err != nil {
-					t.Errorf("clean up: %v", err)
-				}
-			})
-			test(t, containerd)
-		})
+		on(t, version, test)
 	}
+}
+
+// onNewest runs a test against the newest supported version of containerd.
+func onNewest(t *testing.T, test func(t *testing.T, containerd *testbed.Containerd)) {
+	t.Helper()
+	on(t, testbed.Newest, test)
+}
+
+func on(t *testing.T, version string, test func(t *testing.T, containerd *testbed.Containerd)) {
+	t.Helper()
+	t.Run("containerd "+version, func(t *testing.T) {
+		install, err := testbed.Installed(version)
+		if err != nil {
+			t.Fatal(err)
+		}
+		containerd, err := testbed.New(t.Context(), install, programs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := containerd.Close(); err != nil {
+				t.Errorf("clean up: %v", err)
+			}
+		})
+		test(t, containerd)
+	})
 }

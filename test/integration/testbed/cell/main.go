@@ -3,8 +3,13 @@
 // It ends when its standard input does, and the kernel then ends every
 // process in the cell and takes its mounts away, however the one who made it came to die.
 //
-// It is started in new PID and mount namespaces with the program's path and arguments as
-// its own. Its standard input takes one order a line:
+// It is started in new PID and mount namespaces as
+//
+//	cell [-cover <folder>]... [-pretend <file>=<content>]... <program> [<argument>]...
+//
+// A folder that is covered is empty for the program, and what it writes there goes with
+// the cell. A file that is pretended, such as a kernel setting, has another content for
+// the program. Its standard input takes one order a line:
 //
 //	start       start the program, which must not be running
 //	signal <n>  send the program the signal of that number
@@ -27,8 +32,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
 func main() {
@@ -38,11 +41,15 @@ func main() {
 	}
 }
 
-func run(program []string) error {
+func run(args []string) error {
+	v, program, err := parse(args)
+	if err != nil {
+		return err
+	}
 	if os.Getpid() != 1 || len(program) == 0 {
 		return errors.New("to be started with a program, as process 1 of a PID namespace")
 	}
-	if err := isolate(); err != nil {
+	if err := isolate(v); err != nil {
 		return err
 	}
 	orders := make(chan string)
@@ -71,24 +78,6 @@ func run(program []string) error {
 			}
 		}
 	}
-}
-
-// isolate keeps the mounts made in here in here, and covers /run, where the shims of every
-// containerd on a machine keep their sockets and runc its state, at paths that no
-// configuration changes. (A mount on /run/containerd alone would have to be preceded by a
-// mkdir that the machine sees, and followed by an rmdir that would take such mounts away
-// from every other cell.)
-func isolate() error {
-	if err := unix.Mount("", "/", "", unix.MS_REC|unix.MS_SLAVE, ""); err != nil {
-		return fmt.Errorf("keep mounts to ourselves: %w", err)
-	}
-	if err := unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
-		return fmt.Errorf("mount %q: %w", "/proc", err)
-	}
-	if err := unix.Mount("tmpfs", "/run", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755"); err != nil {
-		return fmt.Errorf("mount %q: %w", "/run", err)
-	}
-	return nil
 }
 
 // cell knows the program while it runs.

@@ -1,0 +1,208 @@
+package testbed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// KubeletVersion is the kubelet that hack/setup.sh builds.
+const KubeletVersion = "1.36.3"
+
+// kubeletNode is the node's name, which kubelet adds to the names of static pods.
+const kubeletNode = "node"
+
+// ContainerLogs are kubelet's settings of its own log rotation.
+type ContainerLogs struct {
+	MaxSize         string        // a quantity
+	MaxFiles        int           // at least 2
+	MaxWorkers      int           // at least 1
+	MonitorInterval time.Duration // at least 3 s
+}
+
+// DefaultContainerLogs are kubelet's own defaults.
+func DefaultContainerLogs() ContainerLogs {
+	return ContainerLogs{MaxSize: "10Mi", MaxFiles: 5, MaxWorkers: 1, MonitorInterval: 10 * time.Second}
+}
+
+// LeftToTheShim leaves rotation to cri-logshim and keeps kubelet's removal of the logs of
+// dead containers. It is 1P and not 1Pi, with which kubelet does not start: it takes a
+// quantity for invalid that its parser keeps as a big number, as it does from 16Ti on.
+func LeftToTheShim() ContainerLogs {
+	return ContainerLogs{MaxSize: "1P", MaxFiles: 5, MaxWorkers: 1, MonitorInterval: time.Hour}
+}
+
+// Kubelet is a real kubelet without an API server. It runs static pods on a containerd,
+// with or without cri-logshim between the two. It sees an empty /var/log and kernel
+// settings as it wants them, so that it changes none of the machine's. Its methods are not
+// to be called by several goroutines at once.
+type Kubelet struct {
+	// PodLogsDir is containerd's.
+	PodLogsDir string
+
+	dir    string
+	port   int
+	cell   *cell
+	output *os.File
+	client *Client // of the endpoint that kubelet uses too
+}
+
+// NewKubelet starts a kubelet that speaks to a CRI endpoint of containerd or a shim before
+// it, with all that it makes within containerd.Dir, and waits until it serves. It is to
+// be closed before the endpoint. Its pods stay until containerd is closed.
+func NewKubelet(ctx context.Context, containerd *Containerd, endpoint string, programs Programs, logs ContainerLogs) (*Kubelet, error) {
+	cache, err := cacheDir()
+	if err != nil {
+		return nil, err
+	}
+	binary := filepath.Join(cache, "kubelet-"+KubeletVersion, "bin", "kubelet")
+	if _, err := os.Stat(binary); err != nil {
+		return nil, fmt.Errorf("kubelet %s is not set up, run hack/setup.sh: %w", KubeletVersion, err)
+	}
+	dir, err := os.MkdirTemp(containerd.Dir, "kubelet-")
+	if err != nil {
+		return nil, fmt.Errorf("make a folder for kubelet: %w", err)
+	}
+	k := &Kubelet{PodLogsDir: containerd.PodLogsDir, dir: dir}
+	if err := k.prepare(ctx, cgroupOf(containerd.Dir), endpoint, logs); err != nil {
+		return nil, errors.Join(err, k.Close())
+	}
+	if err := k.makeCell(programs.cell, binary); err != nil {
+		return nil, errors.Join(err, k.Close())
+	}
+	if err := k.Start(ctx); err != nil {
+		return nil, errors.Join(err, k.Close())
+	}
+	return k, nil
+}
+
+// prepare makes the folders and the configuration.
+func (k *Kubelet) prepare(ctx context.Context, cgroup, endpoint string, logs ContainerLogs) error {
+	for _, folder := range []string{k.manifests(), k.root()} {
+		if err := os.Mkdir(folder, 0o755); err != nil {
+			return fmt.Errorf("make a folder for kubelet: %w", err)
+		}
+	}
+	var err error
+	if k.client, err = Dial(endpoint); err != nil {
+		return err
+	}
+	if k.port, err = freePort(ctx); err != nil {
+		return err
+	}
+	text, err := k.config(cgroup, endpoint, logs)
+	if err != nil {
+		return err
+	}
+	for name, content := range map[string]string{k.configFile(): text, k.resolver(): "nameserver 127.0.0.1\n"} {
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
+			return fmt.Errorf("write the kubelet configuration: %w", err)
+		}
+	}
+	if k.output, err = os.OpenFile(k.logFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+		return fmt.Errorf("make kubelet's own log: %w", err)
+	}
+	return nil
+}
+
+func (k *Kubelet) makeCell(cell, binary string) (err error) {
+	args := []string{"-cover", "/var/log"}
+	for setting, value := range wantedKernelSettings() {
+		args = append(args, "-pretend", filepath.Join("/proc/sys", setting)+"="+value)
+	}
+	args = append(args, binary,
+		"--config="+k.configFile(), "--root-dir="+k.root(), "--cert-dir="+filepath.Join(k.dir, "pki"), "--hostname-override="+kubeletNode)
+	env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
+	k.cell, err = newCell(cell, k.output, env, args...)
+	return err
+}
+
+// Start starts kubelet after a Stop, and waits until it serves.
+func (k *Kubelet) Start(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	if err := k.cell.start(ctx); err != nil {
+		return fmt.Errorf("start kubelet: %w", err)
+	}
+	err := Until(ctx, func(ctx context.Context) error {
+		if err := k.cell.exited(); err != nil {
+			cancel()
+			return err
+		}
+		_, err := k.Get(ctx, "/healthz")
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("start kubelet: %w\n%s", err, k.Log())
+	}
+	return nil
+}
+
+// Stop stops kubelet as a service manager would, and waits for its end. Pods live on.
+func (k *Kubelet) Stop(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, gentleTime)
+	defer cancel()
+	return k.cell.stop(ctx, syscall.SIGTERM)
+}
+
+// PID is the process id of the running kubelet, as the machine counts.
+func (k *Kubelet) PID() (int, error) {
+	tasks := filepath.Join("/proc", strconv.Itoa(k.cell.cmd.Process.Pid), "task")
+	threads, err := os.ReadDir(tasks)
+	if err != nil {
+		return 0, fmt.Errorf("find kubelet's process: %w", err)
+	}
+	for _, thread := range threads {
+		children, err := os.ReadFile(filepath.Join(tasks, thread.Name(), "children"))
+		if err != nil {
+			continue // the thread has ended
+		}
+		for pid := range strings.FieldsSeq(string(children)) {
+			if program, err := os.Readlink(filepath.Join("/proc", pid, "exe")); err == nil && filepath.Base(program) == "kubelet" {
+				return strconv.Atoi(pid)
+			}
+		}
+	}
+	return 0, errors.New("find kubelet's process: it does not run")
+}
+
+// Log is the end of what kubelet has logged itself.
+func (k *Kubelet) Log() string { return tail(k.logFile()) }
+
+// Close ends kubelet at once. Its files go with containerd's.
+func (k *Kubelet) Close() error {
+	var errs []error
+	if k.cell != nil {
+		errs = append(errs, k.cell.close())
+	}
+	if k.output != nil {
+		errs = append(errs, k.output.Close())
+	}
+	if k.client != nil {
+		errs = append(errs, k.client.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (k *Kubelet) root() string       { return filepath.Join(k.dir, "root") }
+func (k *Kubelet) manifests() string  { return filepath.Join(k.dir, "manifests") }
+func (k *Kubelet) configFile() string { return filepath.Join(k.dir, "config.json") }
+func (k *Kubelet) resolver() string   { return filepath.Join(k.dir, "resolv.conf") }
+func (k *Kubelet) logFile() string    { return filepath.Join(k.dir, "kubelet.log") }
+
+// freePort is a port of 127.0.0.1 that was free a moment ago.
+func freePort(ctx context.Context) (int, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, fmt.Errorf("find a free port: %w", err)
+	}
+	port := listener.Addr().(*net.TCPAddr).Port
+	return port, listener.Close()
+}

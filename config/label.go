@@ -12,11 +12,17 @@ const (
 	maxLabelName   = 63
 )
 
+// kubeletLabels is what the labels begin with that kubelet puts on a sandbox for
+// itself.
+const kubeletLabels = "io.kubernetes.pod."
+
 // checkPodLabels refuses labels that no pod can have, and that would therefore
 // match nothing.
 func checkPodLabels(fault faultFunc, at string, labels map[string]string) {
 	for _, key := range slices.Sorted(maps.Keys(labels)) {
-		if !isLabelKey(key) {
+		if strings.HasPrefix(key, kubeletLabels) {
+			fault(join(at, key), "is kubelet's own label, which is not looked at; match.namespace and match.container match names")
+		} else if !isLabelKey(key) {
 			fault(join(at, key), "is no label that a pod can have: the key must be a name, or a DNS name, / and a name")
 		}
 		if value := labels[key]; value != "" && !isLabelName(value) {

@@ -112,6 +112,7 @@ func TestRefused(t *testing.T) {
 		{"policies: [{rotation: {maxSize: 20Mi}}]\nrotation: {maxTotalSize: 15Mi}", "policies[0].rotation.maxSize", "not be above maxTotalSize (15Mi), is 20Mi"},
 		{"policies: [{rotation: {keepAfterRemoval: 1h}}]\nkeepDir: ''", "policies[0].rotation.keepAfterRemoval", "needs keepDir"},
 		{"policies: [{match: {podLabels: {a/b/c: x}}, rotation: {maxFiles: 3}}]", "policies[0].match.podLabels.a/b/c", "no label that a pod can have: the key"},
+		{"policies: [{match: {podLabels: {io.kubernetes.pod.name: x}}, rotation: {maxFiles: 3}}]", "policies[0].match.podLabels.io.kubernetes.pod.name", "kubelet's own label"},
 		{"policies: [{match: {podLabels: {'A B': x}}, rotation: {maxFiles: 3}}]", `policies[0].match.podLabels."A B"`, "no label that a pod can have: the key"},
 		{"policies: [{match: {podLabels: {a: '*'}}, rotation: {maxFiles: 3}}]", "policies[0].match.podLabels.a", `the value must be at most 63 letters, digits, -, _ and ., with a letter or digit at both ends, is "*"`},
 

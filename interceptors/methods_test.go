@@ -25,7 +25,9 @@ func hookedMethods() []hooked {
 	create := createRequest("/pods/ns_pod_uid", "app/2.log")
 	container := logmgr.Container{
 		ID: "made", SandboxID: "sandbox", Namespace: "ns", Pod: "pod", PodUID: "uid", Name: "app", Attempt: 2,
-		LogDirectory: "/pods/ns_pod_uid", LogPath: "app/2.log", State: logmgr.StateCreated,
+		PodLabels:      map[string]string{"team": "web"},
+		PodAnnotations: map[string]string{"cri-logshim.io/maxSize": "1Mi", "app.cri-logshim.io/maxFiles": "3"},
+		LogDirectory:   "/pods/ns_pod_uid", LogPath: "app/2.log", State: logmgr.StateCreated,
 	}
 	return []hooked{
 		{
@@ -75,6 +77,10 @@ func createRequest(logDirectory, logPath string) *cri.CreateContainerRequest {
 		SandboxConfig: &cri.PodSandboxConfig{
 			Metadata:     &cri.PodSandboxMetadata{Name: "pod", Namespace: "ns", Uid: "uid", Attempt: 1},
 			LogDirectory: logDirectory,
+			Labels:       map[string]string{"team": "web", "io.kubernetes.pod.uid": "uid"},
+			Annotations: map[string]string{
+				"cri-logshim.io/maxSize": "1Mi", "app.cri-logshim.io/maxFiles": "3", "sidecar.cri-logshim.io/maxFiles": "4", "example.com/x": "y",
+			},
 		},
 	}
 }

@@ -25,9 +25,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // fakeRuntime is a runtime with one sandbox that holds all containers.
 type fakeRuntime struct {
 	cri.UnimplementedRuntimeServiceServer
-	containers []*cri.Container
-	sandbox    *cri.PodSandboxMetadata
-	fail       func(ctx context.Context, method string) error // asked first by every method
+	containers          []*cri.Container
+	sandbox             *cri.PodSandboxMetadata
+	labels, annotations map[string]string                              // of the sandbox
+	fail                func(ctx context.Context, method string) error // asked first by every method
 
 	mu    sync.Mutex
 	calls []string // full methods, also of services that it does not have
@@ -55,7 +56,7 @@ func (f *fakeRuntime) ContainerStatus(_ context.Context, req *cri.ContainerStatu
 }
 
 func (f *fakeRuntime) PodSandboxStatus(_ context.Context, req *cri.PodSandboxStatusRequest) (*cri.PodSandboxStatusResponse, error) {
-	return &cri.PodSandboxStatusResponse{Status: &cri.PodSandboxStatus{Id: req.PodSandboxId, Metadata: f.sandbox}}, nil
+	return &cri.PodSandboxStatusResponse{Status: &cri.PodSandboxStatus{Id: req.PodSandboxId, Metadata: f.sandbox, Labels: f.labels, Annotations: f.annotations}}, nil
 }
 
 func (f *fakeRuntime) ReopenContainerLog(context.Context, *cri.ReopenContainerLogRequest) (*cri.ReopenContainerLogResponse, error) {

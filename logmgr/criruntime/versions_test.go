@@ -40,7 +40,11 @@ func TestFacts(t *testing.T) {
 	}
 	for _, version := range []string{newName, oldName} {
 		t.Run(version, func(t *testing.T) {
-			fake := &fakeRuntime{containers: containers(), sandbox: &cri.PodSandboxMetadata{Name: "pod", Namespace: "ns", Uid: "uid"}}
+			fake := &fakeRuntime{
+				containers: containers(), sandbox: &cri.PodSandboxMetadata{Name: "pod", Namespace: "ns", Uid: "uid"},
+				labels:      map[string]string{"team": "web", "io.kubernetes.pod.name": "pod"},
+				annotations: map[string]string{"cri-logshim.io/maxSize": "1Mi", "other.cri-logshim.io/maxSize": "2Mi", "example.com/maxSize": "3Mi"},
+			}
 			path := socket(t)
 			fake.serve(t, path, version)
 			r := connect(t, path)
@@ -61,6 +65,7 @@ func TestFacts(t *testing.T) {
 				want := logmgr.Container{
 					ID: id, SandboxID: "sandbox", Namespace: "ns", Pod: "pod", PodUID: "uid",
 					Name: "app-" + id, Attempt: 3, LogPath: "/pods/" + id + "/0.log", State: state,
+					PodLabels: map[string]string{"team": "web"}, PodAnnotations: map[string]string{"cri-logshim.io/maxSize": "1Mi"},
 				}
 				if err != nil || !cmp.Equal(c, want) {
 					t.Errorf("status of %s is %+v, %v, want %+v", id, c, err, want)

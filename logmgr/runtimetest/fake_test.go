@@ -47,6 +47,7 @@ func run(t *testing.T, fake *runtimetest.Fake, dir string, n int) runtimetest.In
 	t.Helper()
 	facts := logmgr.Container{
 		ID: fmt.Sprint("id", n), SandboxID: "sandbox", Namespace: "ns", Pod: "pod", PodUID: fmt.Sprint("uid", n), Name: "app",
+		PodLabels: map[string]string{"team": "web"}, PodAnnotations: map[string]string{"cri-logshim.io/maxFiles": "7"},
 		LogPath: filepath.Join(dir, fmt.Sprint("ns_pod_uid", n), "app", "0.log"),
 	}
 	c, err := fake.Make(facts)

@@ -31,6 +31,9 @@ func TestRuntimeConforms(t *testing.T) {
 			Run: func(t *testing.T) runtimetest.Instance {
 				t.Helper()
 				pod := containerd.PodConfig("default", "conform")
+				// The last ones are not the log manager's business.
+				pod.Labels["team"] = "web"
+				pod.Annotations = map[string]string{"cri-logshim.io/maxFiles": "7", "example.com/maxFiles": "8", "b.cri-logshim.io/maxFiles": "9"}
 				writer := runWriter(t, client, pod, "-stream=both", "-rate=200000")
 				return runtimetest.Instance{
 					Facts: logmgr.Container{
@@ -40,8 +43,9 @@ func TestRuntimeConforms(t *testing.T) {
 						Pod:       "conform",
 						PodUID:    pod.Metadata.Uid,
 						Name:      "app",
-						LogPath:   writer.LogPath(),
-						State:     logmgr.StateRunning,
+						PodLabels: map[string]string{"team": "web"}, PodAnnotations: map[string]string{"cri-logshim.io/maxFiles": "7"},
+						LogPath: writer.LogPath(),
+						State:   logmgr.StateRunning,
 					},
 					Stop: func(t *testing.T) {
 						t.Helper()

@@ -2,6 +2,7 @@ package logmgr_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -57,6 +58,58 @@ func TestFloodStaysInBounds(t *testing.T) {
 	}
 }
 
+// TestJitter: neither a runtime that takes a different time for each reopen, nor a
+// writer that is given the processor by turns, breaks the bound.
+func TestJitter(t *testing.T) {
+	for _, test := range []struct {
+		rate    int64
+		longest time.Duration
+		bursts  time.Duration // of twice the rate, and as long without anything
+	}{
+		{rate: 120e6, longest: 8 * time.Millisecond},
+		{rate: 100e6, longest: 10 * time.Millisecond},
+		{rate: 40e6, longest: 15 * time.Millisecond},
+		{rate: 5e6, longest: 150 * time.Millisecond},
+		{rate: 100e6, longest: 6 * time.Millisecond, bursts: time.Millisecond},
+		{rate: 40e6, longest: 10 * time.Millisecond, bursts: 3 * time.Millisecond},
+	} {
+		t.Run(fmt.Sprintf("%d bytes per second in bursts of %v, reopen takes up to %v", test.rate, test.bursts, test.longest), func(t *testing.T) {
+			bubble(t, func(t *testing.T, r *rig) {
+				rotations := 30 + test.rate/1e6
+				random := rand.New(rand.NewPCG(1, uint64(test.rate)))
+				r.policy.MaxSize = 10 * mib
+				r.fake.Latency = time.Millisecond
+				r.fake.Jitter = func() time.Duration { return time.Duration(random.Int64N(int64(test.longest - time.Millisecond))) }
+				r.start()
+				c := r.run("app")
+				for written := int64(0); written < rotations*10*mib; {
+					d := max(test.bursts, 10*time.Millisecond)
+					if test.bursts == 0 {
+						r.grow(c, test.rate, d)
+						written += test.rate / 100
+						continue
+					}
+					r.grow(c, 2*test.rate, test.bursts)
+					r.pass(test.bursts)
+					written += 2 * test.rate * int64(test.bursts) / int64(time.Second)
+				}
+				got := sizes(t, c.Path())
+				if int64(len(got)) < rotations*9/10 {
+					t.Fatalf("%d rotations", len(got))
+				}
+				slices.Sort(got)
+				share := func(q float64) float64 { return float64(got[int(q*float64(len(got)-1))]) / float64(10*mib) }
+				if median := share(0.5); median < 0.95 || median > 1.02 {
+					t.Errorf("the median is %.3f of the limit", median)
+				}
+				if share(0.99) > 1.035 || share(1) > 1.05 {
+					t.Errorf("the 99th percentile is %.3f of the limit, the largest %.3f", share(0.99), share(1))
+				}
+			})
+		})
+	}
+}
+
 // TestTrickleTurnsIntoFlood lets the fastest writer begin at every moment of a
 // slow one's life, when nothing seems urgent.
 func TestTrickleTurnsIntoFlood(t *testing.T) {
@@ -75,6 +128,82 @@ func TestTrickleTurnsIntoFlood(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// TestFloodFromTheFirstMoment: nothing is known of the log yet, and a writer may be
+// faster than the fastest that is expected.
+func TestFloodFromTheFirstMoment(t *testing.T) {
+	for _, rate := range []int64{40e6, 100e6, 125e6} {
+		t.Run(fmt.Sprint(rate), func(t *testing.T) {
+			bubble(t, func(t *testing.T, r *rig) {
+				r.policy.MaxSize = 10 * mib
+				r.fake.Latency = 4 * time.Millisecond
+				r.start()
+				c := r.run("app")
+				r.grow(c, rate, time.Second)
+				checkBound(r, c, 3)
+			})
+		})
+	}
+}
+
+// TestFasterThanTheFastest: a log is prepared for the fastest writer that it has had
+// once, also when that was idle for long, and for a faster one if the options say so.
+func TestFasterThanTheFastest(t *testing.T) {
+	for name, prepare := range map[string]func(r *rig, c *runtimetest.Container){
+		"seen before": func(r *rig, c *runtimetest.Container) { r.grow(c, 300e6, 100*time.Millisecond) },
+		"option":      func(*rig, *runtimetest.Container) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, r *rig) {
+				r.policy.MaxSize = 10 * mib
+				r.fake.Latency = time.Millisecond
+				if name == "option" {
+					r.options.FastestWriter = 300e6
+				}
+				r.start()
+				c := r.run("app")
+				prepare(r, c)
+				before := len(sizes(t, c.Path()))
+				for range 5 {
+					r.pass(time.Hour)
+					r.grow(c, 1000, 2*time.Second)
+					r.grow(c, 300e6, 40*time.Millisecond)
+				}
+				got := sizes(t, c.Path())[before:]
+				if len(got) < 5 {
+					t.Fatalf("%d rotations", len(got))
+				}
+				if highest := float64(slices.Max(got)) / float64(10*mib); highest > 1.10 {
+					t.Errorf("the largest of %d files is %.3f of the limit", len(got), highest)
+				}
+			})
+		})
+	}
+}
+
+// TestTinyLimit: a limit that cannot be held makes neither a hot loop of rotations
+// nor one of looks, and loses nothing.
+func TestTinyLimit(t *testing.T) {
+	for _, limit := range []int64{1, kib, 100 * kib} {
+		t.Run(fmt.Sprint(limit), func(t *testing.T) {
+			bubble(t, func(t *testing.T, r *rig) {
+				r.policy.MaxSize = limit
+				r.fake.Latency = 100 * time.Microsecond
+				r.start()
+				c := r.run("app")
+				r.print(c, 50e6, 2*time.Second)
+				if got := len(c.Asked()); got > 101 || got < 80 {
+					t.Errorf("%d rotations in two seconds, want almost fifty in each", got)
+				}
+				r.verify(c)
+				r.pass(time.Hour)
+				if r.bell.Armed() != 1 {
+					t.Error("the log does not sleep afterwards")
+				}
+			})
+		})
 	}
 }
 

@@ -36,6 +36,10 @@ type Options struct {
 	// ReconcileEvery is how often the runtime's list is compared with what is
 	// known; 0: 5 s.
 	ReconcileEvery time.Duration
+	// FastestWriter is the growth, in bytes per second, that every log is always
+	// prepared for, however slow it has been; 0: 100 MB/s. A log that has been
+	// faster is prepared for that.
+	FastestWriter float64
 	// LinkGrace is how long kubelet has to make a legacy link itself; 0: 5 s.
 	LinkGrace time.Duration
 }
@@ -49,8 +53,9 @@ type Manager struct {
 	gates       sync.Map      // container id to *gated, for CRI calls
 	reconcileCh chan struct{} // holds a token when a reconcile is wanted at once
 	compressor  *compressor
-	waiting     atomic.Bool           // for another manager of the same logs to end
-	files       atomic.Pointer[Files] // of the settings in force; a new one with each of them
+	waiting     atomic.Bool            // for another manager of the same logs to end
+	files       atomic.Pointer[Files]  // of the settings in force; a new one with each of them
+	swaps       atomic.Pointer[spread] // how long rotations take, by the log that was rotated last
 	work        *workload
 	metrics     *metrics
 }
@@ -62,6 +67,9 @@ func New(o Options) (*Manager, error) {
 	}
 	if o.ReconcileEvery == 0 {
 		o.ReconcileEvery = 5 * time.Second
+	}
+	if o.FastestWriter == 0 {
+		o.FastestWriter = 100e6
 	}
 	if o.LinkGrace == 0 {
 		o.LinkGrace = 5 * time.Second

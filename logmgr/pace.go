@@ -1,18 +1,21 @@
 package logmgr
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // How closely an awake log is looked at.
 const (
-	// fastestWriter is the growth, in bytes per second, that a log is always
-	// prepared for, however slow it has been: a trickle may turn into a flood
-	// between two looks.
-	fastestWriter = 100e6
-	longestLook   = time.Second
-	shortestLook  = time.Millisecond
+	longestLook  = time.Second
+	shortestLook = time.Millisecond
 	// slackShare of the limit is what a sudden flood may add beyond it, so that
 	// a slow log near its limit is not looked at a thousand times a second.
 	slackShare = 1.0 / 64
+	// hopeless is the time in which the fastest writer must not fill a whole file
+	// if a sudden flood is to be caught. A log with a smaller limit is looked at
+	// this often for a flood's sake and no oftener.
+	hopeless = 10 * time.Millisecond
 	// leadShare of the limit is how early a rotation may begin, at most. One reopen
 	// that took minutes would else have the next files rotated nearly empty, and
 	// these would push the full ones out.
@@ -20,55 +23,99 @@ const (
 	// approach is the share of the predicted way to the limit after which to look
 	// again: the rate is then a fresh one, and a timer that fires late does less harm.
 	approach = 3.0 / 4
+	// surge is how many times faster than of late a writer is taken to become
+	// before the next look. Bytes per second over a tenth of a second differ by
+	// half from one such time to the next, in the steadiest of floods.
+	surge = 4
+	// rateSpan is the time over which a rate is measured, about. Over a millisecond
+	// it says when the runtime was given the processor, and not how fast the writer is.
+	rateSpan = 10 * time.Millisecond
+	// shortestLife is how long a file is written to before it is rotated, however
+	// small the limit is: no log is rotated more than fifty times a second.
+	shortestLife = 20 * time.Millisecond
 	// quietAfter is how long a log must not have grown to be put to sleep.
 	quietAfter = time.Second
 )
 
 // pace predicts from a log's measured growth when it will reach its limit.
 type pace struct {
+	// fastest is the growth, in bytes per second, that a log is always prepared
+	// for, however slow it has been: a trickle may turn into a flood between two
+	// looks.
+	fastest float64
 	size    int64
 	at      time.Time // of the last look
 	grownAt time.Time // of the last look that found growth
-	rate    float64   // bytes per second
-	latency time.Duration
+	born    time.Time // when the file was swapped in
+	rate    float64   // bytes per second, of late
+	peak    float64   // bytes per second, the highest between two looks
+
+	measured bool   // the rate is known
+	swap     spread // seconds for which a log goes on growing once its rotation was decided
 }
 
+// wake forgets when the last look was, since the log has slept. The rate over
+// that time says nothing of what has woken it.
+func (p *pace) wake() { p.at, p.rate = time.Time{}, 0 }
+
 // restart begins with a new file of the given size; the rate stays, since the
-// writer is the same.
+// writer is the same. The peak fades, unless it is seen again.
 func (p *pace) restart(now time.Time, size int64) {
-	p.size, p.at, p.grownAt = size, now, now
+	p.size, p.at, p.grownAt, p.born, p.measured = size, now, now, now, true
+	p.peak = max(p.rate, (3*p.peak+p.rate)/4)
 }
 
 // look takes in one measurement.
 func (p *pace) look(now time.Time, size int64) {
 	grown := size - p.size
 	elapsed := now.Sub(p.at)
-	if grown != 0 {
+	if grown != 0 || p.grownAt.IsZero() {
 		p.grownAt = now
 	}
 	if grown < 0 || p.at.IsZero() { // another file, or the first look
-		p.size, p.at = size, now
+		p.size, p.at, p.measured = size, now, false
 		return
 	}
 	if elapsed < shortestLook/2 {
 		return // too short to measure a rate with
 	}
-	p.rate = (p.rate + float64(grown)/elapsed.Seconds()) / 2
-	p.size, p.at = size, now
+	rate := float64(grown) / elapsed.Seconds()
+	p.rate += (rate - p.rate) * -math.Expm1(-elapsed.Seconds()/rateSpan.Seconds())
+	p.peak = max(p.peak, rate)
+	p.size, p.at, p.measured = size, now, true
 }
 
-// reopened takes in how long the last rotation took from rename to swap.
-func (p *pace) reopened(d time.Duration) {
-	if p.latency == 0 {
-		p.latency = d
-		return
+// noticeable is the growth in bytes that tells when the runtime has swapped files.
+const noticeable = 64 << 10
+
+// swapped takes in a rotation: how long it took from the look that began it to the
+// end of the reopen, and by how much the log has grown since that look. The runtime
+// swaps files some time before it answers, which the growth tells and the time does not.
+func (p *pace) swapped(took time.Duration, grown int64) {
+	seconds := took.Seconds()
+	if p.rate*seconds >= noticeable {
+		seconds = min(seconds, float64(grown)/p.rate)
 	}
-	p.latency = (3*p.latency + d) / 4
+	p.swap.add(seconds)
 }
 
 // lead is how many bytes the log is expected to grow by during a rotation.
 func (p *pace) lead(limit int64) float64 {
-	return min(p.rate*p.latency.Seconds(), float64(limit)*leadShare)
+	return min(p.rate*p.swap.high(), float64(limit)*leadShare)
+}
+
+// prepare says what to expect: the fastest writer, and from a log that was never
+// rotated how long that took other logs, which may be nil.
+func (p *pace) prepare(fastest float64, others *spread) {
+	p.fastest = fastest
+	switch {
+	case p.swap.known:
+	case others != nil:
+		p.swap = *others
+		p.swap.known = false
+	default: // containerd takes about four milliseconds
+		p.swap = spread{mean: 0.004, deviation: 0.001}
+	}
 }
 
 // due tells whether a rotation begun now would end at the limit or beyond.
@@ -76,22 +123,27 @@ func (p *pace) due(limit int64) bool {
 	return float64(p.size)+p.lead(limit) >= float64(limit)
 }
 
+// young is for how long the file is too young to be rotated.
+func (p *pace) young(now time.Time) time.Duration {
+	return shortestLife - now.Sub(p.born)
+}
+
 // quiet tells whether the log has stopped growing.
 func (p *pace) quiet() bool { return p.at.Sub(p.grownAt) >= quietAfter }
 
 // wait is the time until the next look: in ever smaller steps to the moment at
-// which the limit would be reached at the measured rate, and early enough for a writer that turns into the
-// fastest one right now.
+// which the limit would be reached by a writer somewhat faster than of late, and
+// early enough for one that turns into the fastest one right now.
 func (p *pace) wait(limit int64) time.Duration {
-	remaining := float64(limit - p.size)
-	slack := float64(limit) * slackShare
-	seconds := (remaining + slack) / fastestWriter
+	prepared := max(p.fastest, p.peak)
+	remaining := float64(limit-p.size) - p.lead(limit)
+	slack := max(float64(limit)*slackShare, p.fastest*hopeless.Seconds()-float64(limit))
+	seconds := approach * (float64(limit-p.size) + slack) / prepared
 	if p.rate > 0 {
-		predicted := (remaining - p.lead(limit)) / p.rate
-		if predicted > 2*shortestLook.Seconds() {
-			predicted *= approach
-		}
-		seconds = min(seconds, predicted)
+		seconds = min(seconds, approach*remaining/min(surge*p.rate, prepared))
+	}
+	if !p.measured { // after a first look, what has begun has to be measured soon
+		seconds = min(seconds, rateSpan.Seconds())
 	}
 	// Compared before the conversion: a huge limit overflows a Duration.
 	if seconds >= longestLook.Seconds() {
@@ -99,3 +151,26 @@ func (p *pace) wait(limit int64) time.Duration {
 	}
 	return max(time.Duration(seconds*float64(time.Second)), shortestLook)
 }
+
+// spread is the mean of a quantity and how far it strays, both of late, as TCP
+// estimates its round trips (RFC 6298).
+type spread struct {
+	mean, deviation float64
+	known           bool
+}
+
+func (s *spread) add(x float64) {
+	if !s.known {
+		*s = spread{mean: x, deviation: x / 2, known: true}
+		return
+	}
+	s.deviation += (math.Abs(x-s.mean) - s.deviation) / 4
+	s.mean += (x - s.mean) / 8
+}
+
+// pessimism is how many deviations beyond the mean are expected. With two, nine of
+// ten rotations end before their limit.
+const pessimism = 2
+
+// high is what is seldom exceeded, 0 when nothing is known.
+func (s *spread) high() float64 { return s.mean + pessimism*s.deviation }

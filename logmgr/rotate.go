@@ -25,7 +25,9 @@ const (
 //	                      │ refused: rename back, later again
 //	                      └ unknown: in doubt; when the log is missing it is
 //	                        reopened, when the old file still grows, rotated
-func (t *tender) rotate(ctx context.Context, seen logfile.Info) {
+//
+// The log was seen at looked, when this was decided.
+func (t *tender) rotate(ctx context.Context, seen logfile.Info, looked time.Time) {
 	l := t.l
 	if err := t.lock(ctx); err != nil {
 		return
@@ -50,11 +52,11 @@ func (t *tender) rotate(ctx context.Context, seen logfile.Info) {
 		return
 	}
 	err = t.reopen(ctx)
-	took := time.Since(began)
+	t.m.metrics.window.Observe(time.Since(began).Seconds())
 	endWindow()
 	switch {
 	case err == nil:
-		t.swapped(rotated, took)
+		t.swapped(rotated, seen, looked)
 	case errors.Is(err, ErrRefused):
 		l.retry.failed(time.Now())
 		l.complain("the runtime refuses to reopen the log, so it goes back to its place", err)
@@ -102,15 +104,17 @@ func (t *tender) putBack(rotated string, info logfile.Info) {
 }
 
 // swapped takes in a rotation that went well.
-func (t *tender) swapped(rotated string, took time.Duration) {
+func (t *tender) swapped(rotated string, seen logfile.Info, looked time.Time) {
 	l := t.l
 	now := time.Now()
+	took := now.Sub(looked)
 	l.retry.succeeded()
 	l.doubt = doubt{}
-	l.pace.reopened(took)
 	t.m.metrics.rotations.Inc()
-	t.m.metrics.window.Observe(took.Seconds())
 	if old, err := l.dir.Stat(rotated); err == nil {
+		l.pace.swapped(took, old.Size-seen.Size)
+		others := l.pace.swap
+		t.m.swaps.Store(&others)
 		t.m.metrics.fill.Observe(float64(old.Size) / float64(t.policy.MaxSize))
 		l.log.WithField("file", rotated).WithField("size", old.Size).WithField("took", took).Debug("rotated")
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
@@ -220,4 +221,24 @@ func TestNothingLost(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRefusedLogDoesNotSleep: a log over its limit whose rotation was refused gets
+// it later, although nothing is written to it any more.
+func TestRefusedLogDoesNotSleep(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start()
+		c := r.run("app")
+		c.Script(slices.Repeat([]runtimetest.Fault{runtimetest.Refuse()}, 4)...)
+		r.must(c.Print("stdout", 1100, 1000))
+		r.pass(20 * time.Second) // 1+2+4+8 and the reopens
+		if got := rotated(t, c.Path()); len(got) != 1 {
+			t.Errorf("rotated %q after %d refusals", got, len(c.Asked()))
+		}
+		r.verify(c)
+		r.pass(10 * time.Second)
+		if r.bell.Armed() != 1 {
+			t.Error("the log does not sleep afterwards")
+		}
+	})
 }

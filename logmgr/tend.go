@@ -28,6 +28,7 @@ type tender struct {
 // ctx is done.
 func (t *tender) tend(ctx context.Context) {
 	t.l.disarm(t.m.Doorbell)
+	t.l.pace.wake()
 	timer := time.NewTimer(longestLook)
 	defer timer.Stop()
 	for ctx.Err() == nil {
@@ -72,6 +73,7 @@ func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 	l.missingSince = time.Time{}
 	l.opening.succeeded()
 	seen := t.see(info)
+	l.pace.prepare(t.m.FastestWriter, t.m.swaps.Load())
 	l.pace.look(now, info.Size)
 	due := info.Size > 0 && l.pace.due(t.policy.MaxSize)
 	// A file in doubt counts also while the new one is empty: so it looks when the
@@ -79,10 +81,11 @@ func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 	if !due && !t.doubtful(now) {
 		return l.pace.wait(t.policy.MaxSize), seen
 	}
-	if left := l.retry.left(now); left > 0 {
-		return min(left, longestLook), true
+	// What is due and has to wait is not put to sleep over its limit.
+	if left := max(l.retry.left(now), l.pace.young(now)); left > 0 {
+		return min(left, longestLook), false
 	}
-	t.rotate(ctx, info)
+	t.rotate(ctx, info, now)
 	return shortestLook, false
 }
 

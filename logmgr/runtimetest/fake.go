@@ -33,6 +33,8 @@ type Fake struct {
 	Bell *Doorbell
 	// Latency is how long a reopen takes.
 	Latency time.Duration
+	// Jitter, if not nil, tells how much longer each reopen takes.
+	Jitter func() time.Duration
 	// FlushAfter, if not 0, is how long after a reopen a partial line is still
 	// written to the old file, which stays open until then.
 	FlushAfter time.Duration

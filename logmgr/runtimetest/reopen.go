@@ -86,8 +86,12 @@ func (c *Container) reopen(ctx context.Context) error {
 	if c.State() != logmgr.StateRunning {
 		return fmt.Errorf("%w: container %q is not running", logmgr.ErrRefused, c.facts.ID)
 	}
-	if c.fake.Latency > 0 {
-		timer := time.NewTimer(c.fake.Latency)
+	latency := c.fake.Latency
+	if c.fake.Jitter != nil {
+		latency += c.fake.Jitter()
+	}
+	if latency > 0 {
+		timer := time.NewTimer(latency)
 		defer timer.Stop()
 		select {
 		case <-timer.C:

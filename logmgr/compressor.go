@@ -24,6 +24,9 @@ type compression struct {
 	history *history
 	known   map[string]bool // names of the logs whose newest rotated file stays plain
 	policy  Policy
+
+	missed map[string]unread // what readers have not finished, by name
+	looked time.Time         // when that was so
 }
 
 func newCompressor() *compressor { return &compressor{queue: newMailbox[compression]()} }
@@ -68,7 +71,7 @@ func (c *compressor) do(ctx context.Context, m *Manager, job compression) {
 	}
 	defer m.work.begin("compress files in "+h.path, stuckCompress)()
 	err := m.inDir(h.dir, func(dir *logfile.Dir) (err error) {
-		next, err = c.tidy(ctx, m, dir, job)
+		next, err = c.tidy(ctx, m, dir, &job)
 		return err
 	})
 	if ctx.Err() != nil {
@@ -84,7 +87,7 @@ func (c *compressor) do(ctx context.Context, m *Manager, job compression) {
 
 // tidy heals each log in the history's directory and compresses its old files. It
 // returns the time until there is more to compress; 0: nothing is left.
-func (c *compressor) tidy(ctx context.Context, m *Manager, dir *logfile.Dir, job compression) (next time.Duration, err error) {
+func (c *compressor) tidy(ctx context.Context, m *Manager, dir *logfile.Dir, job *compression) (next time.Duration, err error) {
 	logs, err := job.history.scan(dir)
 	if err != nil {
 		return 0, err
@@ -110,7 +113,7 @@ func (c *compressor) tidy(ctx context.Context, m *Manager, dir *logfile.Dir, job
 // compressLog compresses the files of one log that are old enough, but not the newest
 // of a log that is in use: whoever reads it is not far behind. The first error ends it: a
 // full disk is full for the next file too.
-func (c *compressor) compressLog(ctx context.Context, m *Manager, dir *logfile.Dir, name string, job compression) (next time.Duration, err error) {
+func (c *compressor) compressLog(ctx context.Context, m *Manager, dir *logfile.Dir, name string, job *compression) (next time.Duration, err error) {
 	if job.policy.Compression == logfile.Plain {
 		return 0, nil
 	}
@@ -134,15 +137,39 @@ func (c *compressor) compressLog(ctx context.Context, m *Manager, dir *logfile.D
 		if young := min(after-m.Now().Sub(f.ModTime), after); young > 0 {
 			return young, nil // all later ones are younger
 		}
+		missed, err := job.unread(ctx, m, dir)
+		if err != nil {
+			return 0, err
+		}
+		if missed[f.Name].waited {
+			return readersRetry, nil // all later ones are unread too
+		}
 		done, err := c.compressFile(ctx, m, dir, f, job.policy.Compression)
 		if err != nil {
 			return 0, err
+		}
+		if done && missed[f.Name].open {
+			job.history.audience.miss(name, f)
 		}
 		if !done {
 			next = heldRetry
 		}
 	}
 	return next, nil
+}
+
+// unread is what readers have not finished of the history, as of the last second:
+// compressing one file may take longer.
+func (j *compression) unread(ctx context.Context, m *Manager, dir *logfile.Dir) (map[string]unread, error) {
+	if !j.policy.waitsForReaders() || !j.looked.IsZero() && time.Since(j.looked) < longestLookPause {
+		return j.missed, nil
+	}
+	logs, err := j.history.scan(dir)
+	if err == nil {
+		j.looked = time.Now()
+		j.missed, err = m.unreadIn(ctx, j.history, logs)
+	}
+	return j.missed, err
 }
 
 // compressFile compresses f, unless somebody still writes to it.

@@ -27,6 +27,7 @@ type history struct {
 	removal     chore
 	compression chore
 
+	audience  audience
 	complaint complaint
 }
 

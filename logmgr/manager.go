@@ -28,8 +28,10 @@ type Options struct {
 	Settings
 	Runtime  Runtime
 	Doorbell Doorbell
-	Log      logrus.FieldLogger
-	Metrics  prometheus.Registerer
+	// Readers tells who reads the logs; nil: nobody is waited for.
+	Readers Readers
+	Log     logrus.FieldLogger
+	Metrics prometheus.Registerer
 
 	// Now is the wall clock that stamps rotated files; nil: time.Now.
 	Now func() time.Time
@@ -53,6 +55,8 @@ type Manager struct {
 	gates       sync.Map      // container id to *gated, for CRI calls
 	reconcileCh chan struct{} // holds a token when a reconcile is wanted at once
 	compressor  *compressor
+	lookout     *lookout
+	lags        *lags
 	waiting     atomic.Bool            // for another manager of the same logs to end
 	files       atomic.Pointer[Files]  // of the settings in force; a new one with each of them
 	swaps       atomic.Pointer[spread] // how long rotations take, by the log that was rotated last
@@ -88,11 +92,13 @@ func New(o Options) (*Manager, error) {
 		mail:        newMailbox[func(*registry)](),
 		reconcileCh: make(chan struct{}, 1),
 		compressor:  newCompressor(),
+		lookout:     newLookout(o.Readers),
+		lags:        newLags(),
 		work:        newWorkload(),
 	}
 	files := o.Files
 	m.files.Store(&files)
-	m.metrics, err = newMetrics(o.Metrics, m.work)
+	m.metrics, err = newMetrics(o.Metrics, m.work, m.lags)
 	if err != nil {
 		return nil, errors.Join(err, root.Close())
 	}
@@ -132,6 +138,7 @@ func (m *Manager) Run(ctx context.Context) (err error) {
 	}
 	group.Go(func() error { return m.reconcileLoop(ctx) })
 	group.Go(func() error { return m.compressor.run(ctx, m) })
+	group.Go(func() error { return m.lookout.run(ctx, m) })
 	group.Go(func() error {
 		for {
 			select {

@@ -11,6 +11,7 @@ import (
 type metrics struct {
 	managed                     prometheus.Gauge
 	rotations, healed, removed  prometheus.Counter
+	deletedUnread, looks        prometheus.Counter
 	refused, foreignReopens     prometheus.Counter
 	panics                      prometheus.Counter
 	compressedIn, compressedOut prometheus.Counter
@@ -18,7 +19,7 @@ type metrics struct {
 	failures                    *prometheus.CounterVec
 }
 
-func newMetrics(reg prometheus.Registerer, work *workload) (*metrics, error) {
+func newMetrics(reg prometheus.Registerer, work *workload, lags *lags) (*metrics, error) {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Namespace: "cri_logshim", Name: name, Help: help})
 	}
@@ -31,6 +32,8 @@ func newMetrics(reg prometheus.Registerer, work *workload) (*metrics, error) {
 		rotations:      counter("rotations_total", "Rotations completed."),
 		healed:         counter("missing_logs_reopened_total", "Logs that were missing from their path and were reopened."),
 		removed:        counter("files_removed_total", "Rotated files removed because of maxFiles."),
+		deletedUnread:  counter("deleted_unread_bytes_total", "Bytes of removed files that a program which had the log open had not read."),
+		looks:          counter("reader_looks_total", "Looks through all processes of the node for those that read logs."),
 		refused:        counter("containers_not_managed_total", "Containers whose log is not managed because of an unsafe name or path."),
 		foreignReopens: counter("foreign_reopens_total", "Reopens asked for by another rotator, such as kubelet."),
 		panics:         counter("panics_total", "Panics in work on logs; none of them reached a CRI call."),
@@ -47,6 +50,7 @@ func newMetrics(reg prometheus.Registerer, work *workload) (*metrics, error) {
 	var errs []error
 	for _, c := range []prometheus.Collector{
 		m.managed, m.rotations, m.healed, m.removed, m.refused, m.foreignReopens, m.panics,
+		m.deletedUnread, m.looks, lags,
 		m.compressedIn, m.compressedOut, m.reopen, m.window, m.fill, m.failures, stuck,
 	} {
 		errs = append(errs, reg.Register(c))

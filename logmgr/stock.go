@@ -1,6 +1,7 @@
 package logmgr
 
 import (
+	"slices"
 	"time"
 
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
@@ -15,12 +16,18 @@ type stock struct {
 
 // piece is one stretch of a history that goes as a whole.
 type piece struct {
+	log string // the name of the log that it is of
 	// files are the forms in which it is there: more than one only where a crash or a
 	// full disk has left it both plain and compressed, and before that is healed it is
 	// not known which is whole.
 	files   []logfile.File
 	current bool      // it was never rotated: the last words of an attempt that is forgotten
 	rotated time.Time // when it was last written, about
+}
+
+// unread tells whether a reader has not finished any form of the piece.
+func (p piece) unread(missed map[string]unread) bool {
+	return slices.ContainsFunc(p.files, func(f logfile.File) bool { return missed[f.Name].waited })
 }
 
 // disk is what the piece takes, in bytes.
@@ -44,7 +51,7 @@ func takeStock(logs []logfile.Log, known map[string]bool) stock {
 	}
 	var s stock
 	for i, log := range logs {
-		s.addRotated(log.Rotated)
+		s.addRotated(log.Name, log.Rotated)
 		if log.Current == nil {
 			continue
 		}
@@ -53,20 +60,29 @@ func takeStock(logs []logfile.Log, known map[string]bool) stock {
 			s.fixed.Disk += log.Current.Disk
 			continue
 		}
-		s.removable = append(s.removable, piece{files: []logfile.File{*log.Current}, current: true, rotated: log.Current.ModTime})
+		s.removable = append(s.removable, piece{log: log.Name, files: []logfile.File{*log.Current}, current: true, rotated: log.Current.ModTime})
 	}
 	return s
 }
 
-func (s *stock) addRotated(files []logfile.File) {
+func (s *stock) addRotated(log string, files []logfile.File) {
 	for i, f := range files {
 		if i > 0 && f.Stamp == files[i-1].Stamp {
 			last := &s.removable[len(s.removable)-1]
 			last.files = append(last.files, f)
 			continue
 		}
-		s.removable = append(s.removable, piece{files: []logfile.File{f}, rotated: f.Stamp.Time()})
+		s.removable = append(s.removable, piece{log: log, files: []logfile.File{f}, rotated: f.Stamp.Time()})
 	}
+}
+
+// files are the removable pieces as retention sees them.
+func (s *stock) files(missed map[string]unread) []retention.File {
+	files := make([]retention.File, len(s.removable))
+	for i, p := range s.removable {
+		files[i] = retention.File{Name: p.files[0].Name, Disk: p.disk(), Rotated: p.rotated, Unread: p.unread(missed)}
+	}
+	return files
 }
 
 // bounds are what the policy says of removal.

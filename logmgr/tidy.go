@@ -26,19 +26,19 @@ const (
 // of its own.
 func (r *registry) removeExcess(h *history) {
 	known, policy := h.known(), *h.policy.Load()
-	r.spawn("tidy "+h.path, func(context.Context) {
+	r.spawn("tidy "+h.path, func(ctx context.Context) {
 		var next time.Duration
 		failed := true // if it panics
 		defer func() { r.mail.post(func(r *registry) { r.done(&h.removal, next, failed) }) }()
 		var err error
-		next, err = r.tidy(h, known, policy)
+		next, err = r.tidy(ctx, h, known, policy)
 		failed = err != nil
 	})
 }
 
 // tidy removes the oldest files beyond what the policy keeps. It returns the time
 // until more may have to go; 0: not before the next rotation.
-func (m *Manager) tidy(h *history, known map[string]bool, p Policy) (next time.Duration, err error) {
+func (m *Manager) tidy(ctx context.Context, h *history, known map[string]bool, p Policy) (next time.Duration, err error) {
 	defer m.work.begin("remove old files in "+h.path, stuckFile)()
 	err = m.inDir(h.dir, func(dir *logfile.Dir) error {
 		logs, err := h.scan(dir)
@@ -46,7 +46,7 @@ func (m *Manager) tidy(h *history, known map[string]bool, p Policy) (next time.D
 			return err
 		}
 		s := takeStock(logs, known)
-		next, err = m.removeOldest(h, dir, s, p)
+		next, err = m.removeOldest(ctx, h, dir, logs, s, p)
 		return err
 	})
 	if err != nil {
@@ -58,15 +58,23 @@ func (m *Manager) tidy(h *history, known map[string]bool, p Policy) (next time.D
 
 // removeOldest removes what exceeds the policy's bounds, up to the first piece that
 // somebody still writes to: a gap in the history would be worse than a file too many.
-func (m *Manager) removeOldest(h *history, dir *logfile.Dir, s stock, p Policy) (next time.Duration, err error) {
-	files := make([]retention.File, len(s.removable))
-	for i, piece := range s.removable {
-		files[i] = retention.File{Name: piece.files[0].Name, Disk: piece.disk(), Rotated: piece.rotated}
-	}
+func (m *Manager) removeOldest(ctx context.Context, h *history, dir *logfile.Dir, logs []logfile.Log, s stock, p Policy) (next time.Duration, err error) {
 	now := m.Now()
-	reasons := retention.Excess(files, s.fixed, p.bounds(), now)
+	reasons := retention.Excess(s.files(nil), s.fixed, p.bounds(), now)
+	var missed map[string]unread
+	if len(reasons) > 0 && p.waitsForReaders() {
+		missed, err = m.unreadIn(ctx, h, logs)
+		if err != nil {
+			return 0, nil //nolint:nilerr // nobody wants it any longer
+		}
+		wanted := len(reasons)
+		reasons = retention.Excess(s.files(missed), s.fixed, p.bounds(), now)
+		if len(reasons) < wanted {
+			next = readersRetry
+		}
+	}
 	for i, reason := range reasons {
-		held, err := m.removePiece(h, dir, s.removable[i], reason)
+		held, err := m.removePiece(h, dir, s.removable[i], reason, missed)
 		if err != nil {
 			return 0, err
 		}
@@ -76,7 +84,10 @@ func (m *Manager) removeOldest(h *history, dir *logfile.Dir, s stock, p Policy) 
 	}
 	if left := s.removable[len(reasons):]; len(left) > 0 && p.DeleteAfter > 0 {
 		// The clock may have been set back since: never wait longer than asked.
-		next = max(min(p.DeleteAfter-now.Sub(left[0].rotated), p.DeleteAfter), heldRetry)
+		due := max(min(p.DeleteAfter-now.Sub(left[0].rotated), p.DeleteAfter), heldRetry)
+		if next == 0 || due > heldRetry && due < next {
+			next = due
+		}
 	}
 	return next, nil
 }
@@ -84,7 +95,7 @@ func (m *Manager) removeOldest(h *history, dir *logfile.Dir, s stock, p Policy) 
 // removePiece removes all forms of a piece, unless somebody still writes to it. A
 // runtime may flush to a file after the reopen has returned, and a file that was just
 // swapped out can be the oldest.
-func (m *Manager) removePiece(h *history, dir *logfile.Dir, p piece, reason retention.Reason) (held bool, err error) {
+func (m *Manager) removePiece(h *history, dir *logfile.Dir, p piece, reason retention.Reason, missed map[string]unread) (held bool, err error) {
 	for _, f := range p.files {
 		held, err := m.held(dir, f)
 		if p.current {
@@ -100,7 +111,16 @@ func (m *Manager) removePiece(h *history, dir *logfile.Dir, p piece, reason rete
 			return false, err
 		}
 		m.metrics.removed.Inc()
-		h.log.WithFields(logrus.Fields{"file": f.Name, "size": f.Size, "reason": reason}).Info("removed a rotated file")
+		log := h.log.WithFields(logrus.Fields{"file": f.Name, "size": f.Size, "reason": reason})
+		u := missed[f.Name]
+		if u.open {
+			h.audience.miss(p.log, f)
+		}
+		if u.bytes > 0 {
+			m.lost(u, log)
+			continue
+		}
+		log.Info("removed a rotated file")
 	}
 	return false, nil
 }

@@ -17,7 +17,7 @@ import (
 // Reader is a process that has a file open for reading.
 type Reader struct {
 	PID  int
-	Name string // of the program, as the kernel keeps it: 15 bytes at most
+	Name string // of the program, as the kernel keeps it: 15 bytes at most, made valid UTF-8
 	// Pos is how many bytes it has read: the least of all its descriptors of
 	// that file.
 	Pos int64

@@ -115,7 +115,7 @@ func (l *look) note(id logfile.ID, pid int, path string, pos int64) {
 	if !ok {
 		return // it has ended
 	}
-	l.found.Readers[id] = append(known, Reader{PID: pid, Name: strings.TrimSuffix(string(name), "\n"), Pos: pos})
+	l.found.Readers[id] = append(known, Reader{PID: pid, Name: strings.ToValidUTF8(strings.TrimSuffix(string(name), "\n"), "\uFFFD"), Pos: pos})
 }
 
 // info is what the kernel says about a descriptor.

@@ -1,0 +1,98 @@
+package logmgr
+
+import (
+	"context"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
+	"github.com/cri-logshim/cri-logshim/logmgr/readers"
+)
+
+// readersRetry is how soon files that wait for a reader are looked at again, if no
+// rotation comes before.
+const readersRetry = 10 * time.Second
+
+// waitsForReaders tells whether readers come first.
+func (p Policy) waitsForReaders() bool { return p.MaxFilesUnread > p.MaxFiles }
+
+// unread is what readers have not finished of a file.
+type unread struct {
+	waited bool // by a reader that has the log open, or had it a short while ago
+	// bytes are what the one furthest behind, of those that have the log open, has not
+	// read; 0: there is none.
+	bytes  int64
+	reader readers.Reader
+	open   bool // somebody stands in this very file
+}
+
+// unreadIn finds out which files of a history open readers have not finished, by name.
+// Where nobody can tell, as without /proc, none is unread: a disk must not fill up
+// because of that. It fails only when ctx is done.
+func (m *Manager) unreadIn(ctx context.Context, h *history, logs []logfile.Log) (map[string]unread, error) {
+	var ids []logfile.ID
+	queues := make([][]logfile.File, len(logs))
+	for i, log := range logs {
+		queues[i] = h.audience.queue(log)
+		for _, f := range queues[i] {
+			ids = append(ids, f.ID)
+		}
+	}
+	found, err := m.lookout.ask(ctx, ids)
+	if ctx.Err() != nil {
+		return nil, err
+	}
+	if err != nil {
+		m.metrics.failed("readers")
+		h.complain("cannot find out who reads the container's log, so nobody is waited for", err)
+		return nil, nil
+	}
+	all, lags := map[string]unread{}, map[string]int64{}
+	for i, queue := range queues {
+		places := h.audience.update(logs[i].Name, queue, found)
+		unreadOf(queue, places, all)
+		lagOf(queue, places, lags)
+	}
+	m.lags.set(h.path, lags)
+	return all, nil
+}
+
+// lost counts and tells what a reader will not get to see by its name any more.
+func (m *Manager) lost(u unread, log logrus.FieldLogger) {
+	m.metrics.deletedUnread.Add(float64(u.bytes))
+	log.WithFields(logrus.Fields{"reader": u.reader.Name, "pid": u.reader.PID, "unread": u.bytes}).
+		Warn("removed a rotated file that its reader has not finished, since no more may be kept")
+}
+
+// unreadOf adds what is unread of one log's files, the oldest first. A reader works
+// in order, so what follows the file where it stands is unread, though it has not
+// opened it.
+func unreadOf(files []logfile.File, places []place, all map[string]unread) {
+	for i, f := range files {
+		var u unread
+		for _, p := range places {
+			left := p.left(i, f)
+			u.waited = u.waited || left > 0
+			u.open = u.open || p.index == i
+			if !p.gone && left > u.bytes {
+				u.bytes, u.reader = left, p.reader
+			}
+		}
+		all[f.Name] = u
+	}
+}
+
+// lagOf adds how far each program is behind with one log's files, in bytes.
+func lagOf(files []logfile.File, places []place, lags map[string]int64) {
+	for _, p := range places {
+		if p.gone {
+			continue
+		}
+		lag := lags[p.reader.Name]
+		for i, f := range files {
+			lag += p.left(i, f)
+		}
+		lags[p.reader.Name] = lag
+	}
+}

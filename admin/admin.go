@@ -1,9 +1,10 @@
-// Package admin is what an operator reaches over HTTP: health, readiness and
-// metrics. It serves what it is handed and knows nothing of CRI.
+// Package admin is what an operator reaches over HTTP: health, readiness, metrics
+// and status. It serves what it is handed and knows nothing of CRI.
 package admin
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -23,6 +24,8 @@ type Options struct {
 	Alive func(context.Context) error
 	// Trouble returns the reasons why the daemon does not do all of its work.
 	Trouble func() []string
+	// Status returns what /status shows as JSON.
+	Status  func() any
 	Metrics prometheus.Gatherer
 	Log     logrus.FieldLogger
 }
@@ -54,7 +57,7 @@ func Serve(ctx context.Context, o Options, listeners ...net.Listener) error {
 	return group.Wait()
 }
 
-// Handler answers /healthz, /readyz and /metrics.
+// Handler answers /healthz, /readyz, /metrics and /status.
 func Handler(o Options) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
@@ -66,6 +69,16 @@ func Handler(o Options) http.Handler {
 	})
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, o.Trouble())
+	})
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		text, err := json.MarshalIndent(o.Status(), "", "  ")
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		// Whoever has asked and gone away needs no answer.
+		_, _ = w.Write(append(text, '\n'))
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{ErrorLog: o.Log}))
 	return mux

@@ -29,6 +29,7 @@ func options(alive error, trouble ...string) admin.Options {
 	return admin.Options{
 		Alive:   func(context.Context) error { return alive },
 		Trouble: func() []string { return trouble },
+		Status:  func() any { return map[string]int{"example": 7} },
 		Metrics: registry,
 		Log:     log,
 	}
@@ -48,6 +49,7 @@ func TestAnswers(t *testing.T) {
 		"alive but stuck":   {options(nil, "disk", "runtime"), "GET", "/healthz", 200, "ok\n"},
 		"stuck":             {options(nil, "disk", "runtime"), "GET", "/readyz", 503, "disk\nruntime\n"},
 		"metrics":           {options(nil), "GET", "/metrics", 200, "example_total 7\n"},
+		"status":            {options(nil), "GET", "/status", 200, "\"example\": 7"},
 		"nothing else":      {options(nil), "GET", "/debug/pprof/", 404, ""},
 		"reading is enough": {options(nil), "POST", "/healthz", 405, ""},
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/cri-logshim/cri-logshim/interceptors"
 	"github.com/cri-logshim/cri-logshim/logmgr"
 	"github.com/cri-logshim/cri-logshim/logmgr/criruntime"
+	"github.com/cri-logshim/cri-logshim/logmgr/readers"
 	"github.com/cri-logshim/cri-logshim/policy"
 	"github.com/cri-logshim/cri-logshim/proxy"
 )
@@ -97,6 +98,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 		Settings:   settings,
 		Runtime:    criruntime.New(d.proxy.Runtime()),
 		Doorbell:   d.doorbell(),
+		Readers:    d.readers(),
 		Log:        d.log,
 		Metrics:    d.registry,
 	})
@@ -152,6 +154,22 @@ func (d *daemon) doorbell() logmgr.Doorbell {
 	return bell
 }
 
+// readers finds those who read logs. Every log that kubelet asks for has ".log" in
+// its name.
+func (d *daemon) readers() logmgr.Readers {
+	finder := readers.New("/proc", ".log")
+	switch confined, err := finder.Confined(); {
+	case err != nil:
+		d.log.WithError(err).Warn("cannot tell whether all processes that read logs can be seen")
+	case confined:
+		d.log.Warn("processes that read logs and live outside of this pid namespace, or are hidden in /proc, cannot be seen: what they read is not waited for")
+	}
+	return finder
+}
+
+// status is what an operator may want to know of the moment.
+func (d *daemon) status() any { return d.logs.Status() }
+
 // run serves until ctx is done and everything has ended. A hangup makes it read
 // its configuration again.
 func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
@@ -162,7 +180,7 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 	})
 	group.Go(func() error { return d.logs.Run(ctx) })
 	group.Go(func() error {
-		return admin.Serve(ctx, admin.Options{Alive: d.alive, Trouble: d.trouble, Metrics: d.registry, Log: d.log}, d.admin...)
+		return admin.Serve(ctx, admin.Options{Alive: d.alive, Trouble: d.trouble, Status: d.status, Metrics: d.registry, Log: d.log}, d.admin...)
 	})
 	if d.bell != nil {
 		group.Go(func() error { return d.bell.Run(ctx) })

@@ -29,6 +29,8 @@ const (
 //	fsync    X.gz.tmp   mtime before it, close after it
 //	renameat2 X.gz.tmp → X.gz   RENAME_NOREPLACE
 //	fsync    the directory
+//	linkat   X.gz → its twin   only if X has one
+//	unlinkat X's twin
 //	unlinkat X          only if it is still the same file, with the size that was read, and nobody writes it
 //
 // Errors: ErrHeld if X is open for writing, ErrGrown if it was written to meanwhile,
@@ -71,6 +73,9 @@ func (d *Dir) replaceSource(f File, source *os.File, size int64, name string, id
 	err := d.Sync()
 	if err == nil {
 		err = d.unchanged(f.Name, source, size)
+	}
+	if err == nil && d.twinLinks(f.Name, f.ID) > 0 {
+		err = d.linkTwin(name, id)
 	}
 	if err == nil {
 		err = d.Remove(f.Name, f.ID)

@@ -18,6 +18,8 @@ type Dir struct {
 	rel  string
 	path string
 	dir  *descriptor // opened for reading: O_PATH does not do for fsync
+
+	vouched ID // a file whose second name is known to be its twin
 }
 
 // Path is the directory's path, for messages.
@@ -34,7 +36,7 @@ func (d *Dir) ProcPath(name string) string {
 }
 
 // Stat tells about the file name without following a link: fs.ErrNotExist, or ErrUnsafe
-// if it is not a regular file of root's (or ours) with one link.
+// if it is not a regular file of root's (or ours) with one link, its twin apart.
 func (d *Dir) Stat(name string) (Info, error) {
 	fd, err := d.dir.acquire()
 	if err != nil {
@@ -45,7 +47,7 @@ func (d *Dir) Stat(name string) (Info, error) {
 	if err := lstat(fd, name, &st); err != nil {
 		return Info{}, d.failed("stat", name, err)
 	}
-	if err := d.root.check(&st); err != nil {
+	if err := d.check(name, &st); err != nil {
 		return Info{}, d.failed("stat", name, err)
 	}
 	return infoOf(&st), nil
@@ -102,7 +104,7 @@ func (d *Dir) openID(name string, want ID) (*os.File, error) {
 	if err := unix.Fstat(fd, &st); err != nil {
 		return nil, errors.Join(d.failed("stat", name, err), f.Close())
 	}
-	if err := d.root.check(&st); err != nil {
+	if err := d.check(name, &st); err != nil {
 		return nil, errors.Join(d.failed("open", name, err), f.Close())
 	}
 	if idOf(&st) != want {
@@ -132,15 +134,22 @@ func (d *Dir) openat(name string, flags int, mode uint32) (int, error) {
 	return fd, err
 }
 
-// Remove removes the file name if it is the file want (else ErrChanged).
+// Remove removes the file name if it is the file want (else ErrChanged), and its twin
+// before it.
 func (d *Dir) Remove(name string, want ID) error {
 	fd, err := d.dir.acquire()
 	if err != nil {
 		return d.failed("remove", name, err)
 	}
 	defer d.dir.release()
-	if err := d.root.expect(fd, name, want); err != nil {
+	links, err := d.expect(fd, name, want)
+	if err != nil {
 		return d.failed("remove", name, err)
+	}
+	if links > 1 {
+		if err := d.removeTwin(name, want); err != nil {
+			return d.failed("remove the second name of", name, err)
+		}
 	}
 	if err := ignoringEINTR(func() error { return unix.Unlinkat(fd, name, 0) }); err != nil {
 		return d.failed("remove", name, err)
@@ -193,29 +202,37 @@ func (d *Dir) failed(operation, name string, err error) error {
 	return fmt.Errorf("%s %q in %q: %w", operation, name, d.path, err)
 }
 
-// check refuses everything but a regular file of a trusted owner with one link.
-func (r *Root) check(st *unix.Stat_t) error {
+// check refuses everything but a regular file of a trusted owner with one link, its
+// twin apart.
+func (d *Dir) check(name string, st *unix.Stat_t) error {
 	switch {
 	case st.Mode&unix.S_IFMT != unix.S_IFREG:
 		return fmt.Errorf("%w: not a regular file", ErrUnsafe)
-	case st.Uid != 0 && st.Uid != r.uid:
+	case st.Uid != 0 && st.Uid != d.root.uid:
 		return fmt.Errorf("%w: belongs to user %d", ErrUnsafe, st.Uid)
-	case st.Nlink > maxLinks:
-		return fmt.Errorf("%w: has %d links", ErrUnsafe, st.Nlink)
+	case uint64(st.Nlink) <= d.root.links: //nolint:unconvert // 32 bits wide on arm64
+		return nil
 	}
-	return nil
+	if st.Nlink == maxLinks+1 {
+		has, err := d.hasTwin(name, idOf(st))
+		if has || err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: has %d links", ErrUnsafe, st.Nlink)
 }
 
-// expect refuses name unless it is, now, the file want.
-func (r *Root) expect(dirFD int, name string, want ID) error {
+// expect refuses name unless it is, now, the file want. It returns how many names the
+// file has.
+func (d *Dir) expect(dirFD int, name string, want ID) (links uint64, err error) {
 	var st unix.Stat_t
 	if err := lstat(dirFD, name, &st); err != nil {
-		return err
+		return 0, err
 	}
 	if idOf(&st) != want {
-		return ErrChanged
+		return 0, ErrChanged
 	}
-	return r.check(&st)
+	return uint64(st.Nlink), d.check(name, &st) //nolint:unconvert // 32 bits wide on arm64
 }
 
 // verify returns nil if name is, now, the file want.
@@ -225,7 +242,7 @@ func (d *Dir) verify(name string, want ID) error {
 		return d.failed("stat", name, err)
 	}
 	defer d.dir.release()
-	if err := d.root.expect(fd, name, want); err != nil {
+	if _, err := d.expect(fd, name, want); err != nil {
 		return d.failed("stat", name, err)
 	}
 	return nil
@@ -246,13 +263,19 @@ func lstat(dirFD int, name string, st *unix.Stat_t) error {
 // isTemporaryName tells whether name may be removed as an unfinished compression of
 // whichever log.
 func isTemporaryName(name string) bool {
+	r, ok := parseFileName(name)
+	return ok && r.temporary
+}
+
+// parseFileName takes the name of a rotated or temporary file apart, of whichever log.
+func parseFileName(name string) (r rotatedName, ok bool) {
 	for i := range len(name) {
 		if name[i] != '.' {
 			continue
 		}
 		if r, ok := parseRotatedName(name[:i], name); ok {
-			return r.temporary
+			return r, true
 		}
 	}
-	return false
+	return rotatedName{}, false
 }

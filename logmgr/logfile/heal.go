@@ -87,7 +87,10 @@ func (h *healer) twins(names []string) bool {
 	healed := false
 	for _, name := range names {
 		var st unix.Stat_t
-		if !h.note(lstat(fd, name, &st)) || st.Nlink != 2 {
+		if !h.note(lstat(fd, name, &st)) {
+			continue
+		}
+		if uint64(st.Nlink)-h.twinLinks(name, idOf(&st)) != maxLinks+1 { //nolint:unconvert // 32 bits wide on arm64
 			continue
 		}
 		older, twice := seen[idOf(&st)]
@@ -99,8 +102,8 @@ func (h *healer) twins(names []string) bool {
 		if isTemporaryName(name) { // sorts behind what it was to become
 			older, kept = name, older
 		}
-		st.Nlink = 1 // both names are ours: judge the rest
-		if h.note(h.root.check(&st)) && h.note(ignoringEINTR(func() error { return unix.Unlinkat(fd, older, 0) })) {
+		st.Nlink = maxLinks // all names are ours: judge the rest
+		if h.note(h.check(name, &st)) && h.note(ignoringEINTR(func() error { return unix.Unlinkat(fd, older, 0) })) {
 			h.did(older, fmt.Sprintf("removed: the same file as %q, a rename was cut short", kept))
 			healed = true
 		}
@@ -148,6 +151,11 @@ func (h *healer) pair(ctx context.Context, plain, compressed File) (err error) {
 	case compressedHasAll:
 		if err := errors.Join(z.Sync(), h.Sync(), h.unchanged(plain.Name, x, plain.Size)); err != nil {
 			return err
+		}
+		if plain.Links > maxLinks {
+			if err := h.linkTwin(compressed.Name, compressed.ID); err != nil {
+				return err
+			}
 		}
 		if err := h.Remove(plain.Name, plain.ID); err != nil {
 			return err

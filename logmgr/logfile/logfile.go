@@ -10,7 +10,8 @@
 // Nothing here trusts a path twice: directories are held as descriptors, opened below
 // a Root with openat2, files are named relative to them, and a file's device and inode
 // are compared again before it is renamed or removed. Every file of a log must be a
-// regular file with one link that belongs to root (or to the user we run as).
+// regular file with one link that belongs to root (or to the user we run as); a second
+// link is allowed only where it is ours, in the twin of the directory (Root.OpenTwin).
 package logfile
 
 import (
@@ -20,9 +21,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxLinks is how many names a log's file may have. A second name means that somebody
-// has linked a foreign file into the log's directory, or that a rename made of link and
-// unlink was cut short, which Dir.Heal finishes.
+// maxLinks is how many names a log's file may have, its twin apart. One more means that
+// somebody has linked a foreign file into the log's directory, or that a rename made of
+// link and unlink was cut short, which Dir.Heal finishes.
 const maxLinks = 1
 
 // ID tells one file from every other on the machine. It survives a rename.
@@ -34,6 +35,7 @@ type Info struct {
 	Size    int64       // bytes
 	Disk    int64       // bytes allocated
 	ModTime time.Time   // of the last write
+	Changed time.Time   // of the last write or change of name, owner or mode
 	Mode    fs.FileMode // permission bits
 	UID     uint32
 	GID     uint32
@@ -86,6 +88,7 @@ func infoOf(st *unix.Stat_t) Info {
 		Size:    st.Size,
 		Disk:    st.Blocks * 512,
 		ModTime: time.Unix(st.Mtim.Unix()),
+		Changed: time.Unix(st.Ctim.Unix()),
 		Mode:    fs.FileMode(st.Mode) & fs.ModePerm,
 		UID:     st.Uid,
 		GID:     st.Gid,

@@ -28,7 +28,7 @@ func (d *Dir) rename(from, to string, want ID) error {
 	if err := checkName(to); err != nil {
 		return err
 	}
-	if err := d.root.expect(fd, from, want); err != nil {
+	if _, err := d.expect(fd, from, want); err != nil {
 		return err
 	}
 	if err := renameNoReplace(fd, from, to); err != nil {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -22,6 +23,9 @@ type Root struct {
 	// Rest, if not nil, is called between two pieces of a compression, with the time
 	// that the last one took. It is to be set before anything is compressed.
 	Rest func(worked time.Duration)
+
+	twin  atomic.Pointer[Root] // where files may have a second name
+	links uint64               // how many names a file may have, its twin apart
 
 	path string
 	uid  uint32         // besides root, the only owner that is trusted
@@ -39,7 +43,7 @@ func OpenRoot(path string) (*Root, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open pod logs directory %q: %w", path, err)
 	}
-	r := &Root{path: path, uid: uint32(os.Geteuid()), zone: time.Local}
+	r := &Root{path: path, links: maxLinks, uid: uint32(os.Geteuid()), zone: time.Local}
 	if err := r.reopen(); err != nil {
 		return nil, err
 	}

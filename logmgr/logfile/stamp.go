@@ -42,6 +42,11 @@ func (s Stamp) Next(now time.Time) Stamp {
 // RotatedName is the name that the log current bears once it is rotated.
 func RotatedName(current string, s Stamp) string { return current + "." + s.String() }
 
+// FileName is the name of a rotated file of the log current as it is stored.
+func FileName(current string, s Stamp, c Compression) string {
+	return RotatedName(current, s) + c.suffix()
+}
+
 // rotatedName is a rotated file's name, taken apart.
 type rotatedName struct {
 	stamp       string // text, in stampLayout or kubeletLayout

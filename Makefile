@@ -42,7 +42,7 @@ build: ## Build bin/cri-logshim, a static binary
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.version=$(VERSION)' -o bin/cri-logshim ./cmd/cri-logshim
 
 .PHONY: lint
-lint: ## Run the linters over both modules
+lint: ## Run the linters over all modules
 	tools/lint.sh
 
 .PHONY: fuzz
@@ -50,7 +50,7 @@ fuzz: ## Fuzz every target for FUZZTIME
 	FUZZTIME='$(FUZZTIME)' tools/fuzz.sh
 
 .PHONY: bench
-bench: ## Measure against the bare runtime and a typed proxy; out/bench.json (as root, else without rotation)
+bench: ## Measure against the bare runtime, a typed proxy and kubelet; out/bench.json (as root)
 	tools/bench.sh $(BENCHFLAGS)
 
 .PHONY: install

@@ -46,17 +46,22 @@ func benchmark(ctx context.Context, s settings, stdout, progress io.Writer) (err
 			return err
 		}
 	}
+	if s.kubelet > 0 {
+		if err := kubeletPart(ctx, s, programs, &r, progress); err != nil {
+			return err
+		}
+	}
 	r.Seconds = time.Since(r.Began).Seconds()
 	return conclude(s, r, stdout)
 }
 
 // possible is an error when a part that was asked for cannot run here.
 func (s settings) possible() error {
-	if s.rotation == 0 {
+	if s.rotation == 0 && s.kubelet == 0 {
 		return nil
 	}
 	if os.Geteuid() != 0 {
-		return errors.New("the rotation part runs containers and needs root; -rotation 0 leaves it out")
+		return errors.New("the parts rotation and kubelet run containers and need root; -rotation 0 -kubelet 0 leaves them out")
 	}
 	_, err := testbed.Installed(testbed.Newest)
 	return err

@@ -10,7 +10,8 @@
 //
 // The rotation part runs a flooding container on a real containerd through
 // the shim. It knows nothing of the shim's inside: it looks at files, and at
-// the shim's own metrics.
+// the shim's own metrics. The kubelet part does the same in front of a real
+// kubelet, with its own rotation and with the shim's in turn.
 //
 // A benchmark is no test: the exit code is 0 when everything could be measured,
 // whatever the figures are, unless -check makes the goals binding.
@@ -74,6 +75,8 @@ type settings struct {
 	managed  int           // containers that the shim's log manager finds on the node
 	run      []workload    // the workloads of the proxy part; none: no such part
 	rotation time.Duration // time that the flood lasts; 0: no rotation part
+	kubelet  time.Duration // time that each flood before kubelet lasts; 0: no kubelet part
+	trials   []trial       // of the kubelet part
 }
 
 func parseSettings(args []string, stderr io.Writer) (settings, error) {
@@ -90,6 +93,8 @@ func parseSettings(args []string, stderr io.Writer) (settings, error) {
 	f.IntVar(&s.managed, "managed", 110, "running containers that the shim's log manager finds, 0 to 2000")
 	run := f.String("run", "", "run only workloads whose names match this `regexp`; - for no calls at all")
 	f.DurationVar(&s.rotation, "rotation", 30*time.Second, "time that the flooding container writes, at most 2m; 0: no rotation part")
+	f.DurationVar(&s.kubelet, "kubelet", 50*time.Second, "time that each container writes in the kubelet part, at most 90s; 0: no kubelet part")
+	trial := f.String("kubelet-run", "", "run only floods of the kubelet part whose names match this `regexp`")
 	if err := f.Parse(args); err != nil {
 		return settings{}, err
 	}
@@ -103,6 +108,15 @@ func parseSettings(args []string, stderr io.Writer) (settings, error) {
 	for _, w := range workloads() {
 		if *run != "-" && chosen.MatchString(w.name) {
 			s.run = append(s.run, w)
+		}
+	}
+	wanted, err := regexp.Compile(*trial)
+	if err != nil {
+		return settings{}, fmt.Errorf("-kubelet-run: %w", err)
+	}
+	for _, t := range trials() {
+		if wanted.MatchString(t.name()) {
+			s.trials = append(s.trials, t)
 		}
 	}
 	return s, s.validate()
@@ -125,6 +139,9 @@ func (s settings) validate() error {
 	}
 	if s.rotation < 0 || s.rotation > 2*time.Minute {
 		errs = append(errs, fmt.Errorf("-rotation: must be 0s to 2m, is %v", s.rotation))
+	}
+	if s.kubelet < 0 || s.kubelet > 90*time.Second {
+		errs = append(errs, fmt.Errorf("-kubelet: must be 0s to 90s, is %v", s.kubelet))
 	}
 	return errors.Join(errs...)
 }

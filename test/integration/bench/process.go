@@ -100,10 +100,19 @@ func (p *process) whileAlive(ctx context.Context) (context.Context, func()) {
 // ended ones. The kernel's clock of another process counts nanoseconds, where
 // /proc/<pid>/stat counts hundredths of a second.
 func (p *process) cpu() (time.Duration, error) {
+	used, err := cpuOf(p.cmd.Process.Pid)
+	if err != nil {
+		return 0, fmt.Errorf("read CPU clock of %s: %w", p.name, err)
+	}
+	return used, nil
+}
+
+// cpuOf is the CPU time of a process by its number.
+func cpuOf(pid int) (time.Duration, error) {
 	const schedulerClock = 2
 	var t unix.Timespec
-	if err := unix.ClockGettime(int32(^p.cmd.Process.Pid<<3|schedulerClock), &t); err != nil {
-		return 0, fmt.Errorf("read CPU clock of %s: %w", p.name, err)
+	if err := unix.ClockGettime(int32(^pid<<3|schedulerClock), &t); err != nil {
+		return 0, err
 	}
 	return time.Duration(t.Nano()), nil
 }

@@ -18,6 +18,7 @@ type report struct {
 	Seconds  float64   `json:"seconds"` // that the run took
 	Settings []setting `json:"settings"`
 	Figures  []figure  `json:"figures"`
+	Trials   []outcome `json:"trials,omitempty"` // of the kubelet part
 }
 
 // setting is one fact about how the run was made.
@@ -60,7 +61,9 @@ func (r report) writeTable(w io.Writer) error {
 	m := r.Machine
 	fmt.Fprintf(&text, "%s, %d cores, Linux %s, %s %s.\nAbsolute figures hold for this machine and hour: compare the ratios.\n\n",
 		m.Processor, m.Cores, m.Kernel, m.Go, m.Platform)
-	line("", "unit", direct, shimmed, typedPath, shimToDirect, typedToDirect, shimToTyped, "goal")
+	if len(r.Figures) > 0 {
+		line("", "unit", direct, shimmed, typedPath, shimToDirect, typedToDirect, shimToTyped, "goal")
+	}
 	row := ""
 	for _, f := range r.Figures {
 		if f.Row != row {
@@ -72,6 +75,7 @@ func (r report) writeTable(w io.Writer) error {
 			optional(f.Ratios, shimToDirect), optional(f.Ratios, typedToDirect), optional(f.Ratios, shimToTyped),
 			verdicts(f.Goals))
 	}
+	writeTrials(&text, r.Trials)
 	fmt.Fprintf(&text, "\n%d of %d goals met, in %.0f s.\n", r.goals()-len(r.missed()), r.goals(), r.Seconds)
 	_, err := io.WriteString(w, text.String())
 	return err

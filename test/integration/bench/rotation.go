@@ -61,7 +61,7 @@ func rotationPart(ctx context.Context, s settings, programs testbed.Programs, r 
 		return err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
-	flooded, err := flood(ctx, containerd, client, s.rotation, leaveAlone)
+	flooded, err := flood(ctx, containerd, client, s.rotation)
 	if err != nil {
 		return fmt.Errorf("%w\nthe shim's log ends:\n%s", err, shim.Log())
 	}
@@ -75,10 +75,7 @@ func rotationPart(ctx context.Context, s settings, programs testbed.Programs, r 
 	}
 	r.Settings = append(r.Settings, setting{"rotation limit", rotationLimit, "B"})
 	r.Figures = append(r.Figures, flooded.figures(reopen)...)
-	if err := shim.Stop(ctx); err != nil {
-		return err
-	}
-	return polledPart(ctx, containerd, r, progress)
+	return shim.Stop(ctx)
 }
 
 // floodResult is what was found after a flood.
@@ -89,11 +86,8 @@ type floodResult struct {
 }
 
 // flood runs a container that writes to both of its streams as fast as they are
-// taken, and reads its log back once it has ended. What goes on meanwhile ends when
-// its context is done.
-func flood(ctx context.Context, containerd *testbed.Containerd, client *testbed.Client, d time.Duration,
-	meanwhile func(context.Context, *testbed.Container) error,
-) (result floodResult, err error) {
+// taken, and reads its log back once it has ended.
+func flood(ctx context.Context, containerd *testbed.Containerd, client *testbed.Client, d time.Duration) (result floodResult, err error) {
 	pod, err := client.RunPod(ctx, containerd.PodConfig("bench", "flood"))
 	if err != nil {
 		return floodResult{}, err
@@ -105,13 +99,8 @@ func flood(ctx context.Context, containerd *testbed.Containerd, client *testbed.
 	}
 	ending, cancel := context.WithTimeout(ctx, d+floodMargin)
 	defer cancel()
-	during, stop := context.WithCancel(ctx)
-	defer stop()
-	ended := make(chan error, 1)
-	go func() { ended <- meanwhile(during, container) }()
 	status, err := container.WaitState(ending, runtimeapi.ContainerState_CONTAINER_EXITED)
-	stop()
-	if err := errors.Join(err, <-ended); err != nil {
+	if err != nil {
 		return floodResult{}, err
 	}
 	if status.GetExitCode() != 0 {

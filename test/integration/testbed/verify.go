@@ -27,6 +27,7 @@ type StreamVerification struct {
 	Found      uint64 // different lines
 	Lost       uint64
 	FirstLost  uint64 // the number of the first lost line; 0: none
+	FirstFound uint64 // the lowest number found; those before it went with the oldest files, if any did; 0: none
 	Duplicated uint64 // lines that were found again
 	OutOfOrder uint64 // lines that follow a later one
 	length     int    // of every line of the writer but the last
@@ -170,7 +171,9 @@ func (s *StreamVerification) count(number uint64) {
 		s.OutOfOrder++
 	}
 	s.seen[word] |= bit
-	s.Found++
+	if s.Found++; s.FirstFound == 0 || number < s.FirstFound {
+		s.FirstFound = number
+	}
 	s.highest = max(s.highest, number)
 }
 

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/cri-logshim/cri-logshim/config"
 	"github.com/cri-logshim/cri-logshim/logmgr"
@@ -29,7 +31,11 @@ type Problem struct {
 
 // String returns the problem on one line.
 func (p Problem) String() string {
-	text := fmt.Sprintf("annotation %s: %q: %s", p.Annotation, p.Value, p.Message)
+	key := p.Annotation
+	if strings.ContainsFunc(key, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		key = strconv.Quote(key) // no key that Kubernetes lets pass
+	}
+	text := fmt.Sprintf("annotation %s: %q: %s", key, p.Value, p.Message)
 	if p.Ignored {
 		text += "; ignored"
 	}

@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -109,13 +110,8 @@ func TestPrecedence(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			res := parse(t, file).Resolve(test.container)
-			want := map[string]string{}
-			for name, text := range everybody {
-				want[name] = text
-			}
-			for name, text := range test.others {
-				want[name] = text
-			}
+			want := maps.Clone(everybody)
+			maps.Copy(want, test.others)
 			if diff := cmp.Diff(want, values(res)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}

@@ -21,6 +21,8 @@ type fakeRuntime struct {
 	cri.UnimplementedRuntimeServiceServer
 	logPath string // of its one running container; empty: there is none
 
+	labels, annotations map[string]string // of its pod
+
 	entered chan string   // names of calls that last, when they have arrived
 	release chan struct{} // lets an ExecSync end
 	left    chan string   // names of calls that last, when they have ended
@@ -35,6 +37,12 @@ func newFakeRuntime() *fakeRuntime {
 
 // serve offers the runtime at the endpoint, until stop is called.
 func (f *fakeRuntime) serve(t *testing.T, endpoint string) (stop func()) {
+	t.Helper()
+	return serveRuntime(t, endpoint, f)
+}
+
+// serveRuntime offers any runtime at the endpoint, until stop is called.
+func serveRuntime(t *testing.T, endpoint string, f cri.RuntimeServiceServer) (stop func()) {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", socketOf(endpoint))
 	if err != nil {
@@ -96,7 +104,7 @@ func (f *fakeRuntime) ContainerStatus(context.Context, *cri.ContainerStatusReque
 
 func (f *fakeRuntime) PodSandboxStatus(context.Context, *cri.PodSandboxStatusRequest) (*cri.PodSandboxStatusResponse, error) {
 	return &cri.PodSandboxStatusResponse{Status: &cri.PodSandboxStatus{
-		Id: "sandbox", Metadata: &cri.PodSandboxMetadata{Name: "pod", Namespace: "ns", Uid: "uid"},
+		Id: "sandbox", Metadata: &cri.PodSandboxMetadata{Name: "pod", Namespace: "ns", Uid: "uid"}, Labels: f.labels, Annotations: f.annotations,
 	}}, nil
 }
 

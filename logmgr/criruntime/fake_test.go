@@ -22,11 +22,13 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// fakeRuntime is a runtime with one sandbox that holds all containers.
+// fakeRuntime is a runtime with one sandbox that holds all containers, unless it
+// lists others.
 type fakeRuntime struct {
 	cri.UnimplementedRuntimeServiceServer
 	containers          []*cri.Container
 	sandbox             *cri.PodSandboxMetadata
+	sandboxes           []*cri.PodSandbox
 	labels, annotations map[string]string                              // of the sandbox
 	fail                func(ctx context.Context, method string) error // asked first by every method
 
@@ -37,11 +39,16 @@ type fakeRuntime struct {
 func (f *fakeRuntime) ListContainers(_ context.Context, req *cri.ListContainersRequest) (*cri.ListContainersResponse, error) {
 	resp := &cri.ListContainersResponse{}
 	for _, c := range f.containers {
-		if id := req.GetFilter().GetId(); id == "" || id == c.Id {
+		id, sandbox := req.GetFilter().GetId(), req.GetFilter().GetPodSandboxId()
+		if (id == "" || id == c.Id) && (sandbox == "" || sandbox == c.PodSandboxId) {
 			resp.Containers = append(resp.Containers, c)
 		}
 	}
 	return resp, nil
+}
+
+func (f *fakeRuntime) ListPodSandbox(context.Context, *cri.ListPodSandboxRequest) (*cri.ListPodSandboxResponse, error) {
+	return &cri.ListPodSandboxResponse{Items: f.sandboxes}, nil
 }
 
 func (f *fakeRuntime) ContainerStatus(_ context.Context, req *cri.ContainerStatusRequest) (*cri.ContainerStatusResponse, error) {

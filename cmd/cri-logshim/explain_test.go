@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+)
+
+// podRuntime is a runtime that can only be asked what there is.
+type podRuntime struct {
+	cri.UnimplementedRuntimeServiceServer
+	sandboxes  []*cri.PodSandbox
+	containers []*cri.Container
+}
+
+func (r *podRuntime) ListPodSandbox(context.Context, *cri.ListPodSandboxRequest) (*cri.ListPodSandboxResponse, error) {
+	return &cri.ListPodSandboxResponse{Items: r.sandboxes}, nil
+}
+
+func (r *podRuntime) ListContainers(_ context.Context, req *cri.ListContainersRequest) (*cri.ListContainersResponse, error) {
+	resp := &cri.ListContainersResponse{}
+	for _, c := range r.containers {
+		if c.PodSandboxId == req.GetFilter().GetPodSandboxId() {
+			resp.Containers = append(resp.Containers, c)
+		}
+	}
+	return resp, nil
+}
+
+// sandbox adds one with containers, each given as name and attempt.
+func (r *podRuntime) sandbox(id, name string, created int64, state cri.PodSandboxState, annotations map[string]string, containers ...string) {
+	namespace, pod, _ := strings.Cut(name, "/")
+	r.sandboxes = append(r.sandboxes, &cri.PodSandbox{
+		Id: id, State: state, CreatedAt: created, Annotations: annotations,
+		Metadata: &cri.PodSandboxMetadata{Namespace: namespace, Name: pod, Uid: "uid-" + id},
+		Labels:   map[string]string{"tier": "noisy", "io.kubernetes.pod.name": pod},
+	})
+	for i, c := range containers {
+		var attempt uint32
+		if _, err := fmt.Sscanf(c, "%s %d", &c, &attempt); err != nil {
+			panic(err)
+		}
+		r.containers = append(r.containers, &cri.Container{
+			Id: fmt.Sprint(id, "-", i), PodSandboxId: id, Metadata: &cri.ContainerMetadata{Name: c, Attempt: attempt},
+		})
+	}
+}
+
+// TestExplain runs the scripts about explain before a runtime with these pods.
+func TestExplain(t *testing.T) {
+	const ready, notReady = cri.PodSandboxState_SANDBOX_READY, cri.PodSandboxState_SANDBOX_NOTREADY
+	r := &podRuntime{}
+	r.sandbox("s1", "shop/web-1", 1, ready, map[string]string{
+		"cri-logshim.io/maxSize": "500Mi", "app.cri-logshim.io/maxFiles": "7", "cri-logshim.io/max-age": "1h",
+		"gone.cri-logshim.io/maxSize": "1Mi", "app.cri-logshim.io/compression": "lz4", "example.com/maxSize": "1",
+	}, "sidecar 0", "app 1", "app 3", "app 2")
+	r.sandbox("s2", "shop/job", 5, notReady, map[string]string{"cri-logshim.io/maxFiles": "2"}, "old 0")
+	r.sandbox("s3", "shop/job", 4, ready, map[string]string{"cri-logshim.io/maxFiles": "3"}, "new 0")
+	r.sandbox("s4", "shop/done", 1, notReady, nil, "first 0")
+	r.sandbox("s5", "shop/done", 2, notReady, nil, "second 0")
+	r.sandbox("s6", "other/web-1", 1, ready, nil, "app 0")
+	r.sandbox("s7", "shop/empty", 1, ready, nil)
+	endpoint := "unix://" + filepath.Join(t.TempDir(), "runtime.sock")
+	serveRuntime(t, endpoint, r)
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/explain", RequireExplicitExec: true, RequireUniqueNames: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("RUNTIME", endpoint)
+			return nil
+		},
+	})
+}

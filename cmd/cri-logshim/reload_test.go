@@ -3,6 +3,8 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -122,6 +124,138 @@ func TestReloadLogLevel(t *testing.T) {
 	if calls := d.said("grpc.method=Version"); len(calls) != 2 {
 		t.Errorf("it says %q, want the two calls at level debug", calls)
 	}
+}
+
+// A rule, an annotation that is looked at from now on, and a limit of it come into
+// force for a container that runs already.
+func TestReloadPolicies(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct{ before, after func(*config.Configuration) }{
+		"rule": {
+			func(*config.Configuration) {},
+			func(c *config.Configuration) {
+				c.Policies = []config.Policy{{
+					Match: config.Match{Namespace: "n?", PodLabels: map[string]string{"team": "web"}, Container: "app"}, Rotation: config.RotationOverride{MaxSize: new(config.Size(4 << 10))},
+				}}
+			},
+		},
+		"annotations": {
+			func(c *config.Configuration) { c.Annotations.Enabled = false },
+			func(c *config.Configuration) { c.Annotations.Enabled = true },
+		},
+		"ceiling": {
+			func(c *config.Configuration) { c.Annotations.Ceiling.MaxSize = 64<<10 + 1 },
+			func(c *config.Configuration) { c.Annotations.Ceiling.MaxSize = 64 << 10 },
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p, f := newPlace(t), newFakeRuntime()
+			p.config.Rotation.MaxSize = 1 << 30
+			test.before(&p.config)
+			f.labels = map[string]string{"team": "web"}
+			f.annotations = map[string]string{"cri-logshim.io/maxSize": "64Ki"}
+			if name == "ceiling" {
+				f.annotations = map[string]string{"cri-logshim.io/maxSize": "1Mi", "cri-logshim.io/maxFiles": "many"}
+			}
+			if name == "rule" {
+				f.annotations = nil
+			}
+			f.runContainer(t, p.config.PodLogsDir, 64<<10)
+			f.serve(t, p.config.RuntimeEndpoint)
+			d := p.serve(t, extras{})
+			works(t, p)
+			eventually(t, "the log to be managed", func() bool { return metric(t, p, "cri_logshim_logs_managed") == "1" })
+			if got := metric(t, p, "cri_logshim_rotations_total"); got != "0" {
+				t.Errorf("%s rotations before the change", got)
+			}
+			test.after(&p.config)
+			p.write(t)
+			receive(t, "a reopen", f.reopens)
+			if got := d.said("restart"); len(got) > 0 {
+				t.Errorf("it says %q", got)
+			}
+			if name == "ceiling" {
+				if got := len(d.said("level=warning", "annotation ignored", "cri-logshim.io/maxFiles", "pod=pod")); got != 1 {
+					t.Errorf("the invalid annotation is told %d times", got)
+				}
+				if got := metric(t, p, "cri_logshim_invalid_annotations_total"); got != "3" { // and each of the two bounds
+					t.Errorf("%s invalid annotations are counted, want 3", got)
+				}
+			}
+			d.end(t)
+		})
+	}
+}
+
+// Every setting is either applied by a reload or named as one that waits for a
+// restart, and none is both.
+func TestReloadKnowsEverySetting(t *testing.T) {
+	t.Parallel()
+	applied := map[string]bool{"rotation": true, "files": true, "policies": true, "annotations": true, "node": true}
+	for field := range reflect.TypeFor[config.Configuration]().Fields() {
+		key := field.Tag.Get("yaml")
+		running, next := config.Default(), config.Default()
+		disturb(t, reflect.ValueOf(&next).Elem().FieldByIndex(field.Index))
+		merged := withReloadable(running, next)
+		waiting := differing(merged, next)
+		switch {
+		case applied[key] && len(waiting) > 0:
+			t.Errorf("%s: waits for a restart", key)
+		case !applied[key] && !slices.Equal(waiting, []string{key}):
+			t.Errorf("%s: what waits for a restart is %q", key, waiting)
+		case key == "log": // in part
+		case applied[key] == reflect.DeepEqual(merged, running):
+			t.Errorf("%s: applied %v", key, !applied[key])
+		}
+	}
+	next := config.Default()
+	next.Log.Level = config.LogDebug
+	if waiting := differing(withReloadable(config.Default(), next), next); len(waiting) > 0 {
+		t.Errorf("a new log level: %q waits for a restart", waiting)
+	}
+}
+
+// disturb gives a value and all within it another one.
+func disturb(t *testing.T, v reflect.Value) {
+	t.Helper()
+	switch v.Kind() {
+	case reflect.Struct:
+		for _, value := range v.Fields() {
+			disturb(t, value)
+		}
+	case reflect.String:
+		v.SetString(v.String() + "x")
+	case reflect.Int, reflect.Int64:
+		v.SetInt(v.Int() + 1)
+	case reflect.Uint32:
+		v.SetUint(v.Uint() + 1)
+	case reflect.Float64:
+		v.SetFloat(v.Float() + 1)
+	case reflect.Bool:
+		v.SetBool(!v.Bool())
+	case reflect.Slice:
+		v.Set(reflect.MakeSlice(v.Type(), v.Len()+1, v.Len()+1))
+	default:
+		t.Fatalf("a setting of the kind %s", v.Kind())
+	}
+}
+
+// A group that there is not refuses the whole file.
+func TestReloadUnknownGroup(t *testing.T) {
+	t.Parallel()
+	p, f, d := newReloading(t)
+	p.config.Files.Group = "no-such-group"
+	p.config.Rotation.MaxSize = 4 << 10
+	p.write(t)
+	d.waitSaid(t, "level=error", "the old one stays in force", "files.group: must be a group of this machine")
+	p.config.Files.Group = ""
+	if got := metric(t, p, "cri_logshim_rotations_total"); got != "0" {
+		t.Errorf("%s rotations: the refused file's limit is in force", got)
+	}
+	p.write(t)
+	receive(t, "a reopen", f.reopens)
+	d.end(t)
 }
 
 // A file with a fault changes nothing: one line tells of it, and the next good

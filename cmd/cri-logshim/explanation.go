@@ -1,0 +1,136 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/cri-logshim/cri-logshim/logmgr"
+	"github.com/cri-logshim/cri-logshim/logmgr/criruntime"
+	"github.com/cri-logshim/cri-logshim/policy"
+)
+
+// explanation is how the logs of a pod's containers are held, and why.
+type explanation struct {
+	Namespace  string               `json:"namespace" yaml:"namespace"`
+	Pod        string               `json:"pod" yaml:"pod"`
+	UID        string               `json:"uid" yaml:"uid"`
+	Containers []explainedContainer `json:"containers" yaml:"containers"`
+	// Notes are about the pod's annotations as a whole.
+	Notes []string `json:"notes,omitempty" yaml:"notes,omitempty"`
+}
+
+type explainedContainer struct {
+	Name     string             `json:"name" yaml:"name"`
+	ID       string             `json:"id" yaml:"id"`
+	Attempt  uint32             `json:"attempt" yaml:"attempt"`
+	Settings []explainedSetting `json:"settings" yaml:"settings"`
+	Problems []explainedProblem `json:"problems,omitempty" yaml:"problems,omitempty"`
+}
+
+type explainedSetting struct {
+	Name   string      `json:"name" yaml:"name"`
+	Value  string      `json:"value" yaml:"value"`
+	Source policy.Kind `json:"source" yaml:"source"`
+	// Key is the setting in the file, the rule or the annotation.
+	Key  string `json:"key,omitempty" yaml:"key,omitempty"`
+	Line int    `json:"line,omitempty" yaml:"line,omitempty"`
+
+	from string
+}
+
+type explainedProblem struct {
+	Annotation string `json:"annotation" yaml:"annotation"`
+	Value      string `json:"value" yaml:"value"`
+	Message    string `json:"message" yaml:"message"`
+	Ignored    bool   `json:"ignored" yaml:"ignored"`
+
+	text string
+}
+
+// newExplanation explains the chosen ones of all containers of a pod.
+func newExplanation(s criruntime.Sandbox, all, chosen []logmgr.Container, resolver *policy.Resolver, followed bool) *explanation {
+	e := &explanation{Namespace: s.Namespace, Pod: s.Pod, UID: s.PodUID, Notes: notes(s, all, followed)}
+	for _, c := range chosen {
+		e.Containers = append(e.Containers, explainContainer(c, resolver.Resolve(c)))
+	}
+	return e
+}
+
+func explainContainer(c logmgr.Container, res policy.Resolution) explainedContainer {
+	explained := explainedContainer{Name: c.Name, ID: c.ID, Attempt: c.Attempt}
+	for _, s := range res.Settings() {
+		explained.Settings = append(explained.Settings, explainedSetting{
+			Name: s.Name, Value: s.Value, Source: s.Source.Kind, Key: s.Source.Key, Line: s.Source.Line, from: s.Source.String(),
+		})
+	}
+	for _, p := range res.Problems {
+		explained.Problems = append(explained.Problems, explainedProblem{
+			Annotation: p.Annotation, Value: p.Value, Message: p.Message, Ignored: p.Ignored, text: p.String(),
+		})
+	}
+	return explained
+}
+
+// notes tells of annotations that no container's settings can show.
+func notes(s criruntime.Sandbox, all []logmgr.Container, followed bool) []string {
+	var found []string
+	for _, key := range slices.Sorted(maps.Keys(s.Annotations)) {
+		domain, _, _ := strings.Cut(key, "/")
+		container, ours := strings.CutSuffix(domain, logmgr.AnnotationDomain)
+		container, dotted := strings.CutSuffix(container, ".")
+		switch {
+		case !ours || !dotted && container != "":
+		case !followed:
+			found = append(found, fmt.Sprintf("annotation %q: not looked at, since annotations.enabled is false", key))
+		case dotted && !slices.ContainsFunc(all, func(c logmgr.Container) bool { return c.Name == container }):
+			found = append(found, fmt.Sprintf("annotation %q: the runtime knows no container %q of this pod", key, container))
+		}
+	}
+	return found
+}
+
+// print writes the explanation in a format that was checked before.
+func (e *explanation) print(w io.Writer, format string) error {
+	switch format {
+	case "json":
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(e)
+	case "yaml":
+		encoder := yaml.NewEncoder(w)
+		encoder.SetIndent(2)
+		return errors.Join(encoder.Encode(e), encoder.Close())
+	default:
+		return e.printText(w)
+	}
+}
+
+func (e *explanation) printText(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
+	fmt.Fprintf(table, "pod %s/%s, uid %s\n", e.Namespace, e.Pod, e.UID)
+	for _, c := range e.Containers {
+		fmt.Fprintf(table, "\ncontainer %s, attempt %d, id %s\n", c.Name, c.Attempt, c.ID)
+		fmt.Fprintln(table, "SETTING\tVALUE\tFROM")
+		for _, s := range c.Settings {
+			fmt.Fprintf(table, "%s\t%s\t%s\n", s.Name, s.Value, s.from)
+		}
+		for _, p := range c.Problems {
+			fmt.Fprintln(table, p.text)
+		}
+	}
+	if len(e.Notes) > 0 {
+		fmt.Fprintln(table)
+	}
+	for _, note := range e.Notes {
+		fmt.Fprintln(table, note)
+	}
+	return table.Flush()
+}

@@ -51,8 +51,8 @@ func TestReadersThatAreNotRoot(t *testing.T) {
 			}
 			r.wantAccess(c, 1234, 0o644)
 			// kubelet's rotation
-			_, done := r.BeginReopen(t.Context(), c.ID())
 			r.must(os.Rename(c.Path(), c.Path()+".20300101-000000"))
+			_, done := r.BeginReopen(t.Context(), c.ID())
 			r.must(r.fake.ReopenLog(t.Context(), c.ID()))
 			done(nil)
 			r.must(c.Print("stdout", 1, 100))

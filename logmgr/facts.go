@@ -2,8 +2,10 @@ package logmgr
 
 import (
 	"context"
-	"os"
+	"fmt"
 	"path/filepath"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
 )
@@ -83,27 +85,37 @@ func (m *Manager) Hold(ctx context.Context, id string) {
 }
 
 // BeginReopen waits until no rotation of ours is under way for the container,
-// for somebody else who wants its log reopened. If a reopen of ours has ended
-// well meanwhile and the log is there, answered is true: a second reopen would
-// do harm under a runtime that truncates. Otherwise the caller reopens and then
-// calls done, which must be called exactly once, with the outcome.
+// for somebody else who wants its log reopened. If the log is the very file that
+// our own last reopen has made, answered is true: the runtime writes to it already,
+// and a second reopen would destroy it under a runtime that truncates. That is so
+// for whoever has found the log missing in the middle of our rotation, however late
+// the call arrives; whoever has renamed the new log needs the reopen. Otherwise the
+// caller reopens and then calls done, which must be called exactly once, with the
+// outcome.
 func (m *Manager) BeginReopen(ctx context.Context, id string) (answered bool, done func(error)) {
 	g := m.gated(id)
 	if g == nil {
 		return false, func(error) {}
 	}
-	before := g.gate.reopens()
 	if err := g.gate.lock(ctx); err != nil {
 		return false, func(error) {} // the caller's time is over; the runtime will see that too
 	}
-	if g.gate.reopens() != before {
-		if _, err := os.Lstat(g.path); err == nil {
-			g.gate.unlock()
-			return true, nil
-		}
+	if file, err := fileAt(g.path); err == nil && g.gate.writes(file) {
+		g.gate.unlock()
+		return true, nil
 	}
+	g.gate.reopened(logfile.ID{})
 	return false, func(err error) {
 		g.gate.unlock()
 		m.mail.post(func(r *registry) { r.reopenedByOther(id, err) })
 	}
+}
+
+// fileAt tells which file a path names, without following a link in its last part.
+func fileAt(path string) (logfile.ID, error) {
+	var st unix.Stat_t
+	if err := unix.Lstat(path, &st); err != nil {
+		return logfile.ID{}, fmt.Errorf("look at %q: %w", path, err)
+	}
+	return logfile.ID{Dev: uint64(st.Dev), Ino: st.Ino}, nil //nolint:unconvert // 32 bits wide on some machines
 }

@@ -91,6 +91,43 @@ func TestKubeletComesIntoOurs(t *testing.T) {
 	}
 }
 
+// TestKubeletComesAfterOurs: kubelet has found the log missing in the middle of our
+// rotation, but its call arrives when that is over. The log is the runtime's already,
+// and lines are in it.
+func TestKubeletComesAfterOurs(t *testing.T) {
+	for _, style := range []runtimetest.Style{runtimetest.Containerd, runtimetest.Conmon} {
+		for _, late := range []time.Duration{0, time.Millisecond, time.Second, time.Hour} {
+			t.Run(fmt.Sprint(style, late), func(t *testing.T) {
+				bubble(t, func(t *testing.T, r *rig) {
+					r.fake.Style = style
+					r.start()
+					c := r.run("app")
+					r.must(c.Print("stdout", 1100, 1000))
+					r.pass(100 * time.Millisecond)
+					if got := c.Reopens(); got != 1 {
+						t.Fatalf("%d rotations", got)
+					}
+					r.must(c.Print("stdout", 10, 1000))
+					r.pass(late)
+					for range 2 {
+						if !r.ask(c) {
+							t.Error("a second reopen went through")
+						}
+					}
+					r.verify(c)
+					// Its own rotation is another thing, and so is what comes after that.
+					if r.kubeletRotates(c) {
+						t.Error("kubelet was not given its reopen")
+					}
+					if r.ask(c) {
+						t.Error("answered for a reopen that was not ours")
+					}
+				})
+			})
+		}
+	}
+}
+
 // TestKubeletComesIntoOursThatFails: if ours did not go well, kubelet's is made.
 func TestKubeletComesIntoOursThatFails(t *testing.T) {
 	for name, fault := range map[string]runtimetest.Fault{

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
 )
 
 // longestHold is how long a reader's question about a container may be held
@@ -15,9 +17,9 @@ const longestHold = 250 * time.Millisecond
 type gate struct {
 	turn chan struct{} // holds a token while nobody rotates
 
-	mu       sync.Mutex
-	window   chan struct{} // closed when the window ends; nil outside of one
-	reopened uint64        // how many reopens of ours have ended well
+	mu     sync.Mutex
+	window chan struct{} // closed when the window ends; nil outside of one
+	opened logfile.ID    // the file that our reopen has made, if it was the last one; else zero
 }
 
 func newGate() *gate {
@@ -79,14 +81,18 @@ func (g *gate) wait(ctx context.Context) {
 	}
 }
 
-func (g *gate) countReopen() {
+// reopened notes what the last reopen has made: zero if that is not known, or was not
+// ours to ask for. The caller has the turn, as for writes.
+func (g *gate) reopened(file logfile.ID) {
 	g.mu.Lock()
-	g.reopened++
+	g.opened = file
 	g.mu.Unlock()
 }
 
-func (g *gate) reopens() uint64 {
+// writes tells whether the runtime is known to write to file, since a reopen of ours
+// has made it and nobody has asked for another one.
+func (g *gate) writes(file logfile.ID) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.reopened
+	return g.opened != (logfile.ID{}) && file == g.opened
 }

@@ -137,6 +137,7 @@ func (t *tender) reopen(ctx context.Context) error {
 		timer := time.AfterFunc(reopenGrace, cancel)
 		context.AfterFunc(call, func() { timer.Stop() })
 	})()
+	t.gate.reopened(logfile.ID{})
 	began := time.Now()
 	err := t.m.Runtime.ReopenLog(call, t.id)
 	t.m.metrics.reopen.Observe(time.Since(began).Seconds())
@@ -144,7 +145,10 @@ func (t *tender) reopen(ctx context.Context) error {
 		t.m.metrics.failed("reopen")
 		return fmt.Errorf("reopen the log of container %s: %w", t.id, err)
 	}
-	t.gate.countReopen()
+	// If the new log is gone already, somebody else has renamed it.
+	if info, err := t.l.dir.Stat(t.l.name); err == nil {
+		t.gate.reopened(info.ID)
+	}
 	return nil
 }
 

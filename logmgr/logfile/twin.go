@@ -63,7 +63,7 @@ func (d *Dir) nameOf(name string, want ID) (string, error) {
 	if d.is(name, want) {
 		return name, nil
 	}
-	all, err := d.names(func(name string) (string, bool) { return "", true })
+	all, err := d.names(func(string) (string, bool) { return "", true })
 	for _, name := range all[""] {
 		if d.is(name, want) {
 			return name, nil
@@ -154,7 +154,7 @@ func (d *Dir) twinLinks(name string, id ID) uint64 {
 // Files lists every regular file in the directory, whatever its name. Those that bear the
 // name of a rotated file have its stamp and compression.
 func (d *Dir) Files() ([]File, error) {
-	all, err := d.names(func(name string) (string, bool) { return "", true })
+	all, err := d.names(func(string) (string, bool) { return "", true })
 	if err != nil {
 		return nil, err
 	}

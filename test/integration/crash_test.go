@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/cri-logshim/cri-logshim/config"
 	"github.com/cri-logshim/cri-logshim/test/integration/testbed"
@@ -31,31 +29,6 @@ func readFile(t *testing.T, name string) string {
 		t.Error(err)
 	}
 	return string(content)
-}
-
-// The shim is killed at any moment, again and again, while it rotates many times a
-// second; every line is found once and in order.
-func TestKilledAtAnyMoment(t *testing.T) {
-	const kills = 25
-	onBoth(t, func(t *testing.T, containerd *testbed.Containerd) {
-		shim, client := newShim(t, containerd, keepAll)
-		writer := runWriter(t, client, containerd.PodConfig("default", "killed"), "-stream=both", "-rate=15000000", "-duration=40s")
-		for range kills {
-			// After the first rotation of this process, at some moment of the next ones.
-			metricAtLeast(t, shim, 1, "cri_logshim_rotations_total")
-			moment := time.NewTimer(time.Duration(rand.IntN(300_000)) * time.Microsecond)
-			<-moment.C
-			if err := shim.Kill(); err != nil {
-				t.Fatal(err)
-			}
-			if err := shim.Start(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-		}
-		exited(t, writer)
-		found := complete(t, shim, writer.LogPath(), "stdout", "stderr")
-		t.Logf("%d kills, %d files", kills, found.Files)
-	})
 }
 
 // The state that a kill leaves between any two steps of a rotation or compression is

@@ -4,6 +4,7 @@ package integration
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -13,6 +14,9 @@ import (
 
 // programs are this repository's, built once for all tests.
 var programs testbed.Programs
+
+// soak makes the tests that kill and disturb at random go on for long.
+var soak = flag.Duration("soak", 0, "how long to disturb at random; 0: as long as all tests can wait for")
 
 func TestMain(m *testing.M) {
 	code, err := run(m)

@@ -35,7 +35,7 @@ func newOutcome(lines testbed.Verification, seen dirSeen, lasted time.Duration) 
 	}
 	for _, s := range lines.Streams {
 		o.Written += s.Written
-		removed := s.FirstFound - min(s.FirstFound, 1)
+		removed := s.Head()
 		o.Removed += removed
 		o.Lost += s.Lost - removed
 		o.Again += s.Duplicated

@@ -15,6 +15,7 @@ type Programs struct {
 	Shim      string // cri-logshim
 	SeqWriter string // static
 	cell      string // static
+	strike    string // static
 }
 
 // Build builds the programs into a folder.
@@ -23,6 +24,7 @@ func Build(ctx context.Context, folder string) (Programs, error) {
 		Shim:      filepath.Join(folder, "cri-logshim"),
 		SeqWriter: filepath.Join(folder, "seqwriter"),
 		cell:      filepath.Join(folder, "cell"),
+		strike:    filepath.Join(folder, "strike"),
 	}
 	nested, err := goCommand(ctx, ".", "list", "-m", "-f", "{{.Dir}}")
 	if err != nil {
@@ -32,6 +34,7 @@ func Build(ctx context.Context, folder string) (Programs, error) {
 		{filepath.Join(nested, "..", ".."), p.Shim, "./cmd/cri-logshim"},
 		{nested, p.SeqWriter, "./seqwriter"},
 		{nested, p.cell, "./testbed/cell"},
+		{nested, p.strike, "./testbed/strike"},
 	} {
 		if _, err := goCommand(ctx, build.module, "build", "-buildvcs=false", "-o", build.program, build.pkg); err != nil {
 			return Programs{}, err

@@ -23,6 +23,7 @@ type Shim struct {
 	Config config.Configuration
 
 	binary  string
+	strike  string // the command strike
 	dir     string
 	cmd     *exec.Cmd     // nil: never started
 	ended   chan struct{} // closed when the process of cmd has ended
@@ -37,7 +38,7 @@ func NewShim(ctx context.Context, containerd *Containerd, programs Programs, cha
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for cri-logshim: %w", err)
 	}
-	s := &Shim{Config: config.Default(), binary: programs.Shim, dir: dir}
+	s := &Shim{Config: config.Default(), binary: programs.Shim, strike: programs.strike, dir: dir}
 	s.Config.Listen = "unix://" + filepath.Join(dir, "cri.sock")
 	s.Config.RuntimeEndpoint = containerd.Endpoint()
 	s.Config.PodLogsDir = containerd.PodLogsDir
@@ -63,15 +64,14 @@ func (s *Shim) Dial() (*Client, error) { return Dial(s.Config.Listen) }
 
 // Start writes the configuration file, starts the process and waits until it serves.
 func (s *Shim) Start(ctx context.Context) error {
-	if s.Running() {
-		return errors.New("start cri-logshim: it runs")
-	}
-	if err := s.writeConfig(); err != nil {
-		return err
-	}
-	if err := s.launch(s.configFile()); err != nil {
+	if err := s.launch(); err != nil {
 		return fmt.Errorf("start cri-logshim: %w", err)
 	}
+	return s.serves(ctx)
+}
+
+// serves waits until the process takes connections.
+func (s *Shim) serves(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, shimTime)
 	defer cancel()
 	return Until(ctx, func(ctx context.Context) error {
@@ -127,15 +127,23 @@ func (s *Shim) writeConfig() error {
 
 func (s *Shim) configFile() string { return filepath.Join(s.dir, "config.yaml") }
 
-// launch starts the process, which ends with ours, and a goroutine that waits for it and
-// thereby ends too.
-func (s *Shim) launch(configuration string) error {
+// launch writes the configuration file and starts the process, which ends with ours, and a
+// goroutine that waits for it and thereby ends too. A wrapper is put before the
+// command line.
+func (s *Shim) launch(wrapper ...string) error {
+	if s.Running() {
+		return errors.New("it runs")
+	}
+	if err := s.writeConfig(); err != nil {
+		return err
+	}
 	output, err := os.OpenFile(s.logFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
 	defer output.Close() // the process has its own
-	cmd := exec.Command(s.binary, "serve", "--config", configuration)
+	line := append(wrapper, s.binary, "serve", "--config", s.configFile())
+	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Stderr = output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
 	if err := cmd.Start(); err != nil {

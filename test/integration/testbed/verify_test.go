@@ -45,7 +45,17 @@ func TestVerifyFindsDamage(t *testing.T) {
 		{
 			"the first lines are lost",
 			map[string]string{"0.log": "3|done 3"},
-			StreamVerification{Written: 3, Ended: true, Found: 1, Lost: 2, FirstLost: 1},
+			StreamVerification{Written: 3, Ended: true, Found: 1, Lost: 2, FirstLost: 1, FirstFound: 3},
+		},
+		{
+			"the first lines are lost, and one in the middle",
+			map[string]string{"0.log": "3|5|done 5"},
+			StreamVerification{Written: 5, Ended: true, Found: 2, Lost: 3, FirstLost: 1, FirstFound: 3},
+		},
+		{
+			"the first lines are lost, and the beginning of the next",
+			map[string]string{"0.log": "xxx|3|done 3"},
+			StreamVerification{Written: 3, Ended: true, Found: 1, Lost: 2, FirstLost: 1, FirstFound: 3, Cut: true},
 		},
 		{
 			"lines before the last are lost",

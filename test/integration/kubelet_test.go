@@ -61,20 +61,29 @@ func TestKubeletOnOurDirectories(t *testing.T) {
 		shim, _ := newShim(t, containerd, func(c *config.Configuration) {
 			keepAll(c)
 			c.Rotation.MaxSize = 256 << 10
+			c.Links.LegacyDir = containerd.LegacyDir()
 		})
 		kubelet := newKubelet(t, containerd, shim, testbed.LeftToTheShim())
 		steady, writer := runStatic(t, kubelet, "steady", "Never", "seqwriter", "-rate=2000000", "-duration=4s", "-stay")
 		crashing, crashed := runStatic(t, kubelet, "crashing", "Always", "seqwriter", "-rate=2000000", "-duration=2s", "-exit-code=1")
 
 		checkAccounting(t, kubelet, steady, writer)
+		checkLegacyLink(t, kubelet, writer)
 		if err := kubelet.Delete(steady); err != nil {
 			t.Fatal(err)
 		}
 		checkClean(t, kubelet, crashing, crashed)
 		checkGarbageCollection(t, writer.Pod.Config.LogDirectory)
+		if _, err := os.Lstat(legacyLink(kubelet, writer)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("the legacy link of the deleted pod is still there: %v", err)
+		}
 		checkRestartCount(t, kubelet, crashing, filepath.Dir(crashed.LogPath()))
 		if _, err := os.Stat(writer.Pod.Config.LogDirectory); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("the directory of the deleted pod has come back: %v", err)
+		}
+		complaints, err := kubelet.Logged("legacy symbolic link")
+		if err != nil || len(complaints) > 0 {
+			t.Errorf("kubelet had trouble with its legacy links: %q %v", complaints, err)
 		}
 	})
 }
@@ -142,6 +151,34 @@ func logUsage(ctx context.Context, kubelet *testbed.Kubelet, pod string) (uint64
 		}
 	}
 	return 0, fmt.Errorf("kubelet's summary says nothing of %q", pod)
+}
+
+// legacyLink is the name that kubelet gives to a container's legacy link.
+func legacyLink(kubelet *testbed.Kubelet, c *testbed.Container) string {
+	pod := c.Pod.Config.Metadata
+	return filepath.Join(kubelet.LegacyDir, fmt.Sprintf("%s_%s_%s-%s.log", pod.Name, pod.Namespace, testbed.AppContainer, c.ID))
+}
+
+// checkLegacyLink checks that a container has one link, which leads to its current log
+// after many rotations.
+func checkLegacyLink(t *testing.T, kubelet *testbed.Kubelet, c *testbed.Container) {
+	t.Helper()
+	entries, err := os.ReadDir(kubelet.LegacyDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	links := 0
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), c.Pod.Config.Metadata.Name+"_") {
+			links++
+		}
+	}
+	if links != 1 {
+		t.Errorf("the container has %d legacy links", links)
+	}
+	if target, err := os.Readlink(legacyLink(kubelet, c)); err != nil || target != c.LogPath() {
+		t.Errorf("the legacy link leads to %q: %v", target, err)
+	}
 }
 
 // checkClean waits until kubelet has removed the oldest dead container. Not one file of

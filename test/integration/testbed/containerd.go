@@ -60,6 +60,10 @@ func (c *Containerd) Endpoint() string { return "unix://" + c.socket() }
 
 func (c *Containerd) socket() string { return filepath.Join(c.Dir, "containerd.sock") }
 
+// LegacyDir is a folder for the legacy links of pods, which kubelet uses, and a shim when
+// its configuration says so. It is not there before.
+func (c *Containerd) LegacyDir() string { return filepath.Join(c.Dir, "legacy") }
+
 // Dial returns a new client of this containerd.
 func (c *Containerd) Dial() (*Client, error) { return Dial(c.Endpoint()) }
 

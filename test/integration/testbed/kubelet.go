@@ -46,6 +46,8 @@ func LeftToTheShim() ContainerLogs {
 type Kubelet struct {
 	// PodLogsDir is containerd's.
 	PodLogsDir string
+	// LegacyDir is what kubelet sees as /var/log/containers: containerd's.
+	LegacyDir string
 
 	dir    string
 	port   int
@@ -70,7 +72,7 @@ func NewKubelet(ctx context.Context, containerd *Containerd, endpoint string, pr
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for kubelet: %w", err)
 	}
-	k := &Kubelet{PodLogsDir: containerd.PodLogsDir, dir: dir}
+	k := &Kubelet{PodLogsDir: containerd.PodLogsDir, LegacyDir: containerd.LegacyDir(), dir: dir}
 	if err := k.prepare(ctx, cgroupOf(containerd.Dir), endpoint, logs); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
@@ -85,8 +87,8 @@ func NewKubelet(ctx context.Context, containerd *Containerd, endpoint string, pr
 
 // prepare makes the folders and the configuration.
 func (k *Kubelet) prepare(ctx context.Context, cgroup, endpoint string, logs ContainerLogs) error {
-	for _, folder := range []string{k.manifests(), k.root()} {
-		if err := os.Mkdir(folder, 0o755); err != nil {
+	for _, folder := range []string{k.manifests(), k.root(), k.LegacyDir} {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return fmt.Errorf("make a folder for kubelet: %w", err)
 		}
 	}
@@ -113,7 +115,7 @@ func (k *Kubelet) prepare(ctx context.Context, cgroup, endpoint string, logs Con
 }
 
 func (k *Kubelet) makeCell(cell, binary string) (err error) {
-	args := []string{"-cover", "/var/log"}
+	args := []string{"-cover", "/var/log", "-bind", "/var/log/containers=" + k.LegacyDir}
 	for setting, value := range wantedKernelSettings() {
 		args = append(args, "-pretend", filepath.Join("/proc/sys", setting)+"="+value)
 	}
@@ -175,6 +177,21 @@ func (k *Kubelet) PID() (int, error) {
 
 // Log is the end of what kubelet has logged itself.
 func (k *Kubelet) Log() string { return tail(k.logFile()) }
+
+// Logged are the lines of kubelet's own log that have a text in them.
+func (k *Kubelet) Logged(text string) ([]string, error) {
+	content, err := os.ReadFile(k.logFile())
+	if err != nil {
+		return nil, fmt.Errorf("read kubelet's log: %w", err)
+	}
+	var found []string
+	for line := range strings.Lines(string(content)) {
+		if strings.Contains(line, text) {
+			found = append(found, line)
+		}
+	}
+	return found, nil
+}
 
 // Close ends kubelet at once. Its files go with containerd's.
 func (k *Kubelet) Close() error {

@@ -5,10 +5,10 @@
 //
 // It is started in new PID and mount namespaces as
 //
-//	cell [-cover <folder>]... [-pretend <file>=<content>]... <program> [<argument>]...
+//	cell [-cover <folder>]... [-bind <place>=<folder>]... [-pretend <file>=<content>]... <program> [<argument>]...
 //
 // A folder that is covered is empty for the program, and what it writes there goes with
-// the cell. A file that is pretended, such as a kernel setting, has another content for
+// the cell. A folder that is bound is seen at another place, too. A file that is pretended, such as a kernel setting, has another content for
 // the program. Its standard input takes one order a line:
 //
 //	start       start the program, which must not be running

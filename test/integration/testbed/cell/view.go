@@ -14,27 +14,34 @@ import (
 // view is what the program sees otherwise than the machine does.
 type view struct {
 	covered   []string          // empty folders
+	bound     map[string]string // folders by the places where they are seen too
 	pretended map[string]string // contents by file
 }
 
 // parse splits the command line at the first argument that is no flag.
 func parse(args []string) (v view, program []string, err error) {
-	v.pretended = map[string]string{}
+	v.bound, v.pretended = map[string]string{}, map[string]string{}
 	flags := flag.NewFlagSet("cell", flag.ContinueOnError)
 	flags.Func("cover", "a `folder` that is to be empty", func(folder string) error {
 		v.covered = append(v.covered, folder)
 		return nil
 	})
-	flags.Func("pretend", "a `file=content`", func(text string) error {
-		file, content, ok := strings.Cut(text, "=")
+	flags.Func("bind", "a `place=folder`, which is made if it is not there", into(v.bound))
+	flags.Func("pretend", "a `file=content`", into(v.pretended))
+	err = flags.Parse(args)
+	return v, flags.Args(), err
+}
+
+// into adds what is before the first = as a key, and the rest as its value.
+func into(values map[string]string) func(string) error {
+	return func(text string) error {
+		key, value, ok := strings.Cut(text, "=")
 		if !ok {
 			return errors.New("has no =")
 		}
-		v.pretended[file] = content
+		values[key] = value
 		return nil
-	})
-	err = flags.Parse(args)
-	return v, flags.Args(), err
+	}
 }
 
 // isolate keeps the mounts made in here in here, and covers /run, where the shims of every
@@ -52,6 +59,14 @@ func isolate(v view) error {
 	for _, folder := range append([]string{"/run"}, v.covered...) {
 		if err := unix.Mount("tmpfs", folder, "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, "mode=755"); err != nil {
 			return fmt.Errorf("mount %q: %w", folder, err)
+		}
+	}
+	for place, folder := range v.bound {
+		if err := os.MkdirAll(place, 0o755); err != nil {
+			return fmt.Errorf("show %q at %q: %w", folder, place, err)
+		}
+		if err := unix.Mount(folder, place, "", unix.MS_BIND, ""); err != nil {
+			return fmt.Errorf("show %q at %q: %w", folder, place, err)
 		}
 	}
 	for file, content := range v.pretended {

@@ -14,9 +14,11 @@ import (
 )
 
 const (
-	// fixedRate is what a writer writes in bytes a second when it is not as fast as
-	// containerd takes it.
+	// fixedRate is by how many bytes a second a log grows when its writer is not as
+	// fast as containerd takes it.
 	fixedRate = 45_000_000
+	// lineLength is what seqwriter writes, loggedLength what containerd makes of it.
+	lineLength, loggedLength = 128, 168
 	// restTime is how long a kubelet without any pod is watched; twice kubelet's
 	// default monitor interval.
 	restTime = 20 * time.Second
@@ -27,7 +29,7 @@ type trial struct {
 	rotator string
 	logs    testbed.ContainerLogs // kubelet's settings
 	shim    bool                  // whether cri-logshim is between kubelet and containerd
-	rate    int64                 // bytes a second; 0: as fast as containerd takes them
+	rate    int64                 // by which the log grows in bytes a second; 0: as fast as containerd takes them
 }
 
 func (t trial) name() string { return t.writer() + ", " + t.rotator }
@@ -173,7 +175,7 @@ func (n kubeletNode) flood(ctx context.Context, rate int64, d time.Duration) (o 
 		return o, err
 	}
 	pod := testbed.StaticPod{Name: "flood", Restart: "Never", Command: []string{
-		"seqwriter", "-stream=both", fmt.Sprintf("-rate=%d", rate), "-duration=" + d.String(), fmt.Sprintf("-count=%d", floodLines),
+		"seqwriter", "-stream=both", fmt.Sprintf("-length=%d", lineLength), fmt.Sprintf("-rate=%d", rate*lineLength/loggedLength), "-duration=" + d.String(), fmt.Sprintf("-count=%d", floodLines),
 	}}
 	if err := n.kubelet.Run(pod); err != nil {
 		return o, err

@@ -47,6 +47,9 @@ type containerLog struct {
 	opening      backoff // after a directory that could not be opened
 	retry        backoff // after a rotation that failed
 	doubt        doubt
+	adopted      bool        // the first look is over
+	age          age         // of the current file
+	ageTimer     *time.Timer // while the log sleeps and has an age to reach
 
 	complaint complaint
 }
@@ -99,8 +102,9 @@ func (l *containerLog) closeDir() error {
 	return dir.Close()
 }
 
-// disarm takes the doorbell off.
+// disarm takes the doorbell off, and the timer of the log's age.
 func (l *containerLog) disarm(bell Doorbell) {
+	stop(l.ageTimer)
 	if l.armed {
 		l.armed = false
 		bell.Disarm(l.dir.ProcPath(l.name))

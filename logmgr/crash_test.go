@@ -253,3 +253,32 @@ func TestRotationIsCompletedAtTheEnd(t *testing.T) {
 		r.verify(c)
 	})
 }
+
+// TestDoubtOutlivesARestart: the runtime has made the new log but hangs before it
+// swaps, and we are restarted meanwhile. The old file is still written and must not
+// grow for ever.
+func TestDoubtOutlivesARestart(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start()
+		c := r.run("app")
+		c.Script(runtimetest.Fault{MakeOnly: true, Wait: make(chan struct{})})
+		r.must(c.Print("stdout", 1100, 1000))
+		r.pass(100 * time.Millisecond)
+		if !exists(c.Path()) || c.Reopens() > 0 {
+			t.Fatal("no new log beside the old one that is written")
+		}
+		r.stop()
+		r.start()
+		r.pass(3 * time.Second)
+		r.print(c, 100e3, 40*time.Second)
+		if got := c.Reopens(); got < 3 {
+			t.Errorf("%d reopens after the restart", got)
+		}
+		r.verify(c)
+		r.inPlace(c)
+		r.pass(time.Hour)
+		if r.bell.Armed() != 1 {
+			t.Error("the log does not sleep afterwards")
+		}
+	})
+}

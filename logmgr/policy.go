@@ -17,7 +17,9 @@ type Policy struct {
 	// MaxFilesUnread takes the place of MaxFiles while an open reader has not
 	// finished the oldest file. Not above MaxFiles: off.
 	MaxFilesUnread int
-	// MaxAge is the age at which a log that is not empty is rotated; 0: off.
+	// MaxAge is how long a line stays in the current file, at most: the file is
+	// rotated when that time has passed since it ceased to be empty, but not within
+	// a second; 0: off. It needs a MaxSize.
 	MaxAge time.Duration
 	// DeleteAfter is how long a rotated file is kept; 0: until another bound asks
 	// for it.

@@ -201,6 +201,25 @@ type doubt struct {
 // swapped writes to it within that time, or nothing is written at all.
 const doubtFor = 10 * time.Minute
 
+// adopt is for the first look at a log. What was in doubt before a restart is not
+// known any more: a rotated file that is still open for writing beside a new log may
+// be one of which the runtime has made the new one without swapping.
+func (t *tender) adopt(now time.Time) {
+	l := t.l
+	if l.adopted {
+		return
+	}
+	l.adopted = true
+	found, err := l.dir.Scan(l.name)
+	if err != nil || len(found.Rotated) == 0 {
+		return // what cannot be listed now is complained about where files are removed
+	}
+	newest := found.Rotated[len(found.Rotated)-1]
+	if newest.Compression == logfile.Plain && t.written(newest) {
+		l.doubt = doubt{name: newest.Name, since: now}
+	}
+}
+
 // doubtful tells whether a rotation in doubt has turned out not to have
 // happened, so that it has to be done again.
 func (t *tender) doubtful(now time.Time) bool {

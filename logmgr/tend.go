@@ -75,11 +75,18 @@ func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 	seen := t.see(info)
 	l.pace.prepare(t.m.FastestWriter, t.m.swaps.Load())
 	l.pace.look(now, info.Size)
-	due := info.Size > 0 && l.pace.due(t.policy.MaxSize)
+	t.adopt(now)
+	t.ageOf(info, now)
+	ripens, never := t.ripens(now)
+	due := info.Size > 0 && (l.pace.due(t.policy.MaxSize) || ripens == 0 && !never)
 	// A file in doubt counts also while the new one is empty: so it looks when the
 	// runtime has made it and hangs before it writes there.
 	if !due && !t.doubtful(now) {
-		return l.pace.wait(t.policy.MaxSize), seen
+		wait := l.pace.wait(t.policy.MaxSize)
+		if !never {
+			wait = min(wait, max(ripens, shortestLook))
+		}
+		return wait, seen
 	}
 	// What is due and has to wait is not put to sleep over its limit.
 	if left := max(l.retry.left(now), l.pace.young(now)); left > 0 {
@@ -118,6 +125,7 @@ func (t *tender) sleep() bool {
 		l.disarm(t.m.Doorbell)
 		return false
 	}
+	t.wakeAtAge(time.Now())
 	return true
 }
 

@@ -137,7 +137,7 @@ func (d *Dir) writeCompressed(ctx context.Context, source *os.File, tmp string, 
 	if err := errors.Join(out.Chown(int(st.Uid), int(st.Gid)), out.Chmod(fs.FileMode(st.Mode)&fs.ModePerm)); err != nil {
 		return id, 0, err
 	}
-	if size, err = encode(ctx, out, source, c, d.root.Rest); err != nil {
+	if size, err = d.root.encode(ctx, out, source, c); err != nil {
 		return id, 0, d.failed("compress", source.Name(), err)
 	}
 	times := []unix.Timespec{st.Atim, st.Mtim}
@@ -147,10 +147,8 @@ func (d *Dir) writeCompressed(ctx context.Context, source *os.File, tmp string, 
 	if err := out.Sync(); err != nil {
 		return id, 0, err
 	}
-	// Neither file will be read soon: leave the page cache to those that are. This is
-	// advice, and nothing is lost if the kernel does not take it.
-	_ = unix.Fadvise(int(source.Fd()), 0, 0, unix.FADV_DONTNEED)
-	_ = unix.Fadvise(int(out.Fd()), 0, 0, unix.FADV_DONTNEED)
+	dropCache(source, 0, 0)
+	dropCache(out, 0, 0)
 	return id, size, nil
 }
 
@@ -176,14 +174,17 @@ func (d *Dir) create(tmp string) (*os.File, ID, error) {
 	return f, idOf(&st), nil
 }
 
-// encode copies source into out through the encoder and returns how much it read, in bytes.
-func encode(ctx context.Context, out io.Writer, source io.Reader, c Compression, rest func(time.Duration)) (int64, error) {
-	buffer := bufio.NewWriterSize(out, writeBuffer)
-	encoder, err := c.newEncoder(buffer)
+// encode copies source into out through an encoder and returns how much it read, in bytes.
+func (r *Root) encode(ctx context.Context, out, source *os.File, c Compression) (_ int64, err error) {
+	buffer := bufio.NewWriterSize(&dropping{file: out, step: writeOut}, writeBuffer)
+	encoder, err := r.encoders.get(c, buffer)
 	if err != nil {
 		return 0, err
 	}
-	size, err := io.CopyBuffer(encoder, &restrained{r: cancelable{ctx, source}, rest: rest}, make([]byte, copyBuffer))
+	defer r.encoders.put(c, encoder)
+	in := &restrained{r: cancelable{ctx, &dropping{file: source, step: dropCache}}, rest: r.Rest}
+	// Without its own ReadFrom, the zstd encoder is fed in the same pieces as the other.
+	size, err := io.CopyBuffer(struct{ io.Writer }{encoder}, in, make([]byte, copyBuffer))
 	if err != nil {
 		return 0, errors.Join(err, encoder.Close())
 	}

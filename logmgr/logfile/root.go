@@ -31,6 +31,8 @@ type Root struct {
 	uid  uint32         // besides root, the only owner that is trusted
 	zone *time.Location // in which kubelet's names are read
 
+	encoders encoders
+
 	mu     sync.Mutex
 	dir    *descriptor // nil after Close
 	opened ID

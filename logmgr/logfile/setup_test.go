@@ -2,7 +2,6 @@ package logfile
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -220,7 +219,14 @@ func rotatedAt(second int) string { return RotatedName("0.log", stampAt(second))
 func compressed(t *testing.T, content []byte, c Compression) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if _, err := encode(context.Background(), &b, bytes.NewReader(content), c, nil); err != nil {
+	encoder, err := c.NewEncoder(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := encoder.Write(content); err != nil {
+		t.Fatal(err)
+	}
+	if err := encoder.Close(); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()

@@ -1,0 +1,134 @@
+package logfile
+
+import (
+	"bytes"
+	"errors"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// cached is how many bytes of a file lie in the page cache.
+func cached(t *testing.T, path string) int64 {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var found unix.Cachestat_t
+	if err := unix.Cachestat(uint(f.Fd()), &unix.CachestatRange{}, &found, 0); err != nil {
+		t.Fatalf("cachestat: %v", err)
+	}
+	return int64(found.Cache) * int64(os.Getpagesize())
+}
+
+// onDisk is a folder on a disk: tmpfs has nothing but cache.
+func onDisk(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/var/tmp", "cri-logshim-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+func syncFile(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.Sync(), f.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// noise is n bytes that no encoder makes shorter, the same each time.
+func noise(n int) []byte {
+	var seed [32]byte
+	out := make([]byte, n)
+	_, _ = rand.NewChaCha8(seed).Read(out) // never fails
+	return out
+}
+
+// TestCompressLeavesThePageCacheToOthers compresses a file of many times the step, which
+// the page cache holds wholly at first: at no moment may much of the two files stay
+// behind, although neither becomes smaller.
+func TestCompressLeavesThePageCacheToOthers(t *testing.T) {
+	const (
+		size      = 12 * cacheStep
+		readAhead = 2 * cacheStep // of the disk's choosing, usually an eighth of a MiB
+	)
+	for _, c := range []Compression{Gzip, Zstd} {
+		p := newPlaceIn(t, onDisk(t))
+		name := rotatedAt(1)
+		p.write(name, noise(size))
+		syncFile(t, p.file(name)) // as an old file is: what is to be written yet is not dropped
+		if got := cached(t, p.file(name)); got < size/2 {
+			t.Fatalf("%s: only %d bytes are cached before", c, got)
+		}
+		var read, most int64
+		p.root.Rest = func(time.Duration) {
+			read += copyBuffer
+			behind := cached(t, p.file(name)) - max(size-read, 0)
+			most = max(most, behind+cached(t, p.file(name+c.suffix()+tmpSuffix)))
+		}
+		f, err := p.Compress(t.Context(), p.rotated(name), c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if read < size {
+			t.Fatalf("%s: rested after %d of %d bytes", c, read, size)
+		}
+		if limit := int64(2*cacheStep + readAhead); most > limit {
+			t.Errorf("%s: %d bytes of both files were in the page cache behind the encoder, want at most %d", c, most, limit)
+		}
+		t.Logf("%s: at most %d bytes behind the encoder", c, most)
+		if got := cached(t, p.file(f.Name)); got > cacheStep {
+			t.Errorf("%s: %d bytes of the result are still in the page cache", c, got)
+		}
+	}
+}
+
+// TestCompressReusesItsMemory: the second file costs next to none, and an encoder that
+// was given up in the middle of a file leaves nothing of it in the next one.
+func TestCompressReusesItsMemory(t *testing.T) {
+	const bound = 8 << 20 // for the first file, of zstd
+	for _, c := range []Compression{Gzip, Zstd} {
+		p := newPlace(t)
+		content := bytes.Repeat(noise(1000), 20_000)
+		allocated := func(second int) uint64 {
+			p.write(rotatedAt(second), content)
+			source := p.rotated(rotatedAt(second))
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			if _, err := p.Compress(t.Context(), source, c); err != nil {
+				t.Fatal(err)
+			}
+			runtime.ReadMemStats(&after)
+			return after.TotalAlloc - before.TotalAlloc
+		}
+		first := allocated(1)
+		second := first
+		for n := 2; n < 6; n++ { // the garbage collector may take the encoder between two
+			second = min(second, allocated(n))
+		}
+		t.Logf("%s: %d bytes for the first file, %d for another", c, first, second)
+		if first > bound {
+			t.Errorf("%s: the first file took %d bytes, want at most %d", c, first, bound)
+		}
+		if second > 2*copyBuffer {
+			t.Errorf("%s: another file took %d bytes, want at most %d", c, second, 2*copyBuffer)
+		}
+	}
+}

@@ -114,10 +114,10 @@ func (s *Shim) Reload(ctx context.Context) error {
 func (s *Shim) writeConfig() error {
 	text, err := s.Config.YAML()
 	if err == nil {
-		err = os.WriteFile(s.configFile()+".new", text, 0o600)
+		err = os.WriteFile(s.ConfigFile()+".new", text, 0o600)
 	}
 	if err == nil {
-		err = os.Rename(s.configFile()+".new", s.configFile())
+		err = os.Rename(s.ConfigFile()+".new", s.ConfigFile())
 	}
 	if err != nil {
 		return fmt.Errorf("write the configuration: %w", err)
@@ -125,7 +125,8 @@ func (s *Shim) writeConfig() error {
 	return nil
 }
 
-func (s *Shim) configFile() string { return filepath.Join(s.dir, "config.yaml") }
+// ConfigFile is the file that Start and Reload write and the process reads.
+func (s *Shim) ConfigFile() string { return filepath.Join(s.dir, "config.yaml") }
 
 // launch writes the configuration file and starts the process, which ends with ours, and a
 // goroutine that waits for it and thereby ends too. A wrapper is put before the
@@ -142,7 +143,7 @@ func (s *Shim) launch(wrapper ...string) error {
 		return err
 	}
 	defer output.Close() // the process has its own
-	line := append(wrapper, s.binary, "serve", "--config", s.configFile())
+	line := append(wrapper, s.binary, "serve", "--config", s.ConfigFile())
 	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Stderr = output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}

@@ -6,6 +6,8 @@ BINDIR ?= $(PREFIX)/bin
 # Where systemd looks: beside a binary in /usr or /usr/local, else in /etc.
 UNITDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),$(PREFIX)/lib,/etc)/systemd/system
 FUZZTIME ?= 20s
+SOAKTIME ?= 20m
+SOAKFLAGS ?=
 DEMOFLAGS ?=
 BENCHFLAGS ?=
 
@@ -48,6 +50,10 @@ lint: ## Run the linters over all modules
 .PHONY: fuzz
 fuzz: ## Fuzz every target for FUZZTIME
 	FUZZTIME='$(FUZZTIME)' tools/fuzz.sh
+
+.PHONY: soak
+soak: ## Kill and disturb it for SOAKTIME and look for every line (as root)
+	SOAKTIME='$(SOAKTIME)' tools/soak.sh $(SOAKFLAGS)
 
 .PHONY: bench
 bench: ## Measure against the bare runtime, a typed proxy and kubelet; out/bench.json (as root)

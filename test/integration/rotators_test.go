@@ -42,35 +42,52 @@ func TestKubeletRotatesToo(t *testing.T) {
 			if status.State != runtimeapi.ContainerState_CONTAINER_RUNNING {
 				break
 			}
-			err = os.Rename(status.LogPath, status.LogPath+"."+second.Format("20060102-150405"))
-			if errors.Is(err, os.ErrNotExist) {
-				continue // just renamed by us: kubelet would only reopen
-			}
+			rotated, err := rotateAsKubelet(t.Context(), kubelet, writer, second)
 			if err != nil {
 				t.Fatal(err)
 			}
-			_, err = kubelet.ReopenContainerLog(t.Context(), &runtimeapi.ReopenContainerLogRequest{ContainerId: writer.ID})
-			if err == nil {
+			if rotated {
 				rotations++
 			}
 		}
 		if err := shim.Stop(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		found, err := testbed.Verify(writer.LogPath())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, stream := range []string{"stdout", "stderr"} {
-			if s := found.Streams[stream]; s == nil || !s.Ended || s.Lost+s.Duplicated > 0 {
-				t.Errorf("%s: %v", stream, s)
-			}
-		}
+		found := completeInAnyOrder(t, writer.LogPath())
 		if rotations == 0 || rotations >= found.Files {
 			t.Errorf("kubelet rotated %d times and there are %d files: the two never met", rotations, found.Files)
 		}
 		t.Logf("kubelet rotated %d times; %d files", rotations, found.Files)
 	})
+}
+
+// rotateAsKubelet renames a log as kubelet does at a second and asks for the reopen; done
+// tells whether that was answered well.
+func rotateAsKubelet(ctx context.Context, client *testbed.Client, c *testbed.Container, second time.Time) (done bool, err error) {
+	err = os.Rename(c.LogPath(), c.LogPath()+"."+second.Format("20060102-150405"))
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil // just renamed by us: kubelet would only reopen
+	}
+	if err != nil {
+		return false, err
+	}
+	_, err = client.ReopenContainerLog(ctx, &runtimeapi.ReopenContainerLogRequest{ContainerId: c.ID})
+	return err == nil, nil // the shim may be dead or the container ended
+}
+
+// completeInAnyOrder checks that every line of both streams was found exactly once.
+func completeInAnyOrder(t *testing.T, log string) testbed.Verification {
+	t.Helper()
+	found, err := testbed.Verify(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, stream := range []string{"stdout", "stderr"} {
+		if s := found.Streams[stream]; s == nil || !s.Ended || s.Lost+s.Duplicated > 0 {
+			t.Errorf("%s: %s: %v", log, stream, s)
+		}
+	}
+	return found
 }
 
 // An attach client that stops reading hangs the container's output, and the reopen with

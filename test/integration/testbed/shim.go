@@ -110,6 +110,9 @@ func (s *Shim) Reload(ctx context.Context) error {
 	})
 }
 
+// Rewrite writes Config into the configuration file and does nothing else.
+func (s *Shim) Rewrite() error { return s.writeConfig() }
+
 // writeConfig replaces the file in one step, so that nobody reads half of it.
 func (s *Shim) writeConfig() error {
 	text, err := s.Config.YAML()

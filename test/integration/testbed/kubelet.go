@@ -40,9 +40,10 @@ func LeftToTheShim() ContainerLogs {
 }
 
 // Kubelet is a real kubelet without an API server. It runs static pods on a containerd,
-// with or without cri-logshim between the two. It sees an empty /var/log and kernel
-// settings as it wants them, so that it changes none of the machine's. Its methods are not
-// to be called by several goroutines at once.
+// with or without cri-logshim between the two. It sees an empty /var/log, an empty
+// /var/lib (below which its device plugins have a fixed place) and kernel settings as it
+// wants them, so that it changes none of the machine's. Its methods are not to be called
+// by several goroutines at once.
 type Kubelet struct {
 	// PodLogsDir is containerd's.
 	PodLogsDir string
@@ -115,7 +116,7 @@ func (k *Kubelet) prepare(ctx context.Context, cgroup, endpoint string, logs Con
 }
 
 func (k *Kubelet) makeCell(cell, binary string) (err error) {
-	args := []string{"-cover", "/var/log", "-bind", "/var/log/containers=" + k.LegacyDir}
+	args := []string{"-cover", "/var/lib", "-cover", "/var/log", "-bind", "/var/log/containers=" + k.LegacyDir}
 	for setting, value := range wantedKernelSettings() {
 		args = append(args, "-pretend", filepath.Join("/proc/sys", setting)+"="+value)
 	}

@@ -16,6 +16,10 @@ const (
 	// where it was seen last: collectors are restarted, and some close a file between
 	// two looks of their own.
 	longestAbsence = time.Minute
+	// longestGlance is how many bytes collectors read of a file to recognise it: rsyslog
+	// 512, OpenTelemetry 1,000. Some leave the file open after that; a process that
+	// reads a newer file of the log does not read in there.
+	longestGlance = 4 << 10
 	// mostGhosts bounds what is remembered of one history.
 	mostGhosts = 16
 )
@@ -137,8 +141,19 @@ func (a *audience) update(log string, files []logfile.File, found map[logfile.ID
 
 // placesIn returns where the readers of a log's files stand, the oldest file first.
 func placesIn(files []logfile.File, found map[logfile.ID][]readers.Reader) (places []place) {
+	newest := map[int]int{} // index of the newest file that a process reads
 	for i, f := range files {
 		for _, r := range found[f.ID] {
+			if r.Pos > 0 || f.Size == 0 {
+				newest[r.PID] = i
+			}
+		}
+	}
+	for i, f := range files {
+		for _, r := range found[f.ID] {
+			if r.Pos <= longestGlance && i < newest[r.PID] {
+				continue
+			}
 			known := slices.IndexFunc(places, func(p place) bool { return p.reader.PID == r.PID })
 			switch {
 			case known < 0:

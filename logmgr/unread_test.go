@@ -318,6 +318,61 @@ func TestReaderThatClosesAndReopens(t *testing.T) {
 	})
 }
 
+// TestGlanceIsNoReading: a descriptor that a collector has left open after a look at
+// how the file begins keeps nothing, as long as it reads newer ones.
+func TestGlanceIsNoReading(t *testing.T) {
+	withReaders(t, func(t *testing.T, r *rig, crowd *crowd) {
+		r.start()
+		c := r.run("app")
+		r.must(c.Print("stdout", 20, 1000))
+		left := crowd.join(r, "collector")
+		left.open(c.Path())
+		left.take(512)
+		reader := crowd.join(r, "collector")
+		reader.pid = left.pid
+		for range 6 {
+			r.rotate(c, 1)
+			reader.open(c.Path())
+			reader.take(mib)
+			r.pass(lookPause)
+		}
+		if got := names(t, c.Path()); len(got) != 3 {
+			t.Errorf("files %q", got)
+		}
+		if got := r.metric("deleted_unread_bytes_total"); got != 0 {
+			t.Errorf("%v unread bytes are counted", got)
+		}
+	})
+}
+
+// TestHowSlowAReaderMayBe: one that is slower than the writer for ever loses nothing
+// before it is maxFilesUnread - 1 full files behind, the current one included.
+func TestHowSlowAReaderMayBe(t *testing.T) {
+	withReaders(t, func(t *testing.T, r *rig, crowd *crowd) {
+		r.policy.Compression = logfile.Plain
+		r.start()
+		c := r.run("app")
+		r.must(c.Print("stdout", 1, 1000))
+		reader := crowd.join(r, "slow")
+		reader.open(c.Path())
+		for n := 0; r.metric("deleted_unread_bytes_total") == 0; n++ {
+			if n == 1000 {
+				t.Fatal("it is never too slow")
+			}
+			r.must(c.Print("stdout", 10, 1000))
+			if left := int64(5000); reader.take(left) < left {
+				reader.next(c.Path())
+			}
+			r.pass(100 * time.Millisecond)
+		}
+		behind := float64(c.Written()["stdout"]-reader.lines) * 1000 / float64(100*kib)
+		t.Logf("the first loss comes when it is %.2f files behind", behind)
+		if least, most := float64(r.policy.MaxFilesUnread-2), float64(r.policy.MaxFilesUnread); behind < least || behind > most {
+			t.Errorf("%.2f files, want %v to %v", behind, least, most)
+		}
+	})
+}
+
 // TestReadersCostNothingWithoutWork: nobody is looked for unless a file is to be
 // compressed or removed, and not at all if readers do not come first.
 func TestReadersCostNothingWithoutWork(t *testing.T) {

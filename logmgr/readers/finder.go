@@ -18,8 +18,9 @@ import (
 type Reader struct {
 	PID  int
 	Name string // of the program, as the kernel keeps it: 15 bytes at most, made valid UTF-8
-	// Pos is how many bytes it has read: the least of all its descriptors of
-	// that file.
+	// Pos is how many bytes it has read: the most of all its descriptors of that
+	// file. Collectors open a file once more to look at how it begins, and some leave
+	// that open.
 	Pos int64
 }
 

@@ -91,15 +91,15 @@ func TestManyReadersOfManyFiles(t *testing.T) {
 	}
 }
 
-// Of several descriptors in one process the one furthest behind counts: each may
-// be a reader of its own.
-func TestProcessIsWhereItsSlowestDescriptorIs(t *testing.T) {
+// Of several descriptors in one process the one that has come furthest counts: rsyslog
+// opens each file again to read how it begins, and leaves it open.
+func TestProcessIsWhereItsFurthestDescriptorIs(t *testing.T) {
 	file, id := newFile(t, 1000)
 	c := start(t, "r", file)
 	c.do("read 700")
 	c.do("open r " + file)
 	c.do("read 300")
-	check(t, id, readers.Reader{PID: c.pid(), Name: c.name(), Pos: 300})
+	check(t, id, readers.Reader{PID: c.pid(), Name: c.name(), Pos: 700})
 }
 
 // A reader in mount and pid namespaces of its own, as in a container, sees other

@@ -108,7 +108,7 @@ func (l *look) named(path []byte) bool {
 func (l *look) note(id logfile.ID, pid int, path string, pos int64) {
 	known := l.found.Readers[id]
 	if i := slices.IndexFunc(known, func(r Reader) bool { return r.PID == pid }); i >= 0 {
-		known[i].Pos = min(known[i].Pos, pos)
+		known[i].Pos = max(known[i].Pos, pos)
 		return
 	}
 	name, ok := l.read(path + "/comm")

@@ -4,6 +4,9 @@
 #   tools/runc, tools/busybox             the machine's own, or taken out of the distribution's packages
 #   containerd-<version>/bin/             containerd, its shim and ctr, built from their Go module
 #   kubelet-<version>/bin/kubelet         built from test/integration/kubelet, whose go.mod names the version
+#   otel-<sum>/otel                       built from test/integration/collectors/otel; <sum> is of its files
+#   otel                                  leads to the one that was set up last
+#   rsyslog/                              the distribution's package, and the libraries that only it needs
 #   containerd-demo/bin                   what the demo uses: the machine's own containerd, or the pinned one
 #
 # Nothing is installed on the machine, no service is started or touched: removing the cache directory undoes all of it.
@@ -31,21 +34,27 @@ is_static() { ! ldd "$1" >/dev/null 2>&1; }
 
 # from_package unpacks one binary out of a distribution package, without installing the package.
 from_package() {
-	local binary=$1 package=$2 unpacked=$work/package-$2 found
-	if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
-		die "$binary is missing and there is no apt here to get it with: install $binary and try again"
-	fi
-	say "$binary: unpacking package $package"
-	mkdir "$unpacked"
-	if ! download "$package" "$unpacked"; then
-		((EUID == 0)) || die "$binary: cannot download package $package: $(explain) (as root the package lists would be updated first)"
-		quietly apt-get update || die "$binary: cannot update the package lists, is there a network? $(explain)"
-		download "$package" "$unpacked" || die "$binary: cannot download package $package, is there a network? $(explain)"
-	fi
-	quietly dpkg-deb -x "$unpacked"/*.deb "$unpacked/root" || die "$binary: cannot unpack package $package: $(explain)"
-	found=$(find "$unpacked/root" -type f -name "$binary" -perm -u+x | head -n 1)
+	local binary=$1 package=$2 found
+	unpack "$binary" "$package"
+	found=$(find "$work/package-$package/root" -type f -name "$binary" -perm -u+x | head -n 1)
 	[[ $found ]] || die "$binary: package $package does not hold it"
 	mv -T "$found" "$work/$binary"
+}
+
+# unpack puts what a distribution package holds into $work/package-<package>/root, for the sake of a program.
+unpack() {
+	local program=$1 package=$2 unpacked=$work/package-$2
+	if ! command -v apt-get >/dev/null || ! command -v dpkg-deb >/dev/null; then
+		die "$program is missing and there is no apt here to get it with: install $program and try again"
+	fi
+	say "$program: unpacking package $package"
+	mkdir "$unpacked"
+	if ! download "$package" "$unpacked"; then
+		((EUID == 0)) || die "$program: cannot download package $package: $(explain) (as root the package lists would be updated first)"
+		quietly apt-get update || die "$program: cannot update the package lists, is there a network? $(explain)"
+		download "$package" "$unpacked" || die "$program: cannot download package $package, is there a network? $(explain)"
+	fi
+	quietly dpkg-deb -x "$unpacked"/*.deb "$unpacked/root" || die "$program: cannot unpack package $package: $(explain)"
 }
 
 # download fetches a package into a folder.
@@ -125,6 +134,37 @@ build_kubelet() {
 	mv -T "$work/$name" "$cache/$name"
 }
 
+# build_otel builds the reader of OpenTelemetry's collector as a program.
+build_otel() {
+	local folder=$here/../test/integration/collectors/otel sum name
+	sum=$(cat "$folder"/* | sha256sum | cut -c 1-12)
+	name=otel-$sum
+	if [[ ! -d $cache/$name ]]; then
+		[[ $go ]] || go=$("$here/find-go.sh") || exit 1
+		say "OpenTelemetry's file consumer: building, one to two minutes"
+		mkdir "$work/$name"
+		(cd "$folder" && quietly "$go" build -mod=readonly -trimpath -ldflags '-s -w' -o "$work/$name/otel" .) ||
+			die "OpenTelemetry's file consumer: $(explain)"
+		mv -T "$work/$name" "$cache/$name"
+	fi
+	ln -s "$name/otel" "$work/otel"
+	mv -fT "$work/otel" "$cache/otel"
+}
+
+# set_up_rsyslog unpacks rsyslog with the libraries that nothing else on a machine needs.
+set_up_rsyslog() {
+	local package
+	[[ -d $cache/rsyslog ]] && return
+	mkdir "$work/rsyslog"
+	for package in rsyslog libestr0 libfastjson4; do
+		unpack rsyslog "$package"
+		cp -a "$work/package-$package/root/." "$work/rsyslog/"
+	done
+	quietly env LD_LIBRARY_PATH="$(dirname "$(find "$work/rsyslog" -name 'libestr.so.0')")" "$work/rsyslog/usr/sbin/rsyslogd" -v ||
+		die "rsyslog does not run here: $(explain)"
+	mv -T "$work/rsyslog" "$cache/rsyslog"
+}
+
 # machines_containerd prints the folder of the machine's own containerd when it is complete and speaks CRI v1 (1.6 and newer).
 machines_containerd() {
 	local binary folder version
@@ -180,6 +220,8 @@ test)
 	build_pinned
 	build_oldest
 	build_kubelet
+	build_otel
+	set_up_rsyslog
 	choose_containerd # the demo is tested too
 	;;
 esac

@@ -86,6 +86,8 @@ func TestRefused(t *testing.T) {
 		{"rotation: {maxAge: -1s}", "rotation.maxAge", "at least 1s, or 0s for off, is -1s"},
 		{"rotation: {maxAge: 999ms}", "rotation.maxAge", "at least 1s, or 0s for off, is 999ms"},
 		{"rotation: {maxAge: 2562048h}", "rotation.maxAge", "must be a duration"},
+		{"rotation: {maxAge: 1h, maxSize: -1}", "rotation.maxAge", "must be 0s for off where maxSize (-1) turns rotation off, is 1h0m0s"},
+		{"policies: [{rotation: {maxSize: -1}}]\nrotation: {maxAge: 1h}", "policies[0].rotation.maxSize", "must not turn rotation off while maxAge is 1h0m0s, is -1"},
 		{"rotation: {deleteAfter: -1s}", "rotation.deleteAfter", "at least 1s, or 0s for off, is -1s"},
 		{"rotation: {deleteAfter: 999ms}", "rotation.deleteAfter", "at least 1s, or 0s for off, is 999ms"},
 		{"rotation: {deleteAfter: 7d}", "rotation.deleteAfter", "must be a duration"},

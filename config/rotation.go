@@ -49,6 +49,14 @@ func checkTogether(c Configuration, fault faultFunc, at string, set RotationOver
 			fault(at+".maxSize", "must not be above maxTotalSize (%s), is %s", r.MaxTotalSize, r.MaxSize)
 		}
 	}
+	if r.MaxAge > 0 && r.MaxSize < 0 {
+		switch {
+		case set.MaxAge != nil:
+			fault(at+".maxAge", "must be 0s for off where maxSize (%s) turns rotation off, is %s", r.MaxSize, r.MaxAge)
+		case set.MaxSize != nil:
+			fault(at+".maxSize", "must not turn rotation off while maxAge is %s, is %s", r.MaxAge, r.MaxSize)
+		}
+	}
 	if set.KeepAfterRemoval != nil && r.KeepAfterRemoval > 0 && c.KeepDir == "" {
 		fault(at+".keepAfterRemoval", "needs keepDir, which is empty")
 	}

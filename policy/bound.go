@@ -35,6 +35,9 @@ func (r *Resolver) hold(name string, asked config.RotationOverride, node, sofar 
 	case "maxFilesUnread":
 		bound = atMost(asked.MaxFilesUnread, ceiling.MaxFiles, "annotations.ceiling.maxFiles")
 	case "maxAge":
+		if *asked.MaxAge > 0 && sofar.MaxSize < 0 {
+			return held, nil, errors.New("needs a maxSize, since rotation is off")
+		}
 		bound = onlyStricter(asked.MaxAge, node.MaxAge)
 		if bound == nil && *asked.MaxAge > 0 {
 			bound = atLeast(asked.MaxAge, stricter(shortestAge, node.MaxAge), "for pods")

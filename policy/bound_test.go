@@ -62,6 +62,9 @@ func TestBounds(t *testing.T) {
 		{strict, "maxAge", "0s", "24h0m0s", "is looser than the node's 24h0m0s"},
 		{head + "rotation: {maxAge: 30s}", "maxAge", "10s", "30s", "is below the least, 30s (for pods), which is taken"},
 
+		{head + "rotation: {maxSize: -1}", "maxAge", "1h", "off", "needs a maxSize, since rotation is off" + ignored},
+		{head + "rotation: {maxSize: -1}", "maxAge", "0s", "off", ""},
+
 		{"", "deleteAfter", "1s", "1s", ""},
 		{"", "deleteAfter", "1ms", "off", "must be at least 1s, or 0s for off, is 1ms" + ignored},
 		{strict, "deleteAfter", "1h", "1h0m0s", ""},
@@ -134,6 +137,9 @@ func TestTogether(t *testing.T) {
 		"total where nothing rotates": {head + "rotation: {maxSize: -1}", map[string]string{
 			"cri-logshim.io/maxTotalSize": "1",
 		}, []string{"off", "1"}, 0},
+		"an age where only the pod rotates": {head + "rotation: {maxSize: -1}", map[string]string{
+			"cri-logshim.io/maxAge": "1h", "cri-logshim.io/maxSize": "1Mi",
+		}, []string{"1Mi", "off"}, 0},
 		"the container's is not readable, so the pod's holds": {"", map[string]string{
 			"app.cri-logshim.io/maxSize": "lots", "cri-logshim.io/maxSize": "3Mi",
 		}, []string{"3Mi", "off"}, 1},

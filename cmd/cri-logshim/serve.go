@@ -70,6 +70,9 @@ func serve(ctx context.Context, o *options) error {
 	if err != nil {
 		return err
 	}
+	if err := groupPriority(); err != nil {
+		d.log.WithError(err).Warn("the priority of the process counts for nothing, so logs may pass their limits while writers take all of the CPU")
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)

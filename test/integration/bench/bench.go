@@ -41,8 +41,8 @@ func benchmark(ctx context.Context, s settings, stdout, progress io.Writer) (err
 			return err
 		}
 	}
-	if s.rotation > 0 {
-		if err := rotationPart(ctx, s, programs, &r, progress); err != nil {
+	for _, f := range s.floods() {
+		if err := f.run(ctx, s, programs, &r, progress); err != nil {
 			return err
 		}
 	}
@@ -57,11 +57,11 @@ func benchmark(ctx context.Context, s settings, stdout, progress io.Writer) (err
 
 // possible is an error when a part that was asked for cannot run here.
 func (s settings) possible() error {
-	if s.rotation == 0 && s.kubelet == 0 {
+	if len(s.floods()) == 0 && s.kubelet == 0 {
 		return nil
 	}
 	if os.Geteuid() != 0 {
-		return errors.New("the parts rotation and kubelet run containers and need root; -rotation 0 -kubelet 0 leaves them out")
+		return errors.New("the parts rotation, crowd and kubelet run containers and need root; -rotation 0 -crowd 0 -kubelet 0 leaves them out")
 	}
 	_, err := testbed.Installed(testbed.Newest)
 	return err

@@ -75,6 +75,8 @@ type settings struct {
 	managed  int           // containers that the shim's log manager finds on the node
 	run      []workload    // the workloads of the proxy part; none: no such part
 	rotation time.Duration // time that the flood lasts; 0: no rotation part
+	crowd    time.Duration // time that the crowd writes; 0: no crowd part
+	nice     int           // niceness of the shim in these two parts
 	kubelet  time.Duration // time that each flood before kubelet lasts; 0: no kubelet part
 	trials   []trial       // of the kubelet part
 }
@@ -92,7 +94,9 @@ func parseSettings(args []string, stderr io.Writer) (settings, error) {
 	f.DurationVar(&s.settle, "settle", 3*time.Second, "time given to the processes to come to rest, at most 1m")
 	f.IntVar(&s.managed, "managed", 110, "running containers that the shim's log manager finds, 0 to 2000")
 	run := f.String("run", "", "run only workloads whose names match this `regexp`; - for no calls at all")
-	f.DurationVar(&s.rotation, "rotation", 30*time.Second, "time that the flooding container writes, at most 2m; 0: no rotation part")
+	f.DurationVar(&s.rotation, "rotation", time.Minute, "time that the flooding container writes, at most 2m; 0: no rotation part")
+	f.DurationVar(&s.crowd, "crowd", time.Minute, "time that the containers of a crowd write, at most 2m; 0: no crowd part")
+	f.IntVar(&s.nice, "nice", -10, "niceness of the shim in the rotation and crowd parts, -20 to 19; the unit's is the default")
 	f.DurationVar(&s.kubelet, "kubelet", 50*time.Second, "time that each container writes in the kubelet part, at most 90s; 0: no kubelet part")
 	trial := f.String("kubelet-run", "", "run only floods of the kubelet part whose names match this `regexp`")
 	if err := f.Parse(args); err != nil {
@@ -139,6 +143,12 @@ func (s settings) validate() error {
 	}
 	if s.rotation < 0 || s.rotation > 2*time.Minute {
 		errs = append(errs, fmt.Errorf("-rotation: must be 0s to 2m, is %v", s.rotation))
+	}
+	if s.crowd < 0 || s.crowd > 2*time.Minute {
+		errs = append(errs, fmt.Errorf("-crowd: must be 0s to 2m, is %v", s.crowd))
+	}
+	if s.nice < -20 || s.nice > 19 {
+		errs = append(errs, fmt.Errorf("-nice: must be -20 to 19, is %d", s.nice))
 	}
 	if s.kubelet < 0 || s.kubelet > 90*time.Second {
 		errs = append(errs, fmt.Errorf("-kubelet: must be 0s to 90s, is %v", s.kubelet))

@@ -14,6 +14,7 @@ import (
 type Programs struct {
 	Shim      string // cri-logshim
 	SeqWriter string // static
+	ShimNice  int    // niceness that the shim is started with, above that of the caller; the unit sets -10
 	cell      string // static
 	strike    string // static
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -23,6 +24,7 @@ type Shim struct {
 	Config config.Configuration
 
 	binary  string
+	nice    int
 	strike  string // the command strike
 	dir     string
 	cmd     *exec.Cmd     // nil: never started
@@ -147,6 +149,9 @@ func (s *Shim) launch(wrapper ...string) error {
 	}
 	defer output.Close() // the process has its own
 	line := append(wrapper, s.binary, "serve", "--config", s.ConfigFile())
+	if s.nice != 0 { // set before there are threads, each of which has its own
+		line = append([]string{"nice", "-n", strconv.Itoa(s.nice)}, line...)
+	}
 	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Stderr = output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}

@@ -96,6 +96,8 @@ func (t *tender) putBack(rotated string, info logfile.Info) {
 	switch {
 	case errors.Is(err, fs.ErrExist):
 		l.log.WithField("file", rotated).Info("there is a new log already, so both files are kept")
+		// Whether the runtime has made it is not known.
+		l.doubt = doubt{name: rotated, since: time.Now()}
 		t.m.mail.post(func(r *registry) { r.rotated(l) })
 	case err != nil:
 		t.m.metrics.failed("rename")

@@ -8,7 +8,7 @@
 // between the paths of one round; the absolute figures belong to the machine
 // they were measured on, which is printed with them.
 //
-// The rotation part runs a flooding container on a real containerd through
+// The rotation and crowd parts run flooding containers on a real containerd through
 // the shim. It knows nothing of the shim's inside: it looks at files, and at
 // the shim's own metrics. The kubelet part does the same in front of a real
 // kubelet, with its own rotation and with the shim's in turn.

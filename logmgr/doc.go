@@ -19,7 +19,8 @@
 //	            doorbell rings, log is new, somebody else rotates
 //	  asleep ────────────────────────────────────────────────────▶ awake
 //	(one inotify watch,                                     (one goroutine, tend:
-//	 no goroutine, no timer)                                 look, predict, wait)
+//	 no goroutine, a timer                                   look, predict, wait)
+//	 only for maxAge)
 //	    ▲                                                          │
 //	    └──── armed, and one more look found nothing new ◀─────────┘
 //

@@ -88,7 +88,7 @@ func (p *pace) look(now time.Time, size int64) {
 // noticeable is the growth in bytes that tells when the runtime has swapped files.
 const noticeable = 64 << 10
 
-// swapped takes in a rotation: how long it took from the look that began it to the
+// swapped takes in a rotation: how long it took from the last look at the log to the
 // end of the reopen, and by how much the log has grown since that look. The runtime
 // swaps files some time before it answers, which the growth tells and the time does not.
 func (p *pace) swapped(took time.Duration, grown int64) {

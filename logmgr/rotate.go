@@ -25,9 +25,7 @@ const (
 //	                      │ refused: rename back, later again
 //	                      └ unknown: in doubt; when the log is missing it is
 //	                        reopened, when the old file still grows, rotated
-//
-// The log was seen at looked, when this was decided.
-func (t *tender) rotate(ctx context.Context, seen logfile.Info, looked time.Time) {
+func (t *tender) rotate(ctx context.Context, seen logfile.Info) {
 	l := t.l
 	if err := t.lock(ctx); err != nil {
 		return
@@ -52,11 +50,10 @@ func (t *tender) rotate(ctx context.Context, seen logfile.Info, looked time.Time
 		return
 	}
 	err = t.reopen(ctx)
-	t.m.metrics.window.Observe(time.Since(began).Seconds())
 	endWindow()
 	switch {
 	case err == nil:
-		t.swapped(rotated, seen, looked)
+		t.swapped(rotated, info, began)
 	case errors.Is(err, ErrRefused):
 		l.retry.failed(time.Now())
 		l.complain("the runtime refuses to reopen the log, so it goes back to its place", err)
@@ -105,24 +102,26 @@ func (t *tender) putBack(rotated string, info logfile.Info) {
 	}
 }
 
-// swapped takes in a rotation that went well.
-func (t *tender) swapped(rotated string, seen logfile.Info, looked time.Time) {
+// swapped takes in a rotation that went well, of a file that was as large as info says
+// when it began.
+func (t *tender) swapped(rotated string, info logfile.Info, began time.Time) {
 	l := t.l
 	now := time.Now()
-	took := now.Sub(looked)
+	took := now.Sub(began)
 	l.retry.succeeded()
 	l.doubt = doubt{}
 	t.m.metrics.rotations.Inc()
+	t.m.metrics.window.Observe(took.Seconds())
 	if old, err := l.dir.Stat(rotated); err == nil {
-		l.pace.swapped(took, old.Size-seen.Size)
+		l.pace.swapped(took, old.Size-info.Size)
 		others := l.pace.swap
 		t.m.swaps.Store(&others)
 		t.m.metrics.fill.Observe(float64(old.Size) / float64(t.policy.MaxSize))
 		l.log.WithField("file", rotated).WithField("size", old.Size).WithField("took", took).Debug("rotated")
 	}
-	if info, err := l.dir.Stat(l.name); err == nil {
-		l.pace.restart(now, info.Size)
-		t.see(info)
+	if current, err := l.dir.Stat(l.name); err == nil {
+		l.pace.restart(now, current.Size)
+		t.see(current)
 	} else {
 		l.pace.restart(now, 0) // the next look finds it missing and heals it
 	}

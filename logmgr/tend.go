@@ -92,7 +92,7 @@ func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 	if left := max(l.retry.left(now), l.pace.young(now)); left > 0 {
 		return min(left, longestLook), false
 	}
-	t.rotate(ctx, info, now)
+	t.rotate(ctx, info)
 	return shortestLook, false
 }
 

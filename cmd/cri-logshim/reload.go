@@ -61,7 +61,7 @@ func (d *daemon) reload(asked bool) {
 		d.invalid(err)
 		return
 	}
-	d.config = merged
+	takeReloadable(&d.config, merged) // and touch no other: they are read by others
 	d.log.SetLevel(level(merged.Log))
 	d.logs.Configure(settings)
 	d.reloads.WithLabelValues("applied").Inc()
@@ -87,13 +87,17 @@ func (d *daemon) invalid(err error) {
 // withReloadable returns running with those settings of next that can be changed
 // while serving.
 func withReloadable(running, next config.Configuration) config.Configuration {
-	running.Rotation = next.Rotation
-	running.Files = next.Files
-	running.Policies = next.Policies
-	running.Annotations = next.Annotations
-	running.Node = next.Node
-	running.Log.Level = next.Log.Level
+	takeReloadable(&running, next)
 	return running
+}
+
+func takeReloadable(c *config.Configuration, next config.Configuration) {
+	c.Rotation = next.Rotation
+	c.Files = next.Files
+	c.Policies = next.Policies
+	c.Annotations = next.Annotations
+	c.Node = next.Node
+	c.Log.Level = next.Log.Level
 }
 
 // differing names the settings and sections in which two configurations differ.

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/cri-logshim/cri-logshim/logmgr/kept"
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
 )
 
@@ -24,6 +25,8 @@ type compression struct {
 	history *history
 	known   map[string]bool // names of the logs whose newest rotated file stays plain
 	policy  Policy
+
+	kept []kept.File // instead of all that: files that only keepDir has
 
 	missed map[string]unread // what readers have not finished, by name
 	looked time.Time         // when that was so
@@ -45,6 +48,10 @@ func (c *compressor) run(ctx context.Context, m *Manager) error {
 		case <-c.queue.ready:
 		}
 		for _, job := range c.queue.take() {
+			if job.kept != nil {
+				m.protect("compress files in keepDir", func() { c.compressKept(ctx, m, job.kept) })
+				continue
+			}
 			m.protect("compress "+job.history.path, func() { c.do(ctx, m, job) })
 		}
 	}

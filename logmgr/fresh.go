@@ -48,6 +48,9 @@ func (t *tender) notice() bool {
 // change. Who tends the log waits for it, so it is short.
 func (t *tender) fresh(info logfile.Info, files *Files) error {
 	defer t.m.work.begin("prepare "+t.l.path, stuckFile)()
+	if err := t.m.keeper.hold(t.l, info.ID, *t.l.policy.Load()); err != nil {
+		return fmt.Errorf("give the log a name in keepDir: %w", err)
+	}
 	access := logfile.Access{Group: -1, Mode: files.Mode}
 	if files.Group != nil {
 		access.Group = *files.Group

@@ -71,6 +71,7 @@ func (r *registry) forget(l *containerLog) {
 	}
 	h.removal.end()
 	h.compression.end()
+	r.keeper.forget(h)
 	for key, known := range r.histories {
 		if known == h {
 			delete(r.histories, key)
@@ -83,6 +84,9 @@ func (r *registry) forget(l *containerLog) {
 func (r *registry) review(h *history) {
 	r.want(&h.removal, 0)
 	r.want(&h.compression, 0)
+	if h.policy.Load().keeps() {
+		r.keeper.poke()
+	}
 }
 
 // rotated follows a rotation.

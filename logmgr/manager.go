@@ -25,6 +25,9 @@ type Options struct {
 	PodLogsDir string
 	// LegacyDir is where links for collectors are kept; empty: nowhere.
 	LegacyDir string
+	// KeepDir is where logs that outlive their pod are, on the file system of
+	// PodLogsDir; empty: none do.
+	KeepDir string
 	Settings
 	Runtime  Runtime
 	Doorbell Doorbell
@@ -55,6 +58,7 @@ type Manager struct {
 	gates       sync.Map      // container id to *gated, for CRI calls
 	reconcileCh chan struct{} // holds a token when a reconcile is wanted at once
 	compressor  *compressor
+	keeper      *keeper
 	lookout     *lookout
 	lags        *lags
 	waiting     atomic.Bool            // for another manager of the same logs to end
@@ -92,6 +96,7 @@ func New(o Options) (*Manager, error) {
 		mail:        newMailbox[func(*registry)](),
 		reconcileCh: make(chan struct{}, 1),
 		compressor:  newCompressor(),
+		keeper:      newKeeper(o.KeepDir),
 		lookout:     newLookout(o.Readers),
 		lags:        newLags(),
 		work:        newWorkload(),
@@ -118,6 +123,7 @@ func (m *Manager) Run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
+	m.keeper.begin(m)
 	group, ctx := errgroup.WithContext(ctx)
 	r := &registry{
 		Manager:    m,
@@ -138,6 +144,7 @@ func (m *Manager) Run(ctx context.Context) (err error) {
 	}
 	group.Go(func() error { return m.reconcileLoop(ctx) })
 	group.Go(func() error { return m.compressor.run(ctx, m) })
+	group.Go(func() error { return m.keeper.run(ctx, m) })
 	group.Go(func() error { return m.lookout.run(ctx, m) })
 	group.Go(func() error {
 		for {
@@ -203,6 +210,7 @@ func (m *Manager) Beat(ctx context.Context) error {
 // in good times.
 func (m *Manager) Trouble() []string {
 	reasons := m.work.trouble(time.Now())
+	reasons = append(reasons, m.keeper.trouble()...)
 	if m.waiting.Load() {
 		reasons = append(reasons, "another cri-logshim manages the logs in "+m.PodLogsDir)
 	}

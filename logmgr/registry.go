@@ -187,7 +187,7 @@ func (r *registry) wake(l *containerLog) {
 	if _, elsewhere := r.Runtime.(Redirector); elsewhere {
 		return // the path is a link to a file that is the runtime's own
 	}
-	if !l.policy.Load().rotates() && !r.Files.set() {
+	if p := l.policy.Load(); !p.rotates() && !p.keeps() && !r.Files.set() {
 		return // there is nothing to do about it
 	}
 	l.awake = true
@@ -300,10 +300,16 @@ func (r *registry) reopenedByOther(id string, err error) {
 	r.wake(c.log)
 }
 
+// renew makes everything that is done to new files be done to those that are there.
+func (r *registry) renew() {
+	files := r.Files
+	r.files.Store(&files)
+}
+
 // configure puts new settings in force.
 func (r *registry) configure(s Settings) {
 	r.Settings = s
-	r.files.Store(&s.Files)
+	r.renew()
 	for _, c := range r.containers {
 		if c.log != nil {
 			p := s.PolicyOf(c.Container)
@@ -330,7 +336,7 @@ func (r *registry) close() error {
 		h.removal.end()
 		h.compression.end()
 	}
-	return errors.Join(append(errs, r.root.Close())...)
+	return errors.Join(append(errs, r.keeper.close(), r.root.Close())...)
 }
 
 func (m *Manager) logFor(c Container) logrus.FieldLogger {

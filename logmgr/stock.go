@@ -21,6 +21,7 @@ type piece struct {
 	// full disk has left it both plain and compressed, and before that is healed it is
 	// not known which is whole.
 	files   []logfile.File
+	kept    bool      // it is found only in keepDir, since somebody else has removed it
 	current bool      // it was never rotated: the last words of an attempt that is forgotten
 	rotated time.Time // when it was last written, about
 }
@@ -63,6 +64,27 @@ func takeStock(logs []logfile.Log, known map[string]bool) stock {
 		s.removable = append(s.removable, piece{log: log.Name, files: []logfile.File{*log.Current}, current: true, rotated: log.Current.ModTime})
 	}
 	return s
+}
+
+// addKept adds what only keepDir has of the history, among the rest by time: else a
+// container that crashes in a loop could pile it up there.
+func (s *stock) addKept(only []logfile.Log) {
+	var kept stock
+	for _, log := range only {
+		kept.addRotated(log.Name, log.Rotated)
+		if c := log.Current; c != nil {
+			kept.removable = append(kept.removable, piece{log: log.Name, files: []logfile.File{*c}, current: true, rotated: c.ModTime})
+		}
+	}
+	var all []piece
+	for _, p := range kept.removable {
+		for len(s.removable) > 0 && !p.rotated.Before(s.removable[0].rotated) {
+			all, s.removable = append(all, s.removable[0]), s.removable[1:]
+		}
+		p.kept = true
+		all = append(all, p)
+	}
+	s.removable = append(all, s.removable...)
 }
 
 func (s *stock) addRotated(log string, files []logfile.File) {

@@ -45,8 +45,15 @@ func (m *Manager) tidy(ctx context.Context, h *history, known map[string]bool, p
 		if err != nil {
 			return err
 		}
+		only, keepErr := m.keeper.mirror(h, dir, p)
 		s := takeStock(logs, known)
+		s.addKept(only)
 		next, err = m.removeOldest(ctx, h, dir, logs, s, p)
+		if keepErr != nil {
+			m.metrics.failed("keep")
+			h.complain("cannot keep the container's log for the time after its pod", keepErr)
+			next = sooner(next, keepRetry)
+		}
 		return err
 	})
 	if err != nil {
@@ -54,6 +61,14 @@ func (m *Manager) tidy(ctx context.Context, h *history, known map[string]bool, p
 		h.complain("cannot remove old files of the container's log", err)
 	}
 	return next, err
+}
+
+// sooner is the earlier of two times until something is to be done; 0: never.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 || b > 0 && b < a {
+		return b
+	}
+	return a
 }
 
 // removeOldest removes what exceeds the policy's bounds, up to the first piece that
@@ -96,6 +111,14 @@ func (m *Manager) removeOldest(ctx context.Context, h *history, dir *logfile.Dir
 // runtime may flush to a file after the reopen has returned, and a file that was just
 // swapped out can be the oldest.
 func (m *Manager) removePiece(h *history, dir *logfile.Dir, p piece, reason retention.Reason, missed map[string]unread) (held bool, err error) {
+	if p.kept {
+		kept, err := m.keeper.opened().Dir(h.dir)
+		if err != nil {
+			return false, ignoreMissing(err)
+		}
+		defer func() { err = errors.Join(err, kept.Close()) }()
+		dir = kept
+	}
 	for _, f := range p.files {
 		held, err := m.held(dir, f)
 		if p.current {

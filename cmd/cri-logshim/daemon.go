@@ -95,6 +95,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	d.logs, err = logmgr.New(logmgr.Options{
 		PodLogsDir: c.PodLogsDir,
 		LegacyDir:  c.Links.LegacyDir,
+		KeepDir:    c.KeepDir,
 		Settings:   settings,
 		Runtime:    criruntime.New(d.proxy.Runtime()),
 		Doorbell:   d.doorbell(),

@@ -3,6 +3,7 @@ package kept
 import (
 	"errors"
 	"io/fs"
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -72,8 +73,8 @@ func (s *Store) Drop(dir *logfile.Dir, rel string, scan Scan) (only []logfile.Lo
 // pair is a directory below podLogsDir and its mirror.
 type pair struct {
 	kept  *logfile.Dir
-	live  map[logfile.ID]string // names of the files that belong into the mirror
-	files map[string]file       // what is in the mirror, by name
+	live  map[logfile.ID]file // what belongs into the mirror
+	files map[string]file     // what is in it, by name
 }
 
 // file is one of the mirror's.
@@ -85,13 +86,13 @@ type file struct {
 // compare looks at both directories. What goes from the first between the two looks
 // counts as being in it still.
 func compare(dir, kept *logfile.Dir, scan Scan) (*pair, error) {
-	p := &pair{kept: kept, live: map[logfile.ID]string{}, files: map[string]file{}}
+	p := &pair{kept: kept, live: map[logfile.ID]file{}, files: map[string]file{}}
 	logs, err := scan(dir)
 	if err != nil {
 		return nil, err
 	}
 	for _, f := range filesOf(logs) {
-		p.live[f.ID] = f.Name
+		p.live[f.ID] = f
 	}
 	if logs, err = scan(kept); err != nil {
 		return nil, err
@@ -121,8 +122,8 @@ func mirror(dir, kept *logfile.Dir, scan Scan) (only []logfile.Log, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for id, name := range p.live {
-		err := p.place(dir, id, name)
+	for id, f := range p.live {
+		err := p.place(dir, id, f.Name)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, logfile.ErrChanged) {
 			return nil, err
 		}
@@ -163,12 +164,13 @@ func (p *pair) has(name string, id logfile.ID) bool {
 	return is && f.ID == id
 }
 
-// moveAway makes room for another file: what is in its place goes on as a rotated file
-// of its time, until its right name is found, or for good if it is found nowhere else.
+// moveAway makes room for another file: what is in its place goes on as a rotated file,
+// until its right name is found, or for good if it is found nowhere else. What was a
+// current log follows all that were rotated before.
 func (p *pair) moveAway(f file) error {
 	stamp := f.Stamp
 	if stamp.IsZero() {
-		stamp = stamp.Next(f.ModTime)
+		stamp = p.newest(f.log).Next(f.ModTime)
 	}
 	for ; ; stamp = stamp.Next(time.Time{}) {
 		to := logfile.FileName(f.log, stamp, f.Compression)
@@ -178,8 +180,36 @@ func (p *pair) moveAway(f file) error {
 	}
 }
 
+// newest is the stamp of the log's newest rotated file.
+func (p *pair) newest(log string) (stamp logfile.Stamp) {
+	for f := range p.all() {
+		if f.log == log && f.Stamp.Compare(stamp) > 0 {
+			stamp = f.Stamp
+		}
+	}
+	return stamp
+}
+
+// all are the files of both.
+func (p *pair) all() iter.Seq[file] {
+	return func(yield func(file) bool) {
+		for _, files := range []iter.Seq[file]{maps.Values(p.live), maps.Values(p.files)} {
+			for f := range files {
+				if !yield(f) {
+					return
+				}
+			}
+		}
+	}
+}
+
 func (p *pair) isLive(name string) bool {
-	return slices.Contains(slices.Collect(maps.Values(p.live)), name)
+	for _, f := range p.live {
+		if f.Name == name {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *pair) rename(f file, to string) error {

@@ -87,7 +87,10 @@ func (s *Store) sweep(rel string, swept *Swept) (err error) {
 			return ignoreMissing(err)
 		}
 	}
-	return nil
+	if _, left, err = s.onlyIn(dir, rel); left > 0 || err != nil {
+		return err
+	}
+	return s.removeEmpty(dir, rel)
 }
 
 // judge removes a file whose term has passed, unless somebody still writes to it, and
@@ -222,6 +225,13 @@ func (s *Store) Shelve(f File) (_ *logfile.Dir, _ logfile.File, err error) {
 	}
 	shelved := f.File
 	if f.Stamp.IsZero() {
+		log, scanErr := dir.Scan(f.Name)
+		if scanErr != nil {
+			return nil, logfile.File{}, errors.Join(scanErr, dir.Close())
+		}
+		if n := len(log.Rotated); n > 0 {
+			shelved.Stamp = log.Rotated[n-1].Stamp
+		}
 		for {
 			shelved.Stamp = shelved.Stamp.Next(f.ModTime)
 			shelved.Name = logfile.FileName(f.Name, shelved.Stamp, logfile.Plain)
@@ -236,3 +246,6 @@ func (s *Store) Shelve(f File) (_ *logfile.Dir, _ logfile.File, err error) {
 	}
 	return dir, shelved, nil
 }
+
+// Dir opens the directory rel of keepDir.
+func (s *Store) Dir(rel string) (*logfile.Dir, error) { return s.kept.Dir(rel) }

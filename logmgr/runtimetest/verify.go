@@ -39,6 +39,7 @@ func Read(podLogsDir, log string) (streams map[string]*Stream, err error) {
 	if err != nil {
 		return nil, err
 	}
+	root.TrustSecondNames()
 	defer func() { err = errors.Join(err, root.Close()) }()
 	dir, err := root.Dir(path.Dir(rel))
 	if err != nil {

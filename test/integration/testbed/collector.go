@@ -1,6 +1,7 @@
 package testbed
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -73,14 +74,15 @@ func NewRsyslog(dir string, patterns ...string) (*Collector, error) {
 		return nil, fmt.Errorf("rsyslog is not set up, run hack/setup.sh: %w", err)
 	}
 	// The queue is left out, so that what was read is written before the next is read.
-	text := fmt.Sprintf("global(workDirectory=%q)\nmodule(load=\"imfile\" mode=\"inotify\")\n", dir) +
-		"template(name=\"line\" type=\"string\" string=\"%msg%\\n\")\n" +
-		fmt.Sprintf("ruleset(name=\"keep\" queue.type=\"Direct\") { action(type=\"omfile\" file=%q template=\"line\") }\n", c.Output)
+	var text bytes.Buffer
+	fmt.Fprintf(&text, "global(workDirectory=%q)\nmodule(load=\"imfile\" mode=\"inotify\")\n", dir)
+	fmt.Fprintln(&text, `template(name="line" type="string" string="%msg%\n")`)
+	fmt.Fprintf(&text, "ruleset(name=\"keep\" queue.type=\"Direct\") { action(type=\"omfile\" file=%q template=\"line\") }\n", c.Output)
 	for _, pattern := range patterns {
-		text += fmt.Sprintf("input(type=\"imfile\" file=%q tag=\"log\" ruleset=\"keep\")\n", pattern)
+		fmt.Fprintf(&text, "input(type=\"imfile\" file=%q tag=\"log\" ruleset=\"keep\")\n", pattern)
 	}
 	config := filepath.Join(dir, "rsyslog.conf")
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	if err := os.WriteFile(config, text.Bytes(), 0o600); err != nil {
 		return nil, fmt.Errorf("write rsyslog's configuration: %w", err)
 	}
 	c.command = []string{filepath.Join(root, "usr/sbin/rsyslogd"), "-n", "-iNONE", "-f", config, "-M", modules}
@@ -156,7 +158,7 @@ func (c *Collector) Close() error {
 		return nil
 	}
 	err := c.cmd.Process.Kill()
-	<-c.ended
+	_ = <-c.ended // it was killed
 	c.cmd = nil
 	if errors.Is(err, os.ErrProcessDone) {
 		return nil

@@ -150,10 +150,15 @@ type complaint struct {
 // repeatComplaint is how often an unchanged error is logged.
 const repeatComplaint = time.Minute
 
-// complain logs err, unless it has done so lately.
+// complain logs err, unless it has done so lately with one that comes down to the same:
+// the text around may name another file every time.
 func (c *complaint) complain(log logrus.FieldLogger, what string, err error) {
 	now := time.Now()
-	text := what + err.Error()
+	cause := err
+	for inner := errors.Unwrap(cause); inner != nil; inner = errors.Unwrap(cause) {
+		cause = inner
+	}
+	text := what + cause.Error()
 	c.mu.Lock()
 	repeated := c.text == text && now.Sub(c.at) < repeatComplaint
 	if !repeated {

@@ -20,6 +20,13 @@ func inotify(t *testing.T) *logmgr.Inotify {
 	if err != nil {
 		t.Fatal(err)
 	}
+	runBell(t, bell)
+	return bell
+}
+
+// runBell lets a doorbell be heard until the test ends.
+func runBell(t *testing.T, bell *logmgr.Inotify) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- bell.Run(ctx) }()
@@ -29,7 +36,6 @@ func inotify(t *testing.T) *logmgr.Inotify {
 			t.Errorf("Run: %v", err)
 		}
 	})
-	return bell
 }
 
 // await waits until f is true; how long that takes is no property.

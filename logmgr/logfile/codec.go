@@ -15,11 +15,10 @@ import (
 // stays within it, a foreign file that wants more is refused.
 const zstdWindow = 8 << 20
 
-// gzipLevel and the zstd level are where speed and size meet on container logs: two and
-// a half times as fast as Go's compress/gzip for files a twentieth larger. The next
-// gzip level is a fifth slower, and more so with JSON; the one below makes files a
-// sixth larger. Slower zstd levels make these files no smaller. The benchmark's part on
-// compression shows all of them.
+// gzipLevel and the zstd level are where speed and size meet on container logs: somewhat
+// more than twice the speed of Go's compress/gzip, for files a twentieth larger. The next
+// gzip level is a fifth slower, the one below makes files a tenth larger; slower zstd
+// levels make them no smaller. The benchmark has a part on compression.
 const gzipLevel = 5
 
 // Encoder compresses a stream. Close finishes it and does not close what it is written

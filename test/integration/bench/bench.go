@@ -51,17 +51,22 @@ func benchmark(ctx context.Context, s settings, stdout, progress io.Writer) (err
 			return err
 		}
 	}
+	if s.compression > 0 {
+		if err := compressionPart(ctx, s, programs, &r, progress); err != nil {
+			return err
+		}
+	}
 	r.Seconds = time.Since(r.Began).Seconds()
 	return conclude(s, r, stdout)
 }
 
 // possible is an error when a part that was asked for cannot run here.
 func (s settings) possible() error {
-	if len(s.floods()) == 0 && s.kubelet == 0 {
+	if len(s.floods()) == 0 && s.kubelet == 0 && s.compression == 0 {
 		return nil
 	}
 	if os.Geteuid() != 0 {
-		return errors.New("the parts rotation, crowd and kubelet run containers and need root; -rotation 0 -crowd 0 -kubelet 0 leaves them out")
+		return errors.New("the parts rotation, crowd, kubelet and compression run containers and need root; -rotation 0 -crowd 0 -kubelet 0 -compression 0 leaves them out")
 	}
 	_, err := testbed.Installed(testbed.Newest)
 	return err

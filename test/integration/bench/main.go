@@ -13,6 +13,9 @@
 // the shim's own metrics. The kubelet part does the same in front of a real
 // kubelet, with its own rotation and with the shim's in turn.
 //
+// The compression part compresses what real programs have logged, as the shim does
+// and as Go's compress/gzip does.
+//
 // A benchmark is no test: the exit code is 0 when everything could be measured,
 // whatever the figures are, unless -check makes the goals binding.
 package main
@@ -79,6 +82,8 @@ type settings struct {
 	nice     int           // niceness of the shim in these two parts
 	kubelet  time.Duration // time that each flood before kubelet lasts; 0: no kubelet part
 	trials   []trial       // of the kubelet part
+
+	compression int // rounds of the compression part; 0: no such part
 }
 
 func parseSettings(args []string, stderr io.Writer) (settings, error) {
@@ -98,6 +103,7 @@ func parseSettings(args []string, stderr io.Writer) (settings, error) {
 	f.DurationVar(&s.crowd, "crowd", time.Minute, "time that the containers of a crowd write, at most 2m; 0: no crowd part")
 	f.IntVar(&s.nice, "nice", -10, "niceness of the shim in the rotation and crowd parts, -20 to 19; the unit's is the default")
 	f.DurationVar(&s.kubelet, "kubelet", 50*time.Second, "time that each container writes in the kubelet part, at most 90s; 0: no kubelet part")
+	f.IntVar(&s.compression, "compression", 20, "rounds of the compression part, at most 200; 0: no such part")
 	trial := f.String("kubelet-run", "", "run only floods of the kubelet part whose names match this `regexp`")
 	if err := f.Parse(args); err != nil {
 		return settings{}, err
@@ -149,6 +155,9 @@ func (s settings) validate() error {
 	}
 	if s.nice < -20 || s.nice > 19 {
 		errs = append(errs, fmt.Errorf("-nice: must be -20 to 19, is %d", s.nice))
+	}
+	if s.compression < 0 || s.compression > 200 {
+		errs = append(errs, fmt.Errorf("-compression: must be 0 to 200, is %d", s.compression))
 	}
 	if s.kubelet < 0 || s.kubelet > 90*time.Second {
 		errs = append(errs, fmt.Errorf("-kubelet: must be 0s to 90s, is %v", s.kubelet))

@@ -80,7 +80,7 @@ func (c *Containerd) prepare(programs Programs) error {
 	if err := os.WriteFile(file, text, 0o600); err != nil {
 		return fmt.Errorf("write the containerd configuration: %w", err)
 	}
-	if c.output, err = os.OpenFile(c.logFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+	if c.output, err = os.OpenFile(c.LogFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
 		return fmt.Errorf("make containerd's own log: %w", err)
 	}
 	env := []string{"PATH=" + c.Folder + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
@@ -124,9 +124,10 @@ func (c *Containerd) Stop(ctx context.Context) error {
 func (c *Containerd) Kill(ctx context.Context) error { return c.cell.stop(ctx, syscall.SIGKILL) }
 
 // Log is the end of what containerd has logged itself.
-func (c *Containerd) Log() string { return tail(c.logFile()) }
+func (c *Containerd) Log() string { return tail(c.LogFile()) }
 
-func (c *Containerd) logFile() string { return filepath.Join(c.Dir, "containerd.log") }
+// LogFile is where containerd logs itself.
+func (c *Containerd) LogFile() string { return filepath.Join(c.Dir, "containerd.log") }
 
 // Close ends containerd and all of its pods at once and removes what they left: processes,
 // mounts, cgroups and folders.

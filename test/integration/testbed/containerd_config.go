@@ -22,6 +22,9 @@ disabled_plugins = ['io.containerd.image-verifier.v1.bindir', 'io.containerd.tra
 [grpc]
   address = '{{.Dir}}/containerd.sock'
 
+[debug]
+  level = '{{.LogLevel}}'
+
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
   sandbox = '{{.SandboxImage}}'
 
@@ -56,6 +59,9 @@ imports = []
 [grpc]
   address = '{{.Dir}}/containerd.sock'
 
+[debug]
+  level = '{{.LogLevel}}'
+
 [plugins.'io.containerd.grpc.v1.cri']
   sandbox_image = '{{.SandboxImage}}'
   restrict_oom_score_adj = true
@@ -89,6 +95,6 @@ func containerdConfig(install Install, dir string) ([]byte, error) {
 		return nil, fmt.Errorf("parse the containerd configuration: %w", err)
 	}
 	var b bytes.Buffer
-	err = file.Execute(&b, struct{ Dir, SandboxImage, Runc string }{dir, Image, install.Runc})
+	err = file.Execute(&b, struct{ Dir, SandboxImage, Runc, LogLevel string }{dir, Image, install.Runc, install.LogLevel})
 	return b.Bytes(), err
 }

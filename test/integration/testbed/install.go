@@ -21,6 +21,8 @@ type Install struct {
 	Folder  string // of containerd, its shim and ctr
 	Runc    string
 	Busybox string // static
+	// LogLevel is how much containerd logs itself; empty: as it does by default.
+	LogLevel string
 }
 
 // Installed finds the containerd of a version, or Demo, in the cache.

@@ -143,7 +143,7 @@ func (s *Shim) launch(wrapper ...string) error {
 	if err := s.writeConfig(); err != nil {
 		return err
 	}
-	output, err := os.OpenFile(s.logFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	output, err := os.OpenFile(s.LogFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return err
 	}
@@ -233,6 +233,7 @@ func (s *Shim) Running() bool {
 }
 
 // Log is the end of what all processes of this shim have logged.
-func (s *Shim) Log() string { return tail(s.logFile()) }
+func (s *Shim) Log() string { return tail(s.LogFile()) }
 
-func (s *Shim) logFile() string { return filepath.Join(s.dir, "cri-logshim.log") }
+// LogFile is where every process of this shim logs.
+func (s *Shim) LogFile() string { return filepath.Join(s.dir, "cri-logshim.log") }

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"testing"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -20,17 +21,38 @@ func cached(t *testing.T, path string) int64 {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	var found unix.Cachestat_t
-	if err := unix.Cachestat(uint(f.Fd()), &unix.CachestatRange{}, &found, 0); err != nil {
-		t.Fatalf("cachestat: %v", err)
+	info, err := f.Stat()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return int64(found.Cache) * int64(os.Getpagesize())
+	if info.Size() == 0 {
+		return 0
+	}
+	mapped, err := unix.Mmap(int(f.Fd()), 0, int(info.Size()), unix.PROT_READ, unix.MAP_SHARED)
+	if err != nil {
+		t.Fatalf("mmap: %v", err)
+	}
+	page := os.Getpagesize()
+	resident := make([]byte, (len(mapped)+page-1)/page)
+	_, _, failed := unix.Syscall(unix.SYS_MINCORE,
+		uintptr(unsafe.Pointer(&mapped[0])), uintptr(len(mapped)), uintptr(unsafe.Pointer(&resident[0])))
+	if err := unix.Munmap(mapped); err != nil {
+		t.Fatalf("munmap: %v", err)
+	}
+	if failed != 0 {
+		t.Fatalf("mincore: %v", failed)
+	}
+	var pages int64
+	for _, bits := range resident {
+		pages += int64(bits & 1)
+	}
+	return pages * int64(page)
 }
 
 // onDisk is a folder on a disk: tmpfs has nothing but cache.
 func onDisk(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/var/tmp", "cri-logshim-")
+	dir, err := os.MkdirTemp("/var/tmp", "cri-logshim-") //nolint:usetesting // its directory may be on a tmpfs
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -170,5 +170,5 @@ func compressionGoal(f figure) goal {
 	if f.Unit == "%" {
 		return atMost("at most 1.05 × compress/gzip", ratio, 1.05, "1")
 	}
-	return atLeast("at least 2.5 × compress/gzip", ratio, 2.5, "1")
+	return atLeast("at least 2.5 × compress/gzip", ratio, 2.5)
 }

@@ -33,9 +33,9 @@ func atMost(text string, value, limit float64, unit string) goal {
 	return goal{Text: text, Value: value, Limit: limit, Unit: unit, Met: value <= limit}
 }
 
-// atLeast is a goal with a lower bound.
-func atLeast(text string, value, limit float64, unit string) goal {
-	return goal{Text: text, Value: value, Limit: limit, Unit: unit, Met: value >= limit}
+// atLeast is a goal with a lower bound, of a ratio or a number.
+func atLeast(text string, value, limit float64) goal {
+	return goal{Text: text, Value: value, Limit: limit, Unit: "1", Met: value >= limit}
 }
 
 const (
@@ -59,7 +59,7 @@ func callFigures(ws []workload, all series) []figure {
 				atMost("not above typed", p50.Ratios[shimToTyped], 1, "1"),
 			}
 		case smallMany:
-			rate.Goals = []goal{atLeast("at least 0.42 × direct", rate.Ratios[shimToDirect], 0.42, "1")}
+			rate.Goals = []goal{atLeast("at least 0.42 × direct", rate.Ratios[shimToDirect], 0.42)}
 		case listMedium:
 			p50.Goals = []goal{atMost("at most 1.12 × direct", p50.Ratios[shimToDirect], 1.12, "1")}
 			cpu.Goals = []goal{atMost("at most 0.25 × typed", cpu.Ratios[shimToTyped], 0.25, "1")}

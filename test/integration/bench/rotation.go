@@ -48,7 +48,7 @@ type flood struct {
 type bounds struct{ medianFrom, medianTo, p99, highest float64 }
 
 func (b bounds) median(share float64) []goal {
-	goals := []goal{atLeast(fmt.Sprintf("at least %v", b.medianFrom), share, b.medianFrom, "1")}
+	goals := []goal{atLeast(fmt.Sprintf("at least %v", b.medianFrom), share, b.medianFrom)}
 	if b.medianTo > 0 {
 		goals = append(goals, atMost(fmt.Sprintf("at most %v", b.medianTo), share, b.medianTo, "1"))
 	}
@@ -242,7 +242,7 @@ func (r floodResult) figures(f flood, reopen histogram) []figure {
 	p50, p99, highest := shareOfLimit(r.rotated, 0.50), shareOfLimit(r.rotated, 0.99), shareOfLimit(r.rotated, 1)
 	rotations := float64(len(r.rotated))
 	return []figure{
-		line("rotations", "1", rotations, atLeast("at least 500", rotations, 500, "1")),
+		line("rotations", "1", rotations, atLeast("at least 500", rotations, 500)),
 		line("write rate", "MB/s", size/1e6/r.lasted.Seconds()),
 		line("rotated file to limit, p50", "1", p50, f.bounds.median(p50)...),
 		line("rotated file to limit, p99", "1", p99, atMost(fmt.Sprintf("at most %v", f.bounds.p99), p99, f.bounds.p99, "1")),

@@ -158,7 +158,7 @@ func (c *Collector) Close() error {
 		return nil
 	}
 	err := c.cmd.Process.Kill()
-	_ = <-c.ended // it was killed
+	<-c.ended //nolint:errcheck // it was killed
 	c.cmd = nil
 	if errors.Is(err, os.ErrProcessDone) {
 		return nil

@@ -41,29 +41,38 @@ func (p piece) disk() (sum int64) {
 
 // takeStock sorts the logs of a history, the oldest attempt first. The current log
 // of a container that the runtime knows is never removable: it is being written, or
-// is what `kubectl logs --previous` shows. That of a forgotten attempt is, if a later
-// one is known: who has just made a container has not told us of it yet.
+// is what `kubectl logs --previous` shows. That of a forgotten attempt is. Nothing is
+// of an attempt later than all that are known: who has just made a container has not
+// told us of it yet.
 func takeStock(logs []logfile.Log, known map[string]bool) stock {
-	latest := -1 // index of the latest log that is known
-	for i, log := range logs {
-		if known[log.Name] {
-			latest = i
-		}
+	latest := len(logs) - 1 // index of the latest log that is known
+	for latest >= 0 && !known[logs[latest].Name] {
+		latest--
 	}
 	var s stock
 	for i, log := range logs {
-		s.addRotated(log.Name, log.Rotated)
-		if log.Current == nil {
-			continue
+		if i > latest {
+			s.fix(log.Rotated...)
+		} else {
+			s.addRotated(log.Name, log.Rotated)
 		}
-		if known[log.Name] || i > latest {
-			s.fixed.Files++
-			s.fixed.Disk += log.Current.Disk
-			continue
+		switch c := log.Current; {
+		case c == nil:
+		case known[log.Name], i > latest:
+			s.fix(*c)
+		default:
+			s.removable = append(s.removable, piece{log: log.Name, files: []logfile.File{*c}, current: true, rotated: c.ModTime})
 		}
-		s.removable = append(s.removable, piece{log: log.Name, files: []logfile.File{*log.Current}, current: true, rotated: log.Current.ModTime})
 	}
 	return s
+}
+
+// fix counts files that stay in any case.
+func (s *stock) fix(files ...logfile.File) {
+	for _, f := range files {
+		s.fixed.Files++
+		s.fixed.Disk += f.Disk
+	}
 }
 
 // addKept adds what only keepDir has of the history, among the rest by time: else a

@@ -92,15 +92,15 @@ func (c *compressor) do(ctx context.Context, m *Manager, job compression) {
 	failed = err != nil
 }
 
-// tidy heals each log in the history's directory and compresses its old files. It
-// returns the time until there is more to compress; 0: nothing is left.
+// tidy heals each log in the history's directory and compresses its old files, but not
+// of attempts of which nobody has told yet. It returns the time until there is more to compress; 0: nothing is left.
 func (c *compressor) tidy(ctx context.Context, m *Manager, dir *logfile.Dir, job *compression) (next time.Duration, err error) {
 	logs, err := job.history.scan(dir)
 	if err != nil {
 		return 0, err
 	}
 	var errs []error
-	for _, log := range logs {
+	for _, log := range logs[:toldOf(logs, job.known)] {
 		// Nobody else compresses this log, so what is unfinished was left by a
 		// crash.
 		repairs, err := dir.Heal(ctx, log.Name)

@@ -45,26 +45,33 @@ func (p piece) disk() (sum int64) {
 // of an attempt later than all that are known: who has just made a container has not
 // told us of it yet.
 func takeStock(logs []logfile.Log, known map[string]bool) stock {
-	latest := len(logs) - 1 // index of the latest log that is known
-	for latest >= 0 && !known[logs[latest].Name] {
-		latest--
-	}
+	told := toldOf(logs, known)
 	var s stock
 	for i, log := range logs {
-		if i > latest {
+		if i >= told {
 			s.fix(log.Rotated...)
 		} else {
 			s.addRotated(log.Name, log.Rotated)
 		}
 		switch c := log.Current; {
 		case c == nil:
-		case known[log.Name], i > latest:
+		case known[log.Name], i >= told:
 			s.fix(*c)
 		default:
 			s.removable = append(s.removable, piece{log: log.Name, files: []logfile.File{*c}, current: true, rotated: c.ModTime})
 		}
 	}
 	return s
+}
+
+// toldOf is how many of the logs, the oldest attempt first, are not later than all
+// that are known.
+func toldOf(logs []logfile.Log, known map[string]bool) int {
+	n := len(logs)
+	for n > 0 && !known[logs[n-1].Name] {
+		n--
+	}
+	return n
 }
 
 // fix counts files that stay in any case.

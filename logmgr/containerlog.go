@@ -171,4 +171,8 @@ func (c *complaint) complain(log logrus.FieldLogger, what string, err error) {
 	log.WithError(err).Warn(what)
 }
 
-func (l *containerLog) complain(what string, err error) { l.complaint.complain(l.log, what, err) }
+func (l *containerLog) complain(what string, err error) {
+	if !l.history.scarcity.tookDescriptor(err) {
+		l.complaint.complain(l.log, what, err)
+	}
+}

@@ -183,17 +183,16 @@ func TestGrowsAfterItsReopen(t *testing.T) {
 // TestInotifyOverflow: when the kernel has thrown events away, everybody is rung, since
 // nobody knows whom they were for.
 func TestInotifyOverflow(t *testing.T) {
-	bell, err := logmgr.NewInotify()
-	if err != nil {
-		t.Fatal(err)
-	}
+	bell := logmgr.NewInotify()
 	rung := make(chan string, 3)
 	files := map[string]*os.File{}
 	for _, name := range []string{"a", "b", "quiet"} {
 		path := filepath.Join(t.TempDir(), name)
-		if files[name], err = os.Create(path); err != nil {
+		file, err := os.Create(path)
+		if err != nil {
 			t.Fatal(err)
 		}
+		files[name] = file
 		if err := bell.Arm(path, func() { rung <- name }); err != nil {
 			t.Fatal(err)
 		}

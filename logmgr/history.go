@@ -29,6 +29,7 @@ type history struct {
 
 	audience  audience
 	complaint complaint
+	scarcity  *scarcity // the node's
 }
 
 // historyOf returns the history that a container's log at rel belongs to.
@@ -47,7 +48,7 @@ func (r *registry) historyOf(rel string, c Container) *history {
 			log: r.Log.WithFields(logrus.Fields{
 				"namespace": c.Namespace, "pod": c.Pod, "container": c.Name,
 			}),
-			logs: map[string]*containerLog{},
+			logs: map[string]*containerLog{}, scarcity: r.scarcity,
 		}
 		h.removal.begin = func(r *registry) { r.removeExcess(h) }
 		h.compression.begin = func(r *registry) { r.compress(h) }
@@ -115,4 +116,8 @@ func (h *history) scan(dir *logfile.Dir) ([]logfile.Log, error) {
 	return []logfile.Log{log}, err
 }
 
-func (h *history) complain(what string, err error) { h.complaint.complain(h.log, what, err) }
+func (h *history) complain(what string, err error) {
+	if !h.scarcity.tookDescriptor(err) {
+		h.complaint.complain(h.log, what, err)
+	}
+}

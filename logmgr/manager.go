@@ -66,6 +66,7 @@ type Manager struct {
 	swaps       atomic.Pointer[spread] // how long rotations take, by the log that was rotated last
 	work        *workload
 	metrics     *metrics
+	scarcity    *scarcity
 }
 
 // New makes a Manager. The error says when podLogsDir or the kernel is unfit.
@@ -107,6 +108,7 @@ func New(o Options) (*Manager, error) {
 	if err != nil {
 		return nil, errors.Join(err, root.Close())
 	}
+	m.scarcity = &scarcity{log: m.Log, polled: m.metrics.polled}
 	return m, nil
 }
 

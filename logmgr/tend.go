@@ -21,6 +21,7 @@ type tender struct {
 	policy Policy // at the last look
 	id     string // of the running container
 	gate   *gate
+	polled bool // it would sleep if it could be watched
 }
 
 // tend looks at the log as often as its pace asks for and rotates it, until it
@@ -31,6 +32,7 @@ func (t *tender) tend(ctx context.Context) {
 	t.l.pace.wake()
 	timer := time.NewTimer(longestLook)
 	defer timer.Stop()
+	defer t.watched()
 	for ctx.Err() == nil {
 		t.policy = *t.l.policy.Load()
 		if !t.policy.rotates() && t.notice() {
@@ -40,8 +42,13 @@ func (t *tender) tend(ctx context.Context) {
 		if t.policy.rotates() {
 			wait, fine = t.look(ctx)
 		}
-		if fine && t.l.pace.quiet() && t.l.doubt.name == "" && t.sleep() {
-			return
+		if fine && t.l.pace.quiet() && t.l.doubt.name == "" {
+			if t.sleep() {
+				return
+			}
+			if t.polled {
+				wait = t.untilPoll()
+			}
 		}
 		timer.Reset(wait)
 		select {
@@ -114,11 +121,11 @@ func (t *tender) sleep() bool {
 		t.m.mail.post(func(r *registry) { r.wake(l) })
 	})
 	if err != nil {
-		t.m.metrics.failed("watch")
-		l.complain("cannot watch the log, so it is polled", err)
+		t.unwatched(err)
 		return false
 	}
 	l.armed = true
+	t.watched()
 	// What was written between the last look and the watch has not rung.
 	info, err := l.dir.Stat(l.name)
 	if err != nil || info.Size != l.pace.size {
@@ -127,6 +134,36 @@ func (t *tender) sleep() bool {
 	}
 	t.wakeAtAge(time.Now())
 	return true
+}
+
+// unwatched notes that the log cannot be watched.
+func (t *tender) unwatched(err error) {
+	t.m.metrics.failed("watch")
+	if !t.m.scarcity.tookWatch(err) {
+		t.l.complain("cannot watch the log, so it is polled", err)
+	}
+	if !t.polled {
+		t.polled = true
+		t.m.scarcity.poll()
+	}
+}
+
+// watched ends what unwatched has begun.
+func (t *tender) watched() {
+	if t.polled {
+		t.polled = false
+		t.m.scarcity.unpoll()
+	}
+}
+
+// untilPoll is the time until the next look at a quiet log that is polled. That is not
+// as often as a writer of any speed would have it: there may be thousands of them.
+func (t *tender) untilPoll() time.Duration {
+	left, never := t.ripens(time.Now())
+	if never {
+		return longestLook
+	}
+	return min(max(left, shortestLook), longestLook)
 }
 
 // missing deals with a running container whose log is not there.

@@ -41,7 +41,7 @@ type daemon struct {
 	annotations *policy.Reporter
 	proxy       *proxy.Proxy
 	logs        *logmgr.Manager
-	bell        *logmgr.Inotify // nil when the kernel has none left
+	bell        *logmgr.Inotify
 	listener    net.Listener
 	admin       []net.Listener
 	drained     chan struct{} // closed when the proxy has ended
@@ -54,7 +54,10 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{options: o, config: c, log: newLogger(c.Log, stderr), registry: prometheus.NewRegistry(), drained: make(chan struct{})}
+	d := &daemon{
+		options: o, config: c, log: newLogger(c.Log, stderr), registry: prometheus.NewRegistry(),
+		bell: logmgr.NewInotify(), drained: make(chan struct{}),
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
@@ -98,7 +101,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 		KeepDir:    c.KeepDir,
 		Settings:   settings,
 		Runtime:    criruntime.New(d.proxy.Runtime()),
-		Doorbell:   d.doorbell(),
+		Doorbell:   d.bell,
 		Readers:    d.readers(),
 		Log:        d.log,
 		Metrics:    d.registry,
@@ -143,18 +146,6 @@ func listenAdmin(ctx context.Context, endpoint string) (net.Listener, error) {
 	return new(net.ListenConfig).Listen(ctx, "tcp", endpoint)
 }
 
-// doorbell returns the kernel's, or, where it has no inotify instance left, one
-// that never rings.
-func (d *daemon) doorbell() logmgr.Doorbell {
-	bell, err := logmgr.NewInotify()
-	if err != nil {
-		d.log.WithError(err).Warn("logs are polled instead of being watched; raise fs.inotify.max_user_instances")
-		return logmgr.NoDoorbell{}
-	}
-	d.bell = bell
-	return bell
-}
-
 // readers finds those who read logs. Every log that kubelet asks for has ".log" in
 // its name.
 func (d *daemon) readers() logmgr.Readers {
@@ -183,9 +174,7 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 	group.Go(func() error {
 		return admin.Serve(ctx, admin.Options{Alive: d.alive, Trouble: d.trouble, Status: d.status, Metrics: d.registry, Log: d.log}, d.admin...)
 	})
-	if d.bell != nil {
-		group.Go(func() error { return d.bell.Run(ctx) })
-	}
+	group.Go(func() error { return d.bell.Run(ctx) })
 	group.Go(func() error {
 		d.proxy.WatchRuntime(ctx, func(s connectivity.State) {
 			if s == connectivity.Ready {

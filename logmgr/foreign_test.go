@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"github.com/cri-logshim/cri-logshim/logmgr/runtimetest"
 )
 
@@ -56,6 +58,11 @@ func TestKubeletRotatesBeforeAndAfterOurs(t *testing.T) {
 				}
 				if got := r.said("somebody else rotates this log too"); got != 1 {
 					t.Errorf("said %d times that somebody else rotates", got)
+				}
+				for _, e := range r.journal.AllEntries() {
+					if err, ok := e.Data[logrus.ErrorKey]; ok {
+						t.Errorf("%s: error %v, though all went well", e.Message, err)
+					}
 				}
 			})
 		})

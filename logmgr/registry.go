@@ -295,7 +295,11 @@ func (r *registry) reopenedByOther(id string, err error) {
 	}
 	if !c.foreignSeen {
 		c.foreignSeen = true
-		c.log.log.WithError(err).Warn("somebody else rotates this log too, probably kubelet: set containerLogMaxSize: 1P and containerLogMonitorInterval: 1h in its configuration")
+		log := c.log.log
+		if err != nil {
+			log = log.WithError(err)
+		}
+		log.Warn("somebody else rotates this log too, probably kubelet: set containerLogMaxSize: 1P and containerLogMonitorInterval: 1h in its configuration")
 	}
 	r.wake(c.log)
 }

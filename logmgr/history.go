@@ -30,6 +30,8 @@ type history struct {
 	audience  audience
 	complaint complaint
 	scarcity  *scarcity // the node's
+
+	toldStrangers bool // owned by the removal
 }
 
 // historyOf returns the history that a container's log at rel belongs to.

@@ -48,6 +48,9 @@ func takeStock(logs []logfile.Log, known map[string]bool) stock {
 	told := toldOf(logs, known)
 	var s stock
 	for i, log := range logs {
+		for _, f := range log.Foreign {
+			s.fixed.Disk += f.Disk // nobody's to remove, but there
+		}
 		if i >= told {
 			s.fix(log.Rotated...)
 		} else {

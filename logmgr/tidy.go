@@ -45,6 +45,7 @@ func (m *Manager) tidy(ctx context.Context, h *history, known map[string]bool, p
 		if err != nil {
 			return err
 		}
+		m.notice(h, logs)
 		only, keepErr := m.keeper.mirror(h, dir, p)
 		s := takeStock(logs, known)
 		s.addKept(only)

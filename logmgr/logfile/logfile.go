@@ -78,7 +78,7 @@ type Log struct {
 	Rotated   []File   // oldest first
 	Temporary []File   // unfinished compressions, ours and kubelet's; Dir.RemoveTemporary
 	Unsafe    []string // bear a name of the log but must not be touched: a link, a fifo, a foreign owner, a second hard link
-	Foreign   []string // begin like a rotated file of the log but are none
+	Foreign   []File   // begin like a rotated file of the log but are none; without Info: must not be touched either
 }
 
 // infoOf translates what the kernel said.

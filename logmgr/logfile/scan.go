@@ -98,11 +98,10 @@ func (d *Dir) scanOnce(belongs func(name string) (current string, ok bool)) ([]L
 // sortInto looks at name and puts it where it belongs.
 func (d *Dir) sortInto(log *Log, current, name string) error {
 	r, ok := parseRotatedName(current, name)
-	if !ok && name != current {
-		log.Foreign = append(log.Foreign, name)
-		return nil
-	}
 	info, err := d.Stat(name)
+	if !ok && name != current {
+		return log.addForeign(File{Name: name, Info: info}, err)
+	}
 	switch {
 	case errors.Is(err, ErrUnsafe):
 		log.Unsafe = append(log.Unsafe, name)
@@ -122,6 +121,19 @@ func (d *Dir) sortInto(log *Log, current, name string) error {
 		f.Stamp = r.order(info.ModTime, d.root.zone)
 		log.Rotated = append(log.Rotated, f)
 	}
+	return nil
+}
+
+// addForeign adds what is nobody's rotated file, with the error of looking at it. One
+// that has gone is no reason to look again: conmon's "<current>.tmp" comes and goes.
+func (l *Log) addForeign(f File, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil && !errors.Is(err, ErrUnsafe):
+		return err
+	}
+	l.Foreign = append(l.Foreign, f)
 	return nil
 }
 

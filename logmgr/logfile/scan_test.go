@@ -48,7 +48,7 @@ func TestScanTakesWhatBelongsToTheLogAndNothingElse(t *testing.T) {
 	if diff := cmp.Diff(temporary, namesOf(log.Temporary)); diff != "" {
 		t.Errorf("temporary:\n%s", diff)
 	}
-	if diff := cmp.Diff(foreign, log.Foreign); diff != "" {
+	if diff := cmp.Diff(foreign, namesOf(log.Foreign)); diff != "" {
 		t.Errorf("foreign:\n%s", diff)
 	}
 	if log.Unsafe != nil {
@@ -197,7 +197,7 @@ func TestScanAttempts(t *testing.T) {
 	}
 	var got []string
 	for _, log := range logs {
-		got = append(got, fmt.Sprint(log.Name, " ", log.Current != nil, " ", len(log.Rotated), " ", log.Foreign))
+		got = append(got, fmt.Sprint(log.Name, " ", log.Current != nil, " ", len(log.Rotated), " ", namesOf(log.Foreign)))
 	}
 	want := []string{"0.log false 1 []", "2.log true 2 [2.log.1]", "10.log true 0 []"}
 	if !slices.Equal(got, want) {

@@ -20,6 +20,10 @@ const (
 	// 512, OpenTelemetry 1,000. Some leave the file open after that; a process that
 	// reads a newer file of the log does not read in there.
 	longestGlance = 4 << 10
+	// longestDesertion is how long a history counts as read by nobody after a look has
+	// found nobody. A new look is asked for after longestLookPause, and then has to wait
+	// for its turn.
+	longestDesertion = 3 * longestLookPause
 	// mostGhosts bounds what is remembered of one history.
 	mostGhosts = 16
 )
@@ -29,6 +33,9 @@ type audience struct {
 	mu     sync.Mutex
 	ghosts []ghost // oldest first
 	last   map[sighted]sighting
+
+	deserted time.Time // when there was nobody; zero: somebody was there, or it is not known
+	looking  bool      // a look is under way that nobody waits for
 }
 
 // ghost is a file that was removed or compressed while a reader stood in it, as it may
@@ -77,6 +84,39 @@ func (a *audience) miss(log string, f logfile.File) {
 	defer a.mu.Unlock()
 	a.ghosts = append(a.ghosts, ghost{log, f})
 	a.ghosts = a.ghosts[max(len(a.ghosts)-mostGhosts, 0):]
+}
+
+// setDeserted notes whether anybody was there, or had been lately, when a look was asked
+// for.
+func (a *audience) setDeserted(deserted bool, asked time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.deserted = time.Time{}
+	if deserted {
+		a.deserted = asked
+	}
+}
+
+// desertedAgo is how long it is known that nobody was there; very long if it is not.
+func (a *audience) desertedAgo() time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return time.Since(a.deserted)
+}
+
+// beginLook tells whether no other look is under way that nobody waits for.
+func (a *audience) beginLook() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	begun := !a.looking
+	a.looking = true
+	return begun
+}
+
+func (a *audience) endLook() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.looking = false
 }
 
 // queue returns the files of a log in the order in which they are read, with its

@@ -79,7 +79,7 @@ func (m *Manager) removeOldest(ctx context.Context, h *history, dir *logfile.Dir
 	reasons := retention.Excess(s.files(nil), s.fixed, p.bounds(), now)
 	var missed map[string]unread
 	if len(reasons) > 0 && p.waitsForReaders() {
-		missed, err = m.unreadIn(ctx, h, logs)
+		missed, err = m.unreadOrDeserted(ctx, h, logs)
 		if err != nil {
 			return 0, nil //nolint:nilerr // nobody wants it any longer
 		}

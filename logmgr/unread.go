@@ -27,6 +27,25 @@ type unread struct {
 	open   bool // somebody stands in this very file
 }
 
+// unreadOrDeserted is unreadIn for files that go at each rotation. Looks are spaced, and
+// a fast writer rotates several times meanwhile: where nobody has read the history lately
+// files go at once, and the look follows.
+func (m *Manager) unreadOrDeserted(ctx context.Context, h *history, logs []logfile.Log) (map[string]unread, error) {
+	ago := h.audience.desertedAgo()
+	if ago > longestDesertion {
+		return m.unreadIn(ctx, h, logs)
+	}
+	if ago > longestLookPause && h.audience.beginLook() {
+		m.mail.post(func(r *registry) {
+			r.spawn("look for readers of "+h.path, func(ctx context.Context) {
+				defer h.audience.endLook()
+				_, _ = r.unreadIn(ctx, h, logs) // only to know whether it is still deserted
+			})
+		})
+	}
+	return nil, nil
+}
+
 // unreadIn finds out which files of a history open readers have not finished, by name.
 // Where nobody can tell, as without /proc, none is unread: a disk must not fill up
 // because of that. It fails only when ctx is done.
@@ -39,6 +58,7 @@ func (m *Manager) unreadIn(ctx context.Context, h *history, logs []logfile.Log) 
 			ids = append(ids, f.ID)
 		}
 	}
+	asked := time.Now()
 	found, err := m.lookout.ask(ctx, ids)
 	if ctx.Err() != nil {
 		return nil, err
@@ -49,11 +69,14 @@ func (m *Manager) unreadIn(ctx context.Context, h *history, logs []logfile.Log) 
 		return nil, nil
 	}
 	all, lags := map[string]unread{}, map[string]int64{}
+	deserted := len(ids) > 0
 	for i, queue := range queues {
 		places := h.audience.update(logs[i].Name, queue, found)
+		deserted = deserted && len(places) == 0
 		unreadOf(queue, places, all)
 		lagOf(queue, places, lags)
 	}
+	h.audience.setDeserted(deserted, asked)
 	m.lags.set(h.path, lags)
 	return all, nil
 }

@@ -63,6 +63,7 @@ func (c *compressor) do(ctx context.Context, m *Manager, job compression) {
 	var next time.Duration
 	failed := true // if it panics
 	defer func() {
+		h.touched.Store(true)
 		m.mail.post(func(r *registry) {
 			r.done(&h.compression, next, failed)
 			if !failed {

@@ -33,6 +33,7 @@ type containerLog struct {
 	linkTimer  *time.Timer
 
 	nudge chan struct{} // makes its tender look at once
+	urged atomic.Bool   // it is to be rotated though it is not full: the disk is
 
 	// Owned by whoever tends or settles it: one goroutine at a time, each
 	// started by the registry after the last has ended.

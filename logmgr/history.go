@@ -20,7 +20,8 @@ type history struct {
 	path string // absolute path of dir, for messages
 	log  logrus.FieldLogger
 
-	policy atomic.Pointer[Policy] // set by the registry
+	policy  atomic.Pointer[Policy] // set by the registry
+	touched atomic.Bool            // its files are others since pressure has counted them
 
 	// Owned by the registry.
 	logs        map[string]*containerLog // by name in dir; those of known containers

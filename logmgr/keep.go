@@ -199,7 +199,7 @@ func (k *keeper) sweep(m *Manager) (next time.Duration) {
 	}
 	swept, err := store.Sweep()
 	for _, f := range swept.Expired {
-		m.metrics.removed.Inc()
+		m.metrics.removed.WithLabelValues("keepAfterRemoval").Inc()
 		m.Log.WithFields(logrus.Fields{"dir": f.Dir, "file": f.Name, "size": f.Size, "reason": "keepAfterRemoval"}).Info("removed a log file of a pod or attempt that is gone")
 	}
 	var bytes int64

@@ -33,6 +33,8 @@ type Options struct {
 	Doorbell Doorbell
 	// Readers tells who reads the logs; nil: nobody is waited for.
 	Readers Readers
+	// Space tells how full the file system of PodLogsDir is; nil: the kernel is asked.
+	Space   func() (logfile.Space, error)
 	Log     logrus.FieldLogger
 	Metrics prometheus.Registerer
 
@@ -60,6 +62,7 @@ type Manager struct {
 	compressor  *compressor
 	keeper      *keeper
 	lookout     *lookout
+	pressure    *pressure
 	lags        *lags
 	waiting     atomic.Bool            // for another manager of the same logs to end
 	files       atomic.Pointer[Files]  // of the settings in force; a new one with each of them
@@ -91,6 +94,9 @@ func New(o Options) (*Manager, error) {
 		return nil, fmt.Errorf("open podLogsDir: %w", err)
 	}
 	root.Rest = rest
+	if o.Space == nil {
+		o.Space = root.Space
+	}
 	m := &Manager{
 		Options:     o,
 		root:        root,
@@ -99,6 +105,7 @@ func New(o Options) (*Manager, error) {
 		compressor:  newCompressor(),
 		keeper:      newKeeper(o.KeepDir),
 		lookout:     newLookout(o.Readers),
+		pressure:    newPressure(o.Node),
 		lags:        newLags(),
 		work:        newWorkload(),
 	}
@@ -148,6 +155,7 @@ func (m *Manager) Run(ctx context.Context) (err error) {
 	group.Go(func() error { return m.compressor.run(ctx, m) })
 	group.Go(func() error { return m.keeper.run(ctx, m) })
 	group.Go(func() error { return m.lookout.run(ctx, m) })
+	group.Go(func() error { return m.pressure.run(ctx, m) })
 	group.Go(func() error {
 		for {
 			select {

@@ -11,13 +11,14 @@ import (
 type metrics struct {
 	managed, polled             prometheus.Gauge
 	keptFiles, keptBytes        prometheus.Gauge
-	rotations, healed, removed  prometheus.Counter
+	rotations, healed           prometheus.Counter
 	deletedUnread, looks        prometheus.Counter
 	refused, foreignReopens     prometheus.Counter
 	panics                      prometheus.Counter
 	compressedIn, compressedOut prometheus.Counter
 	reopen, window, fill        prometheus.Histogram
-	failures                    *prometheus.CounterVec
+	failures, removed           *prometheus.CounterVec
+	pressure                    *prometheus.GaugeVec
 }
 
 func newMetrics(reg prometheus.Registerer, work *workload, lags *lags) (*metrics, error) {
@@ -35,7 +36,6 @@ func newMetrics(reg prometheus.Registerer, work *workload, lags *lags) (*metrics
 		keptBytes:      prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "kept_bytes", Help: "Bytes on disk of log files of removed pods and attempts, as of the last look through keepDir."}),
 		rotations:      counter("rotations_total", "Rotations completed."),
 		healed:         counter("missing_logs_reopened_total", "Logs that were missing from their path and were reopened."),
-		removed:        counter("files_removed_total", "Rotated files removed because of maxFiles."),
 		deletedUnread:  counter("deleted_unread_bytes_total", "Bytes of removed files that a program which had the log open had not read."),
 		looks:          counter("reader_looks_total", "Looks through all processes of the node for those that read logs."),
 		refused:        counter("containers_not_managed_total", "Containers whose log is not managed because of an unsafe name or path."),
@@ -47,6 +47,8 @@ func newMetrics(reg prometheus.Registerer, work *workload, lags *lags) (*metrics
 		window:         histogram("rotation_window_seconds", "Time from the rename to the end of the reopen.", latency),
 		fill: histogram("rotated_size_ratio", "Size of a file when it was rotated, as a share of maxSize.",
 			[]float64{0.5, 0.8, 0.9, 0.95, 0.98, 1, 1.02, 1.05, 1.1, 1.15, 1.25, 1.5, 2, 5, 10}),
+		removed:  prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "cri_logshim", Name: "files_removed_total", Help: "Log files removed, by the setting that asked for it."}, []string{"reason"}),
+		pressure: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "node_pressure", Help: "1 while a bound of the node is broken and nothing that may go would mend it."}, []string{"bound"}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "cri_logshim", Name: "failures_total", Help: "Failed steps of the log manager, by step."}, []string{"step"}),
 	}
 	stuck := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "stuck_operations", Help: "File and runtime operations that have been under way for too long."},
@@ -54,7 +56,7 @@ func newMetrics(reg prometheus.Registerer, work *workload, lags *lags) (*metrics
 	var errs []error
 	for _, c := range []prometheus.Collector{
 		m.managed, m.polled, m.keptFiles, m.keptBytes, m.rotations, m.healed, m.removed, m.refused, m.foreignReopens, m.panics,
-		m.deletedUnread, m.looks, lags,
+		m.deletedUnread, m.looks, lags, m.pressure,
 		m.compressedIn, m.compressedOut, m.reopen, m.window, m.fill, m.failures, stuck,
 	} {
 		errs = append(errs, reg.Register(c))

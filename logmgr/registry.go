@@ -191,6 +191,7 @@ func (r *registry) wake(l *containerLog) {
 		return // there is nothing to do about it
 	}
 	l.awake = true
+	l.history.touched.Store(true)
 	t := tender{m: r.Manager, l: l, id: l.live.ID, gate: l.live.gate}
 	l.cancel = r.spawn("tend "+l.path, func(ctx context.Context) {
 		panicked := true
@@ -313,6 +314,7 @@ func (r *registry) renew() {
 // configure puts new settings in force.
 func (r *registry) configure(s Settings) {
 	r.Settings = s
+	r.pressure.configure(s.Node)
 	r.renew()
 	for _, c := range r.containers {
 		if c.log != nil {

@@ -110,6 +110,7 @@ func (t *tender) swapped(rotated string, info logfile.Info, began time.Time) {
 	took := now.Sub(began)
 	l.retry.succeeded()
 	l.doubt = doubt{}
+	l.urged.Store(false)
 	t.m.metrics.rotations.Inc()
 	t.m.metrics.window.Observe(took.Seconds())
 	if old, err := l.dir.Stat(rotated); err == nil {

@@ -15,6 +15,7 @@ type Status struct {
 	// Readers are the programs that read logs, the one furthest behind first. They
 	// are looked for only when a file is to be compressed or removed.
 	Readers []ReaderStatus `json:"readers"`
+	Node    NodeStatus     `json:"node"`
 }
 
 // ReaderStatus is about all processes with the same program name.
@@ -28,8 +29,22 @@ type ReaderStatus struct {
 	Behind     int `json:"containersBehind"`
 }
 
+// NodeStatus is about the bounds of all logs together, as of the last second. Without
+// such bounds nobody looks, and all of it is zero.
+type NodeStatus struct {
+	// LogBytes is what all logs take on disk; counted only where that has a bound.
+	LogBytes int64 `json:"logBytes"`
+	// FreeBytes and FreeInodes are left on the file system of the logs.
+	FreeBytes  int64 `json:"freeBytes"`
+	FreeInodes int64 `json:"freeInodes"`
+	// Broken says which bounds are broken and by how much; empty: none.
+	Broken string `json:"broken,omitempty"`
+}
+
 // Status returns what is known now.
-func (m *Manager) Status() Status { return Status{Readers: m.lags.readers(time.Now())} }
+func (m *Manager) Status() Status {
+	return Status{Readers: m.lags.readers(time.Now()), Node: *m.pressure.seen.Load()}
+}
 
 const (
 	// lagAge is how long the outcome of a look counts.

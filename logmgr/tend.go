@@ -85,7 +85,7 @@ func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 	t.adopt(now)
 	t.ageOf(info, now)
 	ripens, never := t.ripens(now)
-	due := info.Size > 0 && (l.pace.due(t.policy.MaxSize) || ripens == 0 && !never)
+	due := info.Size > 0 && (l.pace.due(t.policy.MaxSize) || ripens == 0 && !never || l.urged.Load())
 	// A file in doubt counts also while the new one is empty: so it looks when the
 	// runtime has made it and hangs before it writes there.
 	if !due && !t.doubtful(now) {

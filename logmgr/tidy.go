@@ -33,6 +33,7 @@ func (r *registry) removeExcess(h *history) {
 		var err error
 		next, err = r.tidy(ctx, h, known, policy)
 		failed = err != nil
+		h.touched.Store(true)
 	})
 }
 
@@ -90,7 +91,7 @@ func (m *Manager) removeOldest(ctx context.Context, h *history, dir *logfile.Dir
 		}
 	}
 	for i, reason := range reasons {
-		held, err := m.removePiece(h, dir, s.removable[i], reason, missed)
+		_, held, err := m.removePiece(h, dir, s.removable[i], reason, missed)
 		if err != nil {
 			return 0, err
 		}
@@ -111,11 +112,11 @@ func (m *Manager) removeOldest(ctx context.Context, h *history, dir *logfile.Dir
 // removePiece removes all forms of a piece, unless somebody still writes to it. A
 // runtime may flush to a file after the reopen has returned, and a file that was just
 // swapped out can be the oldest.
-func (m *Manager) removePiece(h *history, dir *logfile.Dir, p piece, reason retention.Reason, missed map[string]unread) (held bool, err error) {
+func (m *Manager) removePiece(h *history, dir *logfile.Dir, p piece, reason retention.Reason, missed map[string]unread) (gone freed, held bool, err error) {
 	if p.kept {
 		kept, err := m.keeper.opened().Dir(h.dir)
 		if err != nil {
-			return false, ignoreMissing(err)
+			return gone, false, ignoreMissing(err)
 		}
 		defer func() { err = errors.Join(err, kept.Close()) }()
 		dir = kept
@@ -129,12 +130,14 @@ func (m *Manager) removePiece(h *history, dir *logfile.Dir, p piece, reason rete
 		case errors.Is(err, fs.ErrNotExist):
 			continue // just compressed: the end of that looks again
 		case held || err != nil:
-			return held, err
+			return gone, held, err
 		}
 		if err := dir.Remove(f.Name, f.ID); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return false, err
+			return gone, false, err
 		}
-		m.metrics.removed.Inc()
+		m.metrics.removed.WithLabelValues(string(reason)).Inc()
+		gone.bytes += f.Disk
+		gone.inodes++
 		log := h.log.WithFields(logrus.Fields{"file": f.Name, "size": f.Size, "reason": reason})
 		u := missed[f.Name]
 		if u.open {
@@ -146,8 +149,11 @@ func (m *Manager) removePiece(h *history, dir *logfile.Dir, p piece, reason rete
 		}
 		log.Info("removed a rotated file")
 	}
-	return false, nil
+	return gone, false, nil
 }
+
+// freed is what a removal frees once nobody has the files open any longer.
+type freed struct{ bytes, inodes int64 }
 
 // held tells whether somebody still writes to a rotated file. One that is held
 // open and not written, as by a descriptor that was leaked, is free after a while;

@@ -50,16 +50,8 @@ func (m *Manager) unreadOrDeserted(ctx context.Context, h *history, logs []logfi
 // Where nobody can tell, as without /proc, none is unread: a disk must not fill up
 // because of that. It fails only when ctx is done.
 func (m *Manager) unreadIn(ctx context.Context, h *history, logs []logfile.Log) (map[string]unread, error) {
-	var ids []logfile.ID
-	queues := make([][]logfile.File, len(logs))
-	for i, log := range logs {
-		queues[i] = h.audience.queue(log)
-		for _, f := range queues[i] {
-			ids = append(ids, f.ID)
-		}
-	}
-	asked := time.Now()
-	found, err := m.lookout.ask(ctx, ids)
+	queues, asked := h.audience.queues(logs), time.Now()
+	found, err := m.lookout.ask(ctx, idsOf(queues))
 	if ctx.Err() != nil {
 		return nil, err
 	}
@@ -68,8 +60,32 @@ func (m *Manager) unreadIn(ctx context.Context, h *history, logs []logfile.Log) 
 		h.complain("cannot find out who reads the container's log, so nobody is waited for", err)
 		return nil, nil
 	}
+	return m.missedIn(h, logs, queues, found, asked), nil
+}
+
+// queues are the files of each of the logs in the order in which they are read.
+func (a *audience) queues(logs []logfile.Log) [][]logfile.File {
+	queues := make([][]logfile.File, len(logs))
+	for i, log := range logs {
+		queues[i] = a.queue(log)
+	}
+	return queues
+}
+
+func idsOf(queues [][]logfile.File) (ids []logfile.ID) {
+	for _, queue := range queues {
+		for _, f := range queue {
+			ids = append(ids, f.ID)
+		}
+	}
+	return ids
+}
+
+// missedIn takes in who was found to read a history's files by a look that was asked for
+// at a time, and returns which of them are unread, by name.
+func (m *Manager) missedIn(h *history, logs []logfile.Log, queues [][]logfile.File, found map[logfile.ID][]readers.Reader, asked time.Time) map[string]unread {
 	all, lags := map[string]unread{}, map[string]int64{}
-	deserted := len(ids) > 0
+	deserted := len(idsOf(queues)) > 0
 	for i, queue := range queues {
 		places := h.audience.update(logs[i].Name, queue, found)
 		deserted = deserted && len(places) == 0
@@ -78,7 +94,7 @@ func (m *Manager) unreadIn(ctx context.Context, h *history, logs []logfile.Log) 
 	}
 	h.audience.setDeserted(deserted, asked)
 	m.lags.set(h.path, lags)
-	return all, nil
+	return all
 }
 
 // lost counts and tells what a reader will not get to see by its name any more.

@@ -32,13 +32,10 @@ func New(conn grpc.ClientConnInterface) *Runtime { return &Runtime{conn: conn} }
 
 // List implements logmgr.Runtime.
 func (r *Runtime) List(ctx context.Context) ([]logmgr.Listed, error) {
-	resp := &cri.ListContainersResponse{}
-	if err := r.call(ctx, "ListContainers", &cri.ListContainersRequest{}, resp); err != nil {
+	list := listing{}
+	err := r.call(ctx, "ListContainers", &cri.ListContainersRequest{}, &list, grpc.ForceCodecV2(newListCodec()))
+	if err != nil {
 		return nil, err
-	}
-	list := make([]logmgr.Listed, len(resp.GetContainers()))
-	for i, c := range resp.GetContainers() {
-		list[i] = logmgr.Listed{ID: c.GetId(), State: state(c.GetState())}
 	}
 	return list, nil
 }
@@ -89,14 +86,14 @@ func (r *Runtime) ReopenLog(ctx context.Context, id string) error {
 // call makes one call in the version that the runtime speaks. A runtime that
 // does not know the newer one is asked in the older from then on, until it
 // does not know that.
-func (r *Runtime) call(ctx context.Context, method string, req, resp any) error {
+func (r *Runtime) call(ctx context.Context, method string, req, resp any, opts ...grpc.CallOption) error {
 	first, second := v1, v1alpha2
 	if r.old.Load() {
 		first, second = v1alpha2, v1
 	}
-	err := r.conn.Invoke(ctx, first+method, req, resp)
+	err := r.conn.Invoke(ctx, first+method, req, resp, opts...)
 	if status.Code(err) == codes.Unimplemented {
-		if secondErr := r.conn.Invoke(ctx, second+method, req, resp); status.Code(secondErr) != codes.Unimplemented {
+		if secondErr := r.conn.Invoke(ctx, second+method, req, resp, opts...); status.Code(secondErr) != codes.Unimplemented {
 			r.old.Store(second == v1alpha2)
 			err = secondErr
 		}

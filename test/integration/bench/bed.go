@@ -23,35 +23,49 @@ type bed struct {
 // startBed starts the canned runtime, the shim and the typed proxy. Also when
 // it fails, the bed has to be stopped.
 func startBed(ctx context.Context, s settings, dir, shimBinary string) (*bed, error) {
+	b, err := startShimmed(ctx, s, dir, shimBinary)
+	if err != nil {
+		return b, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return b, err
+	}
+	typedSocket := filepath.Join(dir, "typed.sock")
+	other, err := b.add(startProcess("typed proxy", self, typedCommand, "-socket", typedSocket, "-upstream", upstreamSocket(dir)))
+	if err != nil {
+		return b, err
+	}
+	if err := b.open(ctx, shimmed, shimSocket(dir), b.processes[1]); err != nil {
+		return b, err
+	}
+	return b, b.open(ctx, typedPath, typedSocket, other)
+}
+
+// startShimmed starts the canned runtime and, when it answers, the shim before it.
+// Only the path to the runtime itself is open. Also when it fails, the bed has to
+// be stopped.
+func startShimmed(ctx context.Context, s settings, dir, shimBinary string) (*bed, error) {
 	b := &bed{}
 	self, err := os.Executable()
 	if err != nil {
 		return b, err
 	}
 	podLogs := filepath.Join(dir, "pods")
-	upstreamSocket, typedSocket := filepath.Join(dir, "upstream.sock"), filepath.Join(dir, "typed.sock")
 	_, err = b.add(startProcess("canned runtime", self, upstreamCommand,
-		"-socket", upstreamSocket, "-pod-logs", podLogs, "-managed", strconv.Itoa(s.managed)))
+		"-socket", upstreamSocket(dir), "-pod-logs", podLogs, "-managed", strconv.Itoa(s.managed)))
 	if err != nil {
 		return b, err
 	}
 	// The proxies come when the runtime answers, so that none of them backs off.
-	if err := b.open(ctx, direct, upstreamSocket, nil); err != nil {
+	if err := b.open(ctx, direct, upstreamSocket(dir), nil); err != nil {
 		return b, err
 	}
-	shim, err := b.add(startShim(dir, shimBinary, upstreamSocket, podLogs, s.extra))
-	if err != nil {
-		return b, err
-	}
-	other, err := b.add(startProcess("typed proxy", self, typedCommand, "-socket", typedSocket, "-upstream", upstreamSocket))
-	if err != nil {
-		return b, err
-	}
-	if err := b.open(ctx, shimmed, shimSocket(dir), shim); err != nil {
-		return b, err
-	}
-	return b, b.open(ctx, typedPath, typedSocket, other)
+	_, err = b.add(startShim(dir, shimBinary, upstreamSocket(dir), podLogs, s.extra))
+	return b, err
 }
+
+func upstreamSocket(dir string) string { return filepath.Join(dir, "upstream.sock") }
 
 func (b *bed) add(p *process, err error) (*process, error) {
 	if err == nil {

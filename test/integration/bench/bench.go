@@ -41,6 +41,11 @@ func benchmark(ctx context.Context, s settings, stdout, progress io.Writer) (err
 			return err
 		}
 	}
+	if s.idle > 0 {
+		if err := idlePart(ctx, s, dir, programs.Shim, &r, progress); err != nil {
+			return err
+		}
+	}
 	for _, f := range s.floods() {
 		if err := f.run(ctx, s, programs, &r, progress); err != nil {
 			return err

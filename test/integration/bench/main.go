@@ -13,6 +13,9 @@
 // the shim's own metrics. The kubelet part does the same in front of a real
 // kubelet, with its own rotation and with the shim's in turn.
 //
+// The idle part measures what the shim uses before the canned server when many
+// containers log nothing, and then little.
+//
 // The compression part compresses what real programs have logged, as the shim does
 // and as Go's compress/gzip does.
 //
@@ -83,6 +86,8 @@ type settings struct {
 	kubelet  time.Duration // time that each flood before kubelet lasts; 0: no kubelet part
 	trials   []trial       // of the kubelet part
 
+	idle time.Duration // time of each half of the idle part; 0: no such part
+
 	compression int // rounds of the compression part; 0: no such part
 }
 
@@ -103,6 +108,7 @@ func parseSettings(args []string, stderr io.Writer) (settings, error) {
 	f.DurationVar(&s.crowd, "crowd", time.Minute, "time that the containers of a crowd write, at most 2m; 0: no crowd part")
 	f.IntVar(&s.nice, "nice", -10, "niceness of the shim in the rotation and crowd parts, -20 to 19; the unit's is the default")
 	f.DurationVar(&s.kubelet, "kubelet", 50*time.Second, "time that each container writes in the kubelet part, at most 90s; 0: no kubelet part")
+	f.DurationVar(&s.idle, "idle", 30*time.Second, "time that the logs of the idle part are silent, and then that they are written to, at most 2m; 0: no idle part")
 	f.IntVar(&s.compression, "compression", 20, "rounds of the compression part, at most 200; 0: no such part")
 	trial := f.String("kubelet-run", "", "run only floods of the kubelet part whose names match this `regexp`")
 	if err := f.Parse(args); err != nil {
@@ -152,6 +158,9 @@ func (s settings) validate() error {
 	}
 	if s.crowd < 0 || s.crowd > 2*time.Minute {
 		errs = append(errs, fmt.Errorf("-crowd: must be 0s to 2m, is %v", s.crowd))
+	}
+	if s.idle < 0 || s.idle > 2*time.Minute {
+		errs = append(errs, fmt.Errorf("-idle: must be 0s to 2m, is %v", s.idle))
 	}
 	if s.nice < -20 || s.nice > 19 {
 		errs = append(errs, fmt.Errorf("-nice: must be -20 to 19, is %d", s.nice))

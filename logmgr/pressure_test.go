@@ -182,6 +182,28 @@ func TestMaxBytes(t *testing.T) {
 	})
 }
 
+// TestMaxBytesWithoutRotation: what a log gains before it is rotated is counted too, while it is
+// written, and when it has gone to sleep.
+func TestMaxBytesWithoutRotation(t *testing.T) {
+	const budget = 4 * mib
+	withDisk(t, logmgr.Node{MaxBytes: budget}, func(t *testing.T, r *rig, d *disk) {
+		r.policy.MaxSize = 100 * mib
+		r.start()
+		c := r.run("app")
+		for range 3 {
+			r.print(c, mib, 5*time.Second)
+			r.pass(4 * time.Second)
+			if got, _ := r.usage(); got > budget {
+				t.Errorf("%d KiB of logs, the budget is %d", got/kib, budget/kib)
+			}
+			r.pass(50 * time.Second)
+		}
+		if c.Reopens() == 0 {
+			t.Error("the log is not rotated")
+		}
+	})
+}
+
 // TestHeldUnderPressure: a file that is still written stays, and so do all later ones
 // of its container; others go instead.
 func TestHeldUnderPressure(t *testing.T) {

@@ -76,6 +76,9 @@ type process struct {
 type extras struct {
 	env   []string
 	files []*os.File // from descriptor 3 on, as systemd passes sockets
+
+	attr   *syscall.SysProcAttr
+	before string // what the shell does that becomes the process
 }
 
 // serve writes the configuration and starts a daemon with it. It is killed when
@@ -88,10 +91,11 @@ func (p *place) serve(t *testing.T, x extras, flags ...string) *process {
 		t.Fatal(err)
 	}
 	// systemd names the process that its sockets are for, whose id is not known before.
-	args := append([]string{"-c", `export LISTEN_PID=$$; exec "$@"`, "sh", program, "serve", "--config", p.file()}, flags...)
+	args := append([]string{"-c", x.before + "\nexport LISTEN_PID=$$; exec \"$@\"", "sh", program, "serve", "--config", p.file()}, flags...)
 	d := &process{cmd: exec.Command("sh", args...), exited: make(chan struct{})}
 	d.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH")}, x.env...)
 	d.cmd.ExtraFiles = x.files
+	d.cmd.SysProcAttr = x.attr
 	stderr, err := d.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

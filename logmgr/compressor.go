@@ -106,7 +106,7 @@ func (c *compressor) tidy(ctx context.Context, m *Manager, dir *logfile.Dir, job
 		// crash.
 		repairs, err := dir.Heal(ctx, log.Name)
 		for _, r := range repairs {
-			job.history.log.WithField("file", r.Name).Info(r.What)
+			job.history.log().WithField("file", r.Name).Info(r.What)
 		}
 		errs = append(errs, err)
 		wait, err := c.compressLog(ctx, m, dir, log.Name, job)

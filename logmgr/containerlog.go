@@ -17,10 +17,10 @@ import (
 // containerLog is one log: the path that a container, or several attempts at
 // one after the other, write to.
 type containerLog struct {
-	rel     string // below podLogsDir
-	path    string // absolute, for messages
-	name    string // of the current file in its directory
-	log     logrus.FieldLogger
+	rel     string     // below podLogsDir
+	path    string     // absolute, for messages
+	name    string     // of the current file in its directory
+	of      *container // that was the first known to have this path
 	history *history
 	policy  *atomic.Pointer[Policy] // the history's
 
@@ -55,12 +55,12 @@ type containerLog struct {
 	complaint complaint
 }
 
-func newContainerLog(rel string, c Container, h *history, log logrus.FieldLogger) *containerLog {
+func newContainerLog(rel string, c *container, h *history) *containerLog {
 	return &containerLog{
 		rel:     rel,
 		path:    c.LogPath,
 		name:    filepath.Base(rel),
-		log:     log.WithField("path", c.LogPath),
+		of:      c,
 		history: h,
 		policy:  &h.policy,
 		nudge:   make(chan struct{}, 1),
@@ -174,6 +174,12 @@ func (c *complaint) complain(log logrus.FieldLogger, what string, err error) {
 
 func (l *containerLog) complain(what string, err error) {
 	if !l.history.scarcity.tookDescriptor(err) {
-		l.complaint.complain(l.log, what, err)
+		l.complaint.complain(l.log(), what, err)
 	}
+}
+
+// log is where to speak of the log. It is made when there is something to say: there
+// may be thousands of logs, most of which never have anything said of them.
+func (l *containerLog) log() logrus.FieldLogger {
+	return logFor(l.history.base, &l.of.Container).WithField("path", l.path)
 }

@@ -15,10 +15,11 @@ import (
 // What is kept of it, and how, is decided for the whole of it; each attempt's log
 // is watched and rotated by itself.
 type history struct {
-	dir  string // that holds its files, below podLogsDir
-	only string // the one log that belongs to it; empty: all attempts' logs in dir
-	path string // absolute path of dir, for messages
-	log  logrus.FieldLogger
+	dir  string             // that holds its files, below podLogsDir
+	only string             // the one log that belongs to it; empty: all attempts' logs in dir
+	path string             // absolute path of dir, for messages
+	of   *container         // whose log made it known; nil: only keepDir knows it
+	base logrus.FieldLogger // without the fields of of
 
 	policy  atomic.Pointer[Policy] // set by the registry
 	touched atomic.Bool            // its files are others since pressure has counted them
@@ -36,7 +37,7 @@ type history struct {
 }
 
 // historyOf returns the history that a container's log at rel belongs to.
-func (r *registry) historyOf(rel string, c Container) *history {
+func (r *registry) historyOf(rel string, c *container) *history {
 	dir, only := path.Dir(rel), path.Base(rel)
 	key := rel
 	// Where kubelet chooses the path, a directory holds one container's attempts and
@@ -48,16 +49,14 @@ func (r *registry) historyOf(rel string, c Container) *history {
 	if h == nil {
 		h = &history{
 			dir: dir, only: only, path: filepath.Join(r.PodLogsDir, dir),
-			log: r.Log.WithFields(logrus.Fields{
-				"namespace": c.Namespace, "pod": c.Pod, "container": c.Name,
-			}),
+			of: c, base: r.Log,
 			logs: map[string]*containerLog{}, scarcity: r.scarcity,
 		}
 		h.removal.begin = func(r *registry) { r.removeExcess(h) }
 		h.compression.begin = func(r *registry) { r.compress(h) }
 		r.histories[key] = h
 	}
-	p := r.PolicyOf(c)
+	p := r.PolicyOf(c.Container)
 	h.policy.Store(&p)
 	return h
 }
@@ -119,8 +118,16 @@ func (h *history) scan(dir *logfile.Dir) ([]logfile.Log, error) {
 	return []logfile.Log{log}, err
 }
 
+// log is where to speak of the history, made when there is something to say.
+func (h *history) log() logrus.FieldLogger {
+	if h.of == nil {
+		return h.base
+	}
+	return h.base.WithFields(logrus.Fields{"namespace": h.of.Namespace, "pod": h.of.Pod, "container": h.of.Name})
+}
+
 func (h *history) complain(what string, err error) {
 	if !h.scarcity.tookDescriptor(err) {
-		h.complaint.complain(h.log, what, err)
+		h.complaint.complain(h.log(), what, err)
 	}
 }

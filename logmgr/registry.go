@@ -90,7 +90,7 @@ func (r *registry) add(c Container) {
 	entry.gated = &gated{gate: newGate(), path: c.LogPath}
 	l := r.logs[rel]
 	if l == nil {
-		l = newContainerLog(rel, c, r.historyOf(rel, c), r.logFor(c))
+		l = newContainerLog(rel, entry, r.historyOf(rel, entry))
 		r.logs[rel] = l
 		l.history.logs[l.name] = l
 		r.metrics.managed.Set(float64(len(r.logs)))
@@ -203,7 +203,7 @@ func (r *registry) wake(l *containerLog) {
 
 // slept follows when nobody tends a log any longer.
 func (r *registry) slept(l *containerLog, panicked bool) {
-	l.awake = false
+	l.awake, l.cancel = false, nil
 	again := l.again
 	l.again = false
 	switch {
@@ -229,7 +229,7 @@ func (r *registry) settle(l *containerLog) {
 }
 
 func (r *registry) settled(l *containerLog) {
-	l.awake = false
+	l.awake, l.cancel = false, nil
 	l.again = false
 	if l.containers == 0 {
 		r.drop(l)
@@ -274,7 +274,7 @@ func (r *registry) drop(l *containerLog) {
 	r.spawn("drop "+l.path, func(context.Context) {
 		l.disarm(r.Doorbell)
 		if err := l.closeDir(); err != nil {
-			l.log.WithError(err).Warn("cannot close the log's directory")
+			l.log().WithError(err).Warn("cannot close the log's directory")
 		}
 	})
 }
@@ -296,7 +296,7 @@ func (r *registry) reopenedByOther(id string, err error) {
 	}
 	if !c.foreignSeen {
 		c.foreignSeen = true
-		log := c.log.log
+		log := c.log.log()
 		if err != nil {
 			log = log.WithError(err)
 		}
@@ -345,8 +345,10 @@ func (r *registry) close() error {
 	return errors.Join(append(errs, r.keeper.close(), r.root.Close())...)
 }
 
-func (m *Manager) logFor(c Container) logrus.FieldLogger {
-	return m.Log.WithFields(logrus.Fields{
+func (m *Manager) logFor(c Container) logrus.FieldLogger { return logFor(m.Log, &c) }
+
+func logFor(log logrus.FieldLogger, c *Container) logrus.FieldLogger {
+	return log.WithFields(logrus.Fields{
 		"namespace": c.Namespace, "pod": c.Pod, "container": c.Name, "attempt": c.Attempt, "id": c.ID,
 	})
 }

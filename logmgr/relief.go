@@ -97,7 +97,7 @@ func (m *Manager) keptOnly() (all []*holding) {
 		hold := of[f.Dir]
 		if hold == nil {
 			hold = &holding{history: &history{
-				dir: f.Dir, path: filepath.Join(m.KeepDir, f.Dir), log: m.Log.WithField("dir", f.Dir),
+				dir: f.Dir, path: filepath.Join(m.KeepDir, f.Dir), base: m.Log.WithField("dir", f.Dir), scarcity: m.scarcity,
 			}}
 			of[f.Dir] = hold
 			all = append(all, hold)

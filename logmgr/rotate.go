@@ -92,7 +92,7 @@ func (t *tender) putBack(rotated string, info logfile.Info) {
 	err := l.dir.Rename(rotated, l.name, info.ID)
 	switch {
 	case errors.Is(err, fs.ErrExist):
-		l.log.WithField("file", rotated).Info("there is a new log already, so both files are kept")
+		l.log().WithField("file", rotated).Info("there is a new log already, so both files are kept")
 		// Whether the runtime has made it is not known.
 		l.doubt = doubt{name: rotated, since: time.Now()}
 		t.m.mail.post(func(r *registry) { r.rotated(l) })
@@ -118,7 +118,7 @@ func (t *tender) swapped(rotated string, info logfile.Info, began time.Time) {
 		others := l.pace.swap
 		t.m.swaps.Store(&others)
 		t.m.metrics.fill.Observe(float64(old.Size) / float64(t.policy.MaxSize))
-		l.log.WithField("file", rotated).WithField("size", old.Size).WithField("took", took).Debug("rotated")
+		l.log().WithField("file", rotated).WithField("size", old.Size).WithField("took", took).Debug("rotated")
 	}
 	if current, err := l.dir.Stat(l.name); err == nil {
 		l.pace.restart(now, current.Size)
@@ -172,7 +172,7 @@ func (t *tender) reopenMissing(ctx context.Context) {
 		l.retry.succeeded()
 		l.doubt = doubt{}
 		t.m.metrics.healed.Inc()
-		l.log.Info("reopened the log, which was missing")
+		l.log().Info("reopened the log, which was missing")
 		if _, err := l.dir.Stat(l.name); err != nil {
 			l.retry.failed(time.Now())
 			l.complain("the runtime has reopened the log, but it is not at its path", err)

@@ -25,8 +25,7 @@ type scarcity struct {
 	polling int       // logs that cannot be watched, for whatever reason
 	said    time.Time // when it was last said that watches have run out
 	open    bool      // it has not been said since that all logs are watched again
-
-	descriptors complaint
+	lacked  time.Time // when it was last said that descriptors have run out
 }
 
 // poll counts a log that cannot be watched.
@@ -80,6 +79,11 @@ func (s *scarcity) tookDescriptor(err error) bool {
 	if !errors.Is(err, unix.EMFILE) && !errors.Is(err, unix.ENFILE) {
 		return false
 	}
-	s.descriptors.complain(s.log, "out of file descriptors: what needs one has to wait; raise LimitNOFILE of the unit, or fs.file-max", err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lacked.IsZero() || time.Since(s.lacked) >= repeatComplaint {
+		s.lacked = time.Now()
+		s.log.WithError(err).Warn("out of file descriptors: what needs one has to wait; raise LimitNOFILE of the unit, or fs.file-max")
+	}
 	return true
 }

@@ -36,7 +36,7 @@ func (m *Manager) notice(h *history, logs []logfile.Log) {
 		return
 	}
 	h.toldStrangers = true
-	h.log.WithFields(logrus.Fields{"files": names[:min(len(names), mostStrangers)], "number": len(names)}).
+	h.log().WithFields(logrus.Fields{"files": names[:min(len(names), mostStrangers)], "number": len(names)}).
 		Info("files beside the container's log are not its rotated files, or not safe to touch: they are left alone")
 }
 

@@ -271,6 +271,6 @@ func (t *tender) putNewestBack(fit func(logfile.File) bool) error {
 	if err != nil {
 		return err
 	}
-	t.l.log.WithField("from", newest.Name).Info("put the newest rotated file back")
+	t.l.log().WithField("from", newest.Name).Info("put the newest rotated file back")
 	return nil
 }

@@ -64,7 +64,8 @@ func TestNoDescriptorLeft(t *testing.T) {
 	f.runContainer(t, p.config.PodLogsDir, 0)
 	f.serve(t, p.config.RuntimeEndpoint)
 	d := p.serve(t, extras{})
-	eventually(t, "the log's directory to be open", func() bool { return d.holds(t, filepath.Dir(f.logPath)) })
+	truncate(t, f.logPath, int64(p.config.Rotation.MaxSize)+1)
+	receive(t, "a reopen, so that the log is known to be open", f.reopens)
 	limit := func(to *unix.Rlimit) (before unix.Rlimit) {
 		t.Helper()
 		if err := unix.Prlimit(d.cmd.Process.Pid, unix.RLIMIT_NOFILE, to, &before); err != nil {
@@ -101,21 +102,4 @@ func (f *fakeRuntime) logs(t *testing.T) []os.DirEntry {
 		t.Fatal(err)
 	}
 	return entries
-}
-
-// holds tells whether the process has path open.
-func (d *process) holds(t *testing.T, path string) bool {
-	t.Helper()
-	dir := fmt.Sprintf("/proc/%d/fd", d.cmd.Process.Pid)
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		// One that has been closed since has no target.
-		if target, err := os.Readlink(filepath.Join(dir, e.Name())); err == nil && target == path {
-			return true
-		}
-	}
-	return false
 }

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"path"
+	"strings"
 	"time"
 )
 
@@ -77,8 +78,13 @@ func checkPolicies(c Configuration, fault faultFunc) {
 }
 
 func checkPattern(fault faultFunc, at, pattern string) {
-	if _, err := path.Match(pattern, ""); err != nil {
+	switch _, err := path.Match(pattern, ""); {
+	case err != nil:
 		fault(at, "must be a shell pattern such as batch-*, is %q", pattern)
+	case strings.Contains(pattern, "[!"):
+		fault(at, "must say [^ and not [! for what is not to match, is %q", pattern)
+	case strings.ContainsAny(pattern, "{},/_ "):
+		fault(at, "holds what no name has, so it matches none, is %q", pattern)
 	}
 }
 

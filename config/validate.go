@@ -94,6 +94,9 @@ func isGroup(name string) bool {
 func checkNode(c Configuration, fault faultFunc) {
 	checkAtLeast(fault, "node.maxBytes", &c.Node.MaxBytes, 0)
 	checkFloor(fault, "node.minFree", c.Node.MinFree)
+	if n := c.Node.MinFree.Amount; n > 0 && n < 100 {
+		fault("node.minFree", "is %d bytes; did you mean %d%%?", n, n)
+	}
 	checkFloor(fault, "node.minFreeInodes", c.Node.MinFreeInodes)
 }
 

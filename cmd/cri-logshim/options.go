@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -64,12 +63,12 @@ func (o *options) read(mayBeNothing bool) (config.Configuration, error) {
 	if err != nil && !(mayBeAbsent && errors.Is(err, fs.ErrNotExist)) {
 		return config.Configuration{}, err
 	}
-	if blank(content) && !mayBeNothing {
-		return config.Configuration{}, fmt.Errorf("%s: holds nothing", o.configPath)
-	}
 	c, lines, err := config.ParseWithLines(o.configPath, content)
 	if err != nil {
 		return config.Configuration{}, err
+	}
+	if len(lines) == 0 && !mayBeNothing {
+		return config.Configuration{}, fmt.Errorf("%s: holds nothing", o.configPath)
 	}
 	if err := policy.Check(c); err != nil {
 		return config.Configuration{}, o.placed(err, lines)
@@ -78,7 +77,7 @@ func (o *options) read(mayBeNothing bool) (config.Configuration, error) {
 	if err != nil {
 		return config.Configuration{}, err
 	}
-	o.nothing, o.lines = blank(content), lines
+	o.nothing, o.lines = len(lines) == 0, lines
 	return c, nil
 }
 
@@ -90,18 +89,6 @@ func (o *options) placed(err error, lines config.Lines) error {
 	}
 	fault.File, fault.Line = o.configPath, lines[fault.Path]
 	return fault
-}
-
-// blank tells whether a text has no line but comments. So begins a file that is
-// being written.
-func blank(text []byte) bool {
-	for line := range bytes.Lines(text) {
-		line = bytes.TrimSpace(line)
-		if len(line) > 0 && line[0] != '#' && string(line) != "---" {
-			return false
-		}
-	}
-	return true
 }
 
 // complete puts the flags in place of what they override.

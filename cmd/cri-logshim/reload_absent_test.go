@@ -92,6 +92,8 @@ func TestReloadWithoutContent(t *testing.T) {
 	t.Parallel()
 	for name, spoil := range map[string]func(path string) error{
 		"emptied": func(path string) error { return os.Truncate(path, 0) },
+		"comment": func(path string) error { return os.WriteFile(path, []byte("--- # being edited\n"), 0o600) },
+		"null":    func(path string) error { return os.WriteFile(path, []byte("~\n"), 0o600) },
 		"blank":   func(path string) error { return os.WriteFile(path, []byte(" \n\t\r\n"), 0o600) },
 		"comments": func(path string) error {
 			return os.WriteFile(path, []byte("# Settings of this node\n---\n  # as the rollout makes them\n"), 0o600)

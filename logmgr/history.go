@@ -25,6 +25,7 @@ type history struct {
 	touched atomic.Bool            // its files are others since pressure has counted them
 
 	// Owned by the registry.
+	latest      *container               // the latest attempt, whose policy holds
 	logs        map[string]*containerLog // by name in dir; those of known containers
 	removal     chore
 	compression chore
@@ -56,10 +57,15 @@ func (r *registry) historyOf(rel string, c *container) *history {
 		h.compression.begin = func(r *registry) { r.compress(h) }
 		r.histories[key] = h
 	}
-	p := r.PolicyOf(c.Container)
-	h.policy.Store(&p)
+	if h.latest == nil || c.Attempt >= h.latest.Attempt {
+		h.latest = c
+		h.hold(r.PolicyOf(c.Container))
+	}
 	return h
 }
+
+// hold puts a policy in force.
+func (h *history) hold(p Policy) { h.policy.Store(&p) }
 
 // forget lets go of a log, and of its history if that was the last one known:
 // what lies in the directory then is somebody else's to remove.

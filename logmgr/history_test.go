@@ -108,6 +108,34 @@ func TestLastWordsOfTheKnownStay(t *testing.T) {
 	})
 }
 
+// TestLatestAttemptDecides: a container's attempts share one policy, which is that of
+// the latest, in whatever order they are told of, and also after each reload.
+func TestLatestAttemptDecides(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start()
+		settings := r.options.Settings
+		settings.PolicyOf = func(c logmgr.Container) logmgr.Policy {
+			p := policyOf(100*kib, 3, logfile.Plain, 0)
+			if c.Attempt < 1 {
+				p.MaxFiles = 50
+			}
+			return p
+		}
+		r.Configure(settings)
+		live := r.again("app", 1)
+		dead := r.again("app", 0) // told of later, as by answers that overtake each other
+		r.exit(dead)
+		for range 20 {
+			r.Configure(settings)
+			r.rotate(live, 1)
+			r.pass(time.Second)
+			if got := rotated(t, live.Path()); len(got) > 2 {
+				t.Fatalf("rotated files %q: the policy is an earlier attempt's", got)
+			}
+		}
+	})
+}
+
 // TestOtherLayouts: where logs of several containers share a directory, each is a
 // history of its own.
 func TestOtherLayouts(t *testing.T) {

@@ -316,11 +316,8 @@ func (r *registry) configure(s Settings) {
 	r.Settings = s
 	r.pressure.configure(s.Node)
 	r.renew()
-	for _, c := range r.containers {
-		if c.log != nil {
-			p := s.PolicyOf(c.Container)
-			c.log.policy.Store(&p)
-		}
+	for _, h := range r.histories {
+		h.hold(s.PolicyOf(h.latest.Container))
 	}
 	for _, l := range r.logs {
 		r.wake(l)

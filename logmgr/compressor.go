@@ -143,14 +143,14 @@ func (c *compressor) compressLog(ctx context.Context, m *Manager, dir *logfile.D
 		}
 		// The clock may have been set back since: never wait longer than asked.
 		if young := min(after-m.Now().Sub(f.ModTime), after); young > 0 {
-			return young, nil // all later ones are younger
+			return sooner(next, young), nil // all later ones are younger
 		}
 		missed, err := job.unread(ctx, m, dir)
 		if err != nil {
 			return 0, err
 		}
 		if missed[f.Name].waited {
-			return readersRetry, nil // all later ones are unread too
+			return sooner(next, readersRetry), nil // all later ones are unread too
 		}
 		done, err := c.compressFile(ctx, m, dir, f, job.policy.Compression)
 		if err != nil {

@@ -48,9 +48,26 @@ func (t *tender) notice() bool {
 // change. Who tends the log waits for it, so it is short.
 func (t *tender) fresh(info logfile.Info, files *Files) error {
 	defer t.m.work.begin("prepare "+t.l.path, stuckFile)()
-	if err := t.m.keeper.hold(t.l, info.ID, *t.l.policy.Load()); err != nil {
+	return errors.Join(t.open(info, files), t.hold(info))
+}
+
+// hold gives the log its second name. What is missing in keepDir is not the log.
+func (t *tender) hold(info logfile.Info) error {
+	err := t.m.keeper.hold(t.l, info.ID, *t.l.policy.Load())
+	if errors.Is(err, fs.ErrNotExist) {
+		if _, gone := t.l.dir.Stat(t.l.name); errors.Is(gone, fs.ErrNotExist) {
+			return nil // the next look finds it missing
+		}
+		return fmt.Errorf("give the log a name in keepDir: %s", err) //nolint:errorlint // it would be taken for the log's
+	}
+	if err != nil {
 		return fmt.Errorf("give the log a name in keepDir: %w", err)
 	}
+	return nil
+}
+
+// open gives the log the group and mode that its readers need.
+func (t *tender) open(info logfile.Info, files *Files) error {
 	access := logfile.Access{Group: -1, Mode: files.Mode}
 	if files.Group != nil {
 		access.Group = *files.Group

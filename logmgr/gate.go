@@ -89,6 +89,13 @@ func (g *gate) reopened(file logfile.ID) {
 	g.mu.Unlock()
 }
 
+// answers tells whether there is a file of which writes may be true.
+func (g *gate) answers() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.opened != (logfile.ID{})
+}
+
 // writes tells whether the runtime is known to write to file, since a reopen of ours
 // has made it and nobody has asked for another one.
 func (g *gate) writes(file logfile.ID) bool {

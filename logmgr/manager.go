@@ -65,6 +65,7 @@ type Manager struct {
 	pressure    *pressure
 	lags        *lags
 	waiting     atomic.Bool            // for another manager of the same logs to end
+	begun       atomic.Bool            // the registry's goroutine does its work
 	files       atomic.Pointer[Files]  // of the settings in force; a new one with each of them
 	swaps       atomic.Pointer[spread] // how long rotations take, by the log that was rotated last
 	work        *workload
@@ -156,6 +157,7 @@ func (m *Manager) Run(ctx context.Context) (err error) {
 	group.Go(func() error { return m.keeper.run(ctx, m) })
 	group.Go(func() error { return m.lookout.run(ctx, m) })
 	group.Go(func() error { return m.pressure.run(ctx, m) })
+	m.begun.Store(true)
 	group.Go(func() error {
 		for {
 			select {
@@ -207,7 +209,7 @@ func (m *Manager) ask(ctx context.Context, f func(*registry)) error {
 // Beat returns nil as long as the registry's goroutine does its work. It does
 // not depend on any file, disk or runtime.
 func (m *Manager) Beat(ctx context.Context) error {
-	if m.waiting.Load() {
+	if m.waiting.Load() || !m.begun.Load() {
 		return nil // its time has not come
 	}
 	if err := m.ask(ctx, func(*registry) {}); err != nil {

@@ -123,8 +123,8 @@ func (m *Manager) removePiece(h *history, dir *logfile.Dir, p piece, reason rete
 	}
 	for _, f := range p.files {
 		held, err := m.held(dir, f)
-		if p.current {
-			held, err = dir.Held(f.Name) // whoever holds it may be the container itself
+		if p.current && err == nil {
+			held, err = m.heldAtAll(dir, f) // whoever holds it may be the container itself
 		}
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -154,6 +154,17 @@ func (m *Manager) removePiece(h *history, dir *logfile.Dir, p piece, reason rete
 
 // freed is what a removal frees once nobody has the files open any longer.
 type freed struct{ bytes, inodes int64 }
+
+// heldAtAll tells whether somebody has a file open for writing, however long nothing
+// was written. Where the file system cannot say, it is so until it has been quiet for a
+// while.
+func (m *Manager) heldAtAll(dir *logfile.Dir, f logfile.File) (bool, error) {
+	held, err := dir.Held(f.Name)
+	if errors.Is(err, errors.ErrUnsupported) {
+		return m.Now().Sub(f.ModTime) < longestOpen, nil
+	}
+	return held, err
+}
 
 // held tells whether somebody still writes to a rotated file. One that is held
 // open and not written, as by a descriptor that was leaked, is free after a while;

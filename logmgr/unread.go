@@ -51,7 +51,9 @@ func (m *Manager) unreadOrDeserted(ctx context.Context, h *history, logs []logfi
 // because of that. It fails only when ctx is done.
 func (m *Manager) unreadIn(ctx context.Context, h *history, logs []logfile.Log) (map[string]unread, error) {
 	queues, asked := h.audience.queues(logs), time.Now()
-	found, err := m.lookout.ask(ctx, idsOf(queues))
+	patient, cancel := context.WithTimeout(ctx, stuckFile) // a look may hang on a file system that has nothing to do with logs
+	defer cancel()
+	found, err := m.lookout.ask(patient, idsOf(queues))
 	if ctx.Err() != nil {
 		return nil, err
 	}

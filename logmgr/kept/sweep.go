@@ -83,8 +83,8 @@ func (s *Store) sweep(rel string, swept *Swept) (err error) {
 	}
 	for _, f := range found {
 		f.Expires, f.Term = f.Changed.Add(term.Keep), term
-		if err := s.judge(dir, f, term, swept); err != nil {
-			return ignoreMissing(err)
+		if err := ignoreMissing(s.judge(dir, f, term, swept)); err != nil {
+			return err
 		}
 	}
 	if _, left, err = s.onlyIn(dir, rel); left > 0 || err != nil {

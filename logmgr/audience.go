@@ -82,6 +82,7 @@ func (p place) left(index int, f logfile.File) int64 {
 func (a *audience) miss(log string, f logfile.File) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	f.Links = 0
 	a.ghosts = append(a.ghosts, ghost{log, f})
 	a.ghosts = a.ghosts[max(len(a.ghosts)-mostGhosts, 0):]
 }
@@ -179,8 +180,18 @@ func (a *audience) update(log string, files []logfile.File, found map[logfile.ID
 	return places
 }
 
-// placesIn returns where the readers of a log's files stand, the oldest file first.
-func placesIn(files []logfile.File, found map[logfile.ID][]readers.Reader) (places []place) {
+// placesIn returns where the readers of a log's files stand, the oldest file first. A
+// ghost, which has no links, is read only by who has a removed file open: its number may
+// be another file's by now.
+func placesIn(files []logfile.File, all map[logfile.ID][]readers.Reader) (places []place) {
+	found := make(map[logfile.ID][]readers.Reader, len(all))
+	for _, f := range files {
+		for _, r := range all[f.ID] {
+			if f.Links > 0 || r.Removed {
+				found[f.ID] = append(found[f.ID], r)
+			}
+		}
+	}
 	newest := map[int]int{} // index of the newest file that a process reads
 	for i, f := range files {
 		for _, r := range found[f.ID] {

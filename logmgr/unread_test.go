@@ -65,7 +65,7 @@ func (c *crowd) Look(_ context.Context, want map[logfile.ID]struct{}) (readers.F
 		}
 		id := logfile.ID{Dev: st.Dev, Ino: st.Ino}
 		if _, ok := want[id]; ok {
-			found.Readers[id] = append(found.Readers[id], readers.Reader{PID: r.pid, Name: r.name, Pos: pos})
+			found.Readers[id] = append(found.Readers[id], readers.Reader{PID: r.pid, Name: r.name, Pos: pos, Removed: st.Nlink == 0})
 		}
 	}
 	return found, c.err

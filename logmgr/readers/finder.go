@@ -22,6 +22,8 @@ type Reader struct {
 	// file. Collectors open a file once more to look at how it begins, and some leave
 	// that open.
 	Pos int64
+	// Removed says that the file has no name any longer.
+	Removed bool
 }
 
 // Found is what one look has found.

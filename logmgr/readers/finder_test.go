@@ -37,9 +37,11 @@ func TestReaderIsFoundUnderEveryName(t *testing.T) {
 			if err := change(file); err != nil {
 				t.Fatal(err)
 			}
-			check(t, id, readers.Reader{PID: c.pid(), Name: c.name(), Pos: 5000})
+			want := readers.Reader{PID: c.pid(), Name: c.name(), Pos: 5000, Removed: name == "removed"}
+			check(t, id, want)
 			c.do("read 5000")
-			check(t, id, readers.Reader{PID: c.pid(), Name: c.name(), Pos: 10_000})
+			want.Pos = 10_000
+			check(t, id, want)
 			c.do("close")
 			check(t, id)
 		})

@@ -92,7 +92,7 @@ func (l *look) candidate(dir int, path, name string, pid int) {
 		}
 		id := logfile.ID{Dev: uint64(st.Dev), Ino: st.Ino} //nolint:unconvert // 32 bits wide on some machines
 		if _, wanted := l.want[id]; wanted {
-			l.note(id, pid, path, info.pos)
+			l.note(id, pid, path, info.pos, st.Nlink == 0)
 		}
 		return
 	}
@@ -105,7 +105,7 @@ func (l *look) named(path []byte) bool {
 }
 
 // note adds a reader, once for each process.
-func (l *look) note(id logfile.ID, pid int, path string, pos int64) {
+func (l *look) note(id logfile.ID, pid int, path string, pos int64, removed bool) {
 	known := l.found.Readers[id]
 	if i := slices.IndexFunc(known, func(r Reader) bool { return r.PID == pid }); i >= 0 {
 		known[i].Pos = max(known[i].Pos, pos)
@@ -115,7 +115,7 @@ func (l *look) note(id logfile.ID, pid int, path string, pos int64) {
 	if !ok {
 		return // it has ended
 	}
-	l.found.Readers[id] = append(known, Reader{PID: pid, Name: strings.ToValidUTF8(strings.TrimSuffix(string(name), "\n"), "\uFFFD"), Pos: pos})
+	l.found.Readers[id] = append(known, Reader{PID: pid, Name: strings.ToValidUTF8(strings.TrimSuffix(string(name), "\n"), "\uFFFD"), Pos: pos, Removed: removed})
 }
 
 // info is what the kernel says about a descriptor.

@@ -18,6 +18,9 @@ const (
 	// maxAnnotation is how much is kept of one value, which makes it longer than
 	// any that is followed.
 	maxAnnotation = 128
+	// maxLabels bounds what is kept of a pod's labels, in bytes. Most pods have some
+	// hundred.
+	maxLabels = 16 << 10
 )
 
 // AnnotationsFor returns those of a pod's annotations that are addressed to
@@ -50,12 +53,21 @@ func AnnotationsFor(container string, annotations map[string]string) map[string]
 const labelDomain = "io.kubernetes.pod."
 
 // LabelsOf returns a pod's own labels, without those that kubelet adds for
-// itself; nil: none.
+// itself; nil: none. Of more than 16 KiB only the first in order are taken.
 func LabelsOf(labels map[string]string) map[string]string {
-	own := maps.Clone(labels)
-	maps.DeleteFunc(own, func(key, _ string) bool { return strings.HasPrefix(key, labelDomain) })
-	if len(own) == 0 {
-		return nil
+	var own map[string]string
+	size := 0
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		if strings.HasPrefix(key, labelDomain) {
+			continue
+		}
+		if size += len(key) + len(labels[key]); size > maxLabels {
+			break
+		}
+		if own == nil {
+			own = make(map[string]string, len(labels))
+		}
+		own[key] = labels[key]
 	}
-	return maps.Clone(own) // without the room of those that were deleted
+	return own
 }

@@ -61,6 +61,21 @@ func TestAnnotationsAreBounded(t *testing.T) {
 	}
 }
 
+// TestLabelsAreBounded: a pod may have labels without end; most of them are not kept.
+func TestLabelsAreBounded(t *testing.T) {
+	has := map[string]string{}
+	for n := range 5000 {
+		has[fmt.Sprintf("label-%04d", n)] = strings.Repeat("x", 63)
+	}
+	size := 0
+	for key, value := range logmgr.LabelsOf(has) {
+		size += len(key) + len(value)
+	}
+	if size > 16<<10 || size < 15<<10 {
+		t.Errorf("%d bytes are kept", size)
+	}
+}
+
 // TestLabelsOf: kubelet's own labels only repeat what is known.
 func TestLabelsOf(t *testing.T) {
 	has := map[string]string{"io.kubernetes.pod.name": "web-1", "io.kubernetes.pod.uid": "1", "app": "web", "io.kubernetes.podx": "y"}

@@ -2,6 +2,7 @@ package logmgr
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -178,6 +179,18 @@ func (a *audience) update(log string, files []logfile.File, found map[logfile.ID
 		return g.log == log && index >= 0 && !slices.ContainsFunc(places, func(p place) bool { return p.index == index })
 	})
 	return places
+}
+
+// keep forgets what is known of all logs but these: attempts come and go for as long as
+// their container crashes.
+func (a *audience) keep(logs []logfile.Log) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	gone := func(name string) bool {
+		return !slices.ContainsFunc(logs, func(l logfile.Log) bool { return l.Name == name })
+	}
+	maps.DeleteFunc(a.last, func(who sighted, _ sighting) bool { return gone(who.log) })
+	a.ghosts = slices.DeleteFunc(a.ghosts, func(g ghost) bool { return gone(g.log) })
 }
 
 // placesIn returns where the readers of a log's files stand, the oldest file first. A

@@ -1,6 +1,7 @@
 package logmgr
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
@@ -29,6 +30,20 @@ func TestNumberOfARemovedFile(t *testing.T) {
 		}
 		if got := places[0].left(1, there); got != test.want {
 			t.Errorf("%s: %d bytes are unread, want %d", name, got, test.want)
+		}
+	}
+}
+
+// A crash loop leaves nothing behind of attempts whose files have gone.
+func TestAudienceForgetsAttempts(t *testing.T) {
+	var a audience
+	for n := range 100 {
+		log := logfile.Log{Name: fmt.Sprint(n, ".log"), Current: &logfile.File{Info: logfile.Info{ID: logfile.ID{Ino: 1}, Size: 50, Links: 1}}}
+		a.miss(log.Name, logfile.File{Info: logfile.Info{ID: logfile.ID{Ino: 2}}})
+		a.update(log.Name, a.queue(log), map[logfile.ID][]readers.Reader{{Ino: 1}: {{PID: 7, Pos: 10}}})
+		a.keep([]logfile.Log{log})
+		if len(a.last) != 1 || len(a.ghosts) > 1 {
+			t.Fatalf("after %d attempts %d sightings and %d removed files are remembered", n+1, len(a.last), len(a.ghosts))
 		}
 	}
 }

@@ -94,6 +94,7 @@ func (m *Manager) missedIn(h *history, logs []logfile.Log, queues [][]logfile.Fi
 		unreadOf(queue, places, all)
 		lagOf(queue, places, lags)
 	}
+	h.audience.keep(logs)
 	h.audience.setDeserted(deserted, asked)
 	m.lags.set(h.path, lags)
 	return all

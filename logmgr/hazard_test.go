@@ -1,40 +1,13 @@
 package logmgr_test
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/cri-logshim/cri-logshim/logmgr/runtimetest"
 )
-
-// freeze makes a directory one in which nothing can be made, renamed or removed, by
-// root neither, and thaw undoes that.
-func (r *rig) freeze(dir string) (thaw func()) {
-	r.Helper()
-	set := func(on bool) {
-		f, err := os.Open(dir)
-		r.must(err)
-		flags, err := unix.IoctlGetInt(int(f.Fd()), unix.FS_IOC_GETFLAGS)
-		r.must(err)
-		flags &^= unix.STATX_ATTR_IMMUTABLE // the same bit in both places
-		if on {
-			flags |= unix.STATX_ATTR_IMMUTABLE
-		}
-		err = unix.IoctlSetPointerInt(int(f.Fd()), unix.FS_IOC_SETFLAGS, flags)
-		if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOTTY) || errors.Is(err, unix.EPERM) {
-			r.Skip("this file system or user cannot make a directory immutable")
-		}
-		r.must(err)
-		r.must(f.Close())
-	}
-	set(true)
-	return func() { set(false) }
-}
 
 // TestDirectoryIsReadOnly: a log that cannot be renamed is written on, over its limit;
 // that is said with each attempt, which become rare, and the log is rotated when it can
@@ -44,7 +17,7 @@ func TestDirectoryIsReadOnly(t *testing.T) {
 		r.start()
 		c := r.run("app")
 		r.must(c.Print("stdout", 1, 1000))
-		thaw := r.freeze(filepath.Dir(c.Path()))
+		thaw := readOnly(t, filepath.Dir(c.Path()))
 		defer thaw()
 		r.print(c, 1e6, 5*time.Second)
 		r.pass(5 * time.Minute)

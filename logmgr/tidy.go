@@ -122,10 +122,11 @@ func (m *Manager) removePiece(h *history, dir *logfile.Dir, p piece, reason rete
 		dir = kept
 	}
 	for _, f := range p.files {
-		held, err := m.held(dir, f)
-		if p.current && err == nil {
-			held, err = m.heldAtAll(dir, f) // whoever holds it may be the container itself
+		probe := m.held
+		if p.current {
+			probe = m.heldAtAll // whoever holds it may be the container itself
 		}
+		held, err := probe(dir, f)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			continue // just compressed: the end of that looks again

@@ -71,7 +71,7 @@ func newLags() *lags {
 		"Bytes of logs that a program which reads them has not read, as of the last look at each log within a minute.", []string{"reader"}, nil)}
 }
 
-// set replaces what is known of a history.
+// set replaces what is known of a history, by a name that no other one has.
 func (l *lags) set(history string, bytes map[string]int64) {
 	now := time.Now()
 	l.mu.Lock()

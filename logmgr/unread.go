@@ -2,6 +2,7 @@ package logmgr
 
 import (
 	"context"
+	"path/filepath"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -96,7 +97,7 @@ func (m *Manager) missedIn(h *history, logs []logfile.Log, queues [][]logfile.Fi
 	}
 	h.audience.keep(logs)
 	h.audience.setDeserted(deserted, asked)
-	m.lags.set(h.path, lags)
+	m.lags.set(filepath.Join(h.path, h.only), lags)
 	return all
 }
 

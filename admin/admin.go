@@ -1,5 +1,6 @@
-// Package admin is what an operator reaches over HTTP: health, readiness, metrics
-// and status. It serves what it is handed and knows nothing of CRI.
+// Package admin is what is reached over HTTP: health, readiness, metrics and status.
+// Those who are not root get less of it, since files of logs have the names of pods.
+// It serves what it is handed and knows nothing of CRI.
 package admin
 
 import (
@@ -34,8 +35,8 @@ type Options struct {
 const shutdownTimeout = time.Second
 
 // Serve answers on the listeners until ctx is done. It closes them.
-func Serve(ctx context.Context, o Options, listeners ...net.Listener) error {
-	server := &http.Server{Handler: Handler(o), ReadHeaderTimeout: 5 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute}
+func Serve(ctx context.Context, handler http.Handler, listeners ...net.Listener) error {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute}
 	group, ctx := errgroup.WithContext(ctx)
 	for _, l := range listeners {
 		group.Go(func() error {
@@ -57,19 +58,9 @@ func Serve(ctx context.Context, o Options, listeners ...net.Listener) error {
 	return group.Wait()
 }
 
-// Handler answers /healthz, /readyz, /metrics and /status.
-func Handler(o Options) http.Handler {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
-		var reasons []string
-		if err := o.Alive(r.Context()); err != nil {
-			reasons = []string{err.Error()}
-		}
-		answer(w, reasons)
-	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, o.Trouble())
-	})
+// ForOperators answers /healthz, /readyz, /metrics and /status.
+func ForOperators(o Options) http.Handler {
+	mux := forAll(o, func(reasons []string) []string { return reasons })
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		text, err := json.MarshalIndent(o.Status(), "", "  ")
 		if err != nil {
@@ -79,6 +70,35 @@ func Handler(o Options) http.Handler {
 		w.Header().Set("Content-Type", "application/json")
 		// Whoever has asked and gone away needs no answer.
 		_, _ = w.Write(append(text, '\n'))
+	})
+	return mux
+}
+
+// ForMonitoring answers /healthz, /readyz and /metrics, for whoever can reach the
+// address: how many reasons there are against being ready, and not which, since
+// they name files.
+func ForMonitoring(o Options) http.Handler {
+	return forAll(o, func(reasons []string) []string {
+		if len(reasons) == 0 {
+			return nil
+		}
+		return []string{fmt.Sprintf("not ready, reasons: %d; /readyz on admin.listen names them", len(reasons))}
+	})
+}
+
+// forAll answers what everybody may ask, and the reasons against being ready as they
+// are told.
+func forAll(o Options, told func([]string) []string) *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
+		var reasons []string
+		if err := o.Alive(r.Context()); err != nil {
+			reasons = []string{err.Error()}
+		}
+		answer(w, reasons)
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, told(o.Trouble()))
 	})
 	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{ErrorLog: o.Log}))
 	return mux

@@ -56,11 +56,38 @@ func TestAnswers(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := httptest.NewRecorder()
-			admin.Handler(test.options).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), test.method, test.path, nil))
+			admin.ForOperators(test.options).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), test.method, test.path, nil))
 			if w.Code != test.code || !strings.Contains(w.Body.String(), test.body) {
 				t.Errorf("answered %d %q, want %d with %q", w.Code, w.Body, test.code, test.body)
 			}
 		})
+	}
+}
+
+// Whoever is not root learns how the daemon is, and nothing that names a pod.
+func TestAnswersForMonitoring(t *testing.T) {
+	const secret = "cannot rotate /var/log/pods/shop_web_1/app/0.log"
+	o := options(nil, secret, "other")
+	o.Status = func() any { return secret }
+	for path, want := range map[string]struct {
+		code int
+		body string
+	}{
+		"/healthz": {200, "ok\n"},
+		"/readyz":  {503, "not ready, reasons: 2;"},
+		"/metrics": {200, "example_total 7\n"},
+		"/status":  {404, ""},
+	} {
+		w := httptest.NewRecorder()
+		admin.ForMonitoring(o).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		if body := w.Body.String(); w.Code != want.code || !strings.Contains(body, want.body) || strings.Contains(body, secret) {
+			t.Errorf("%s: answered %d %q, want %d with %q", path, w.Code, body, want.code, want.body)
+		}
+	}
+	w := httptest.NewRecorder()
+	admin.ForMonitoring(options(nil)).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/readyz", nil))
+	if w.Code != 200 || w.Body.String() != "ok\n" {
+		t.Errorf("ready: answered %d %q", w.Code, w.Body)
 	}
 }
 
@@ -77,7 +104,7 @@ func TestServeUntilDone(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
-	go func() { done <- admin.Serve(ctx, options(nil), listeners...) }()
+	go func() { done <- admin.Serve(ctx, admin.ForOperators(options(nil)), listeners...) }()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	get := func(l net.Listener) error {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+l.Addr().String()+"/healthz", nil)

@@ -168,10 +168,10 @@ type Links struct {
 
 // Admin is where operators reach the daemon over HTTP.
 type Admin struct {
-	// Listen is a unix:// endpoint for health and metrics; empty: off.
+	// Listen is a unix:// endpoint for health, metrics and status; empty: off.
 	Listen string `yaml:"listen"`
-	// Metrics is a second one, host:port or unix://, for whoever is not root;
-	// empty: off.
+	// Metrics is a second one, host:port or unix://, for whoever is not root, without
+	// what names pods and files; empty: off.
 	Metrics string `yaml:"metrics"`
 }
 

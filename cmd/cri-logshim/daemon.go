@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -43,7 +44,8 @@ type daemon struct {
 	logs        *logmgr.Manager
 	bell        *logmgr.Inotify
 	listener    net.Listener
-	admin       []net.Listener
+	admin       net.Listener  // nil: off
+	metrics     net.Listener  // nil: off
 	drained     chan struct{} // closed when the proxy has ended
 }
 
@@ -126,21 +128,22 @@ func (d *daemon) listen(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, endpoint := range []string{d.config.Admin.Listen, d.config.Admin.Metrics} {
-		if endpoint == "" {
-			continue
-		}
-		l, err := listenAdmin(ctx, endpoint)
-		if err != nil {
-			return fmt.Errorf("admin: %w", err)
-		}
-		d.admin = append(d.admin, l)
+	if d.admin, err = listenAdmin(ctx, d.config.Admin.Listen); err != nil {
+		return fmt.Errorf("admin.listen: %w", err)
+	}
+	if d.metrics, err = listenAdmin(ctx, d.config.Admin.Metrics); err != nil {
+		return fmt.Errorf("admin.metrics: %w", err)
 	}
 	return nil
 }
 
+// listenAdmin opens a unix:// endpoint or a TCP address. The listener is nil where that
+// is empty.
 func listenAdmin(ctx context.Context, endpoint string) (net.Listener, error) {
-	if strings.HasPrefix(endpoint, "unix://") {
+	switch {
+	case endpoint == "":
+		return nil, nil //nolint:nilnil // Off is neither an error nor a listener.
+	case strings.HasPrefix(endpoint, "unix://"):
 		return proxy.Listen(endpoint, nil)
 	}
 	return new(net.ListenConfig).Listen(ctx, "tcp", endpoint)
@@ -171,9 +174,8 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 		return d.proxy.Serve(ctx, d.listener)
 	})
 	group.Go(func() error { return d.logs.Run(ctx) })
-	group.Go(func() error {
-		return admin.Serve(ctx, admin.Options{Alive: d.alive, Trouble: d.trouble, Status: d.status, Metrics: d.registry, Log: d.log}, d.admin...)
-	})
+	group.Go(func() error { return serveAdmin(ctx, admin.ForOperators(d.answers()), d.admin) })
+	group.Go(func() error { return serveAdmin(ctx, admin.ForMonitoring(d.answers()), d.metrics) })
 	group.Go(func() error { return d.bell.Run(ctx) })
 	group.Go(func() error {
 		d.proxy.WatchRuntime(ctx, func(s connectivity.State) {
@@ -189,10 +191,23 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 	return errors.Join(group.Wait(), d.proxy.Close())
 }
 
+// answers are what HTTP is answered with.
+func (d *daemon) answers() admin.Options {
+	return admin.Options{Alive: d.alive, Trouble: d.trouble, Status: d.status, Metrics: d.registry, Log: d.log}
+}
+
+// serveAdmin answers on a listener, if there is one, until ctx is done.
+func serveAdmin(ctx context.Context, handler http.Handler, listener net.Listener) error {
+	if listener == nil {
+		return nil
+	}
+	return admin.Serve(ctx, handler, listener)
+}
+
 // close lets go of the sockets that newDaemon has opened before it failed.
 func (d *daemon) close() error {
 	var errs []error
-	for _, l := range append(d.admin, d.listener) {
+	for _, l := range []net.Listener{d.admin, d.metrics, d.listener} {
 		if l != nil {
 			errs = append(errs, l.Close())
 		}

@@ -19,8 +19,13 @@ import (
 // get asks the daemon's admin socket.
 func get(t *testing.T, p *place, path string) (code int, body string) {
 	t.Helper()
+	return getFrom(t, p.config.Admin.Listen, path)
+}
+
+func getFrom(t *testing.T, endpoint, path string) (code int, body string) {
+	t.Helper()
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", socketOf(p.config.Admin.Listen))
+		return (&net.Dialer{}).DialContext(ctx, "unix", socketOf(endpoint))
 	}}
 	defer transport.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://admin"+path, nil)
@@ -85,6 +90,25 @@ func TestReadiness(t *testing.T) {
 			t.Errorf("a call after being ready: %v", err)
 		}
 		stop()
+	}
+	d.end(t)
+}
+
+// What names pods and files is told on the admin socket only, and the address for
+// metrics has the rest.
+func TestMetricsAddress(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.config.Admin.Metrics = p.config.Admin.Listen + ".metrics"
+	newFakeRuntime().serve(t, p.config.RuntimeEndpoint)
+	d := p.serve(t, extras{})
+	works(t, p)
+	for path, want := range map[string][2]int{"/status": {200, 404}, "/metrics": {200, 200}, "/healthz": {200, 200}} {
+		for i, endpoint := range []string{p.config.Admin.Listen, p.config.Admin.Metrics} {
+			if code, body := getFrom(t, endpoint, path); code != want[i] {
+				t.Errorf("%s at %s: %d %q, want %d", path, endpoint, code, body, want[i])
+			}
+		}
 	}
 	d.end(t)
 }

@@ -148,17 +148,25 @@ func setScalar(n *yaml.Node, v reflect.Value) error {
 		return nil
 	case reflect.Int:
 		if n.ShortTag() != "!!int" || n.Decode(v.Addr().Interface()) != nil {
-			return fmt.Errorf("must be a whole number, is %q", n.Value)
+			return fmt.Errorf("must be a whole number%s, is %q", unquoted(n), n.Value)
 		}
 		return nil
 	case reflect.Bool:
 		if n.Decode(v.Addr().Interface()) != nil {
-			return fmt.Errorf("must be true or false, is %q", n.Value)
+			return fmt.Errorf("must be true or false%s, is %q", unquoted(n), n.Value)
 		}
 		return nil
 	default:
 		return fmt.Errorf("cannot be read as %s", v.Type())
 	}
+}
+
+// unquoted helps who wrote quotes, which make a text of a number and of true.
+func unquoted(n *yaml.Node) string {
+	if n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 {
+		return " without quotes"
+	}
+	return ""
 }
 
 func setDuration(text string, v reflect.Value) error {

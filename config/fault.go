@@ -8,8 +8,8 @@ import (
 	"strconv"
 )
 
-// Fault is one thing that is wrong with a configuration. An error of Parse,
-// Load and Validate joins one Fault for each; errors.As finds the first.
+// Fault is one thing that is wrong with a configuration. An error of Parse and
+// Validate joins one Fault for each; errors.As finds the first.
 type Fault struct {
 	// File is the name of the file; empty where the configuration is from
 	// elsewhere.

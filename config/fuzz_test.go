@@ -25,7 +25,7 @@ func FuzzParse(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		c, err := config.Parse("c.yaml", data)
+		c, _, err := config.Parse("c.yaml", data)
 		if err != nil {
 			for line := range strings.Lines(err.Error()) {
 				if !strings.HasPrefix(line, "c.yaml:") {
@@ -41,7 +41,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := config.Parse("again.yaml", text)
+		again, _, err := config.Parse("again.yaml", text)
 		if err != nil {
 			t.Fatalf("%v in\n%s", err, text)
 		}

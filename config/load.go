@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"reflect"
 	"strconv"
 	"strings"
@@ -13,38 +12,25 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Load reads and checks the file at path. The error joins one Fault for each
-// thing that is wrong, or says why the file cannot be read; errors.Is tells
-// fs.ErrNotExist.
-func Load(path string) (Configuration, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return Configuration{}, fmt.Errorf("read the configuration: %w", err)
-	}
-	return Parse(path, data)
-}
-
-// Parse reads and checks the text of a file; name stands for it in messages.
-// Whatever the text leaves out has its default, so that an empty one yields
-// Default. The error joins one Fault for each thing that is wrong.
-func Parse(name string, data []byte) (Configuration, error) {
-	c, _, err := ParseWithLines(name, data)
-	return c, err
-}
-
 // Lines says on which line of a file a setting stands, counted from 1, by its
 // path, such as rotation.maxSize or policies[0]. What is not in the file is not
 // in it.
 type Lines map[string]int
 
-// ParseWithLines is Parse for those who want to know what a file says itself.
-func ParseWithLines(name string, data []byte) (Configuration, Lines, error) {
+// Check finds what is wrong with a configuration that the file alone cannot tell.
+type Check func(Configuration) []Fault
+
+// Parse reads and checks the text of a file; name stands for it in messages, and
+// lines are where its settings stand. Whatever the text leaves out has its default,
+// so that an empty one yields Default. The error joins one Fault for each thing that
+// is wrong, those of the checks among them.
+func Parse(name string, data []byte, checks ...Check) (Configuration, Lines, error) {
 	c := Default()
 	d := decoder{lines: Lines{}}
 	if root, err := parseDocument(data); err != nil {
 		d.faults = append(d.faults, syntaxFault(err))
 	} else if root != nil {
-		d.document(root, &c)
+		d.document(root, &c, checks)
 	}
 	for i := range d.faults {
 		d.faults[i].File = name
@@ -57,7 +43,7 @@ func ParseWithLines(name string, data []byte) (Configuration, Lines, error) {
 
 // document fills c from the content of the one document of a file and checks
 // the result as a whole.
-func (d *decoder) document(root *yaml.Node, c *Configuration) {
+func (d *decoder) document(root *yaml.Node, c *Configuration, checks []Check) {
 	// What a file does not say about itself is not assumed: a later version of
 	// the format may read the same keys differently.
 	c.APIVersion, c.Kind = "", ""
@@ -66,7 +52,17 @@ func (d *decoder) document(root *yaml.Node, c *Configuration) {
 	for _, f := range d.faults {
 		unread[f.Path] = true
 	}
-	for _, f := range c.faults() {
+	found := c.faults()
+	for i := range c.Policies {
+		// An empty one is an exception from later rules; without one something was forgotten.
+		if at := fmt.Sprintf("policies[%d]", i); d.lines[at+".rotation"] == 0 && !unread[at] {
+			found.add(at+".rotation", "must say what holds; {} leaves all to the node's rotation")
+		}
+	}
+	for _, check := range checks {
+		found = append(found, check(*c)...)
+	}
+	for _, f := range found {
 		if unread[f.Path] {
 			continue // what could not be read is not what was meant
 		}

@@ -92,7 +92,7 @@ func checkManualDefault(t *testing.T, path, value string) {
 		}
 		return
 	}
-	c, err := Parse("manual", document(path, value))
+	c, _, err := Parse("manual", document(path, value))
 	if err != nil {
 		t.Errorf("the manual's default of %s is refused: %v", path, err)
 		return
@@ -120,7 +120,7 @@ func TestManualExamples(t *testing.T) {
 		t.Fatal("no examples found")
 	}
 	for _, example := range examples {
-		if _, err := Parse("example", []byte(example[1])); err != nil {
+		if _, _, err := Parse("example", []byte(example[1])); err != nil {
 			t.Errorf("%v in\n%s", err, example[1])
 		}
 	}

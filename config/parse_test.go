@@ -28,7 +28,7 @@ func TestNothingSetIsTheDefault(t *testing.T) {
 		"quoted everything": `"apiVersion": 'cri-logshim.io/v1alpha1'` + "\n'kind': \"Configuration\"\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := config.Parse("config.yaml", []byte(text))
+			got, _, err := config.Parse("config.yaml", []byte(text))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -104,6 +104,10 @@ func TestAccepted(t *testing.T) {
 		"policies: [{rotation: {maxFiles: 2}}]": func(c *config.Configuration) {
 			c.Policies = []config.Policy{{Rotation: config.RotationOverride{MaxFiles: new(2)}}}
 		},
+		"policies: [{match: {namespace: kube-system}, rotation: {}}]": func(c *config.Configuration) {
+			c.Policies = []config.Policy{{Match: config.Match{Namespace: "kube-system"}}}
+		},
+		"rotation: {}\npolicies: [{rotation: }]": func(c *config.Configuration) { c.Policies = []config.Policy{{}} },
 		"policies: [{match: {podLabels: }, rotation: {maxTotalSize: ''}}]": func(c *config.Configuration) {
 			c.Policies = []config.Policy{{Rotation: config.RotationOverride{MaxTotalSize: new(config.Size(0))}}}
 		},
@@ -150,7 +154,7 @@ func TestAccepted(t *testing.T) {
 		t.Run(text, func(t *testing.T) {
 			want0 := config.Default()
 			want(&want0)
-			got, err := config.Parse("config.yaml", []byte(head+text+"\n"))
+			got, _, err := config.Parse("config.yaml", []byte(head+text+"\n"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -213,8 +217,7 @@ c.yaml:1: must be a mapping of settings, is a list`,
 		},
 		"a list that holds itself": {
 			head + "policies: &p\n- *p\n",
-			`c.yaml:3: policies[0]: must be a mapping of settings, is a list
-c.yaml:4: policies[0].rotation: must set something`,
+			`c.yaml:3: policies[0]: must be a mapping of settings, is a list`,
 		},
 		"lines below a section": {
 			head + "\n# comment\nrotation: {maxSize: 0,\n  maxFiles: 1}\n",
@@ -240,11 +243,11 @@ c.yaml:5: policies[0].rotation.maxTotalSize: must be at least 0, is -1
 c.yaml:5: policies[0].rotation.compression: must be none or gzip or zstd, is "lz4"
 c.yaml:5: policies[0].rotation.compressAfter: must be at least 0s, is -1s
 c.yaml:5: policies[0].rotation.keepAfterRemoval: must be at least 0s, is -1s
-c.yaml:6: policies[1].rotation: must set something`,
+c.yaml:6: policies[1].rotation: must say what holds; {} leaves all to the node's rotation`,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := config.Parse("c.yaml", []byte(test.text))
+			_, _, err := config.Parse("c.yaml", []byte(test.text))
 			if err == nil {
 				t.Fatal("accepted")
 			}

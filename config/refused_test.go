@@ -2,8 +2,6 @@ package config_test
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -74,7 +72,9 @@ func TestRefused(t *testing.T) {
 		{"rotation: {maxFiles: 1}", "rotation.maxFiles", "at least 2, is 1"},
 		{"rotation: {maxFiles: -5}", "rotation.maxFiles", "at least 2, is -5"},
 		{"rotation: {maxFiles: 5.0}", "rotation.maxFiles", "whole number"},
-		{`rotation: {maxFiles: "5"}`, "rotation.maxFiles", "whole number"},
+		{`rotation: {maxFiles: "5"}`, "rotation.maxFiles", `must be a whole number without quotes, is "5"`},
+		{"rotation: {maxFiles: '5'}", "rotation.maxFiles", `must be a whole number without quotes, is "5"`},
+		{`annotations: {enabled: "true"}`, "annotations.enabled", `must be true or false without quotes, is "true"`},
 		{"rotation: {maxFiles: 9223372036854775808}", "rotation.maxFiles", "whole number"},
 		{"rotation: {maxFilesUnread: -1}", "rotation.maxFilesUnread", "at least 0"},
 		{"rotation: {maxFilesUnread: many}", "rotation.maxFilesUnread", "whole number"},
@@ -108,6 +108,8 @@ func TestRefused(t *testing.T) {
 
 		{"policies: {rotation: {maxFiles: 3}}", "policies", "must be a list"},
 		{"policies: [{rotations: {maxFiles: 3}, rotation: {maxFiles: 3}}]", "policies[0].rotations", "did you mean rotation?"},
+		{"policies: [{rotation: {maxsize: 1Mi}}]", "policies[0].rotation.maxsize", "did you mean maxSize?"},
+		{"policies: [{match: {container: app}}]", "policies[0].rotation", "must say what holds; {} leaves all to the node's rotation"},
 		{"policies: [{rotation: {maxSize: lots}}]", "policies[0].rotation.maxSize", "must be a quantity"},
 		{"policies: [{rotation: {maxSize: }}]", "policies[0].rotation.maxSize", "has no value"},
 		{"policies: [{rotation: {maxTotalSize: 1Mi}}]", "policies[0].rotation.maxTotalSize", "at least maxSize (10Mi), or 0 for off, is 1Mi"},
@@ -182,7 +184,7 @@ func TestRefused(t *testing.T) {
 		{"log: {format: logfmt}", "log.format", "text or json"},
 	} {
 		t.Run(test.text, func(t *testing.T) {
-			_, err := config.Parse("c.yaml", []byte(head+"\n"+test.text+"\n"))
+			_, _, err := config.Parse("c.yaml", []byte(head+"\n"+test.text+"\n"))
 			var fault config.Fault
 			if !errors.As(err, &fault) {
 				t.Fatalf("not refused: %v", err)
@@ -226,15 +228,21 @@ func TestValidate(t *testing.T) {
 	}
 }
 
-func TestLoadNamesTheFile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "config.yaml")
-	if _, err := config.Load(path); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), path) {
-		t.Errorf("absent file: %v", err)
+// TestChecks holds that what a check finds stands among the faults of the file, at its
+// line, and that a setting which cannot be read has no second fault.
+func TestChecks(t *testing.T) {
+	check := func(c config.Configuration) []config.Fault {
+		return []config.Fault{{Path: "files.group", Message: "unknown here: " + c.Files.Group}}
 	}
-	if err := os.WriteFile(path, []byte("x: y\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := config.Load(path); err == nil || !strings.Contains(err.Error(), path+":1: x: unknown setting") {
-		t.Errorf("bad file: %v", err)
+	for text, want := range map[string]string{
+		"files:\n  group: web": "c.yaml:4: files.group: unknown here: web",
+		"files:\n  group: web\nrotation: {maxFiles: 1}": "c.yaml:4: files.group: unknown here: web\n" +
+			"c.yaml:5: rotation.maxFiles: must be at least 2, is 1",
+		"files:\n  group: []": "c.yaml:4: files.group: must be a single value, is a list",
+	} {
+		_, _, err := config.Parse("c.yaml", []byte(head+text+"\n"), check)
+		if err == nil || err.Error() != want {
+			t.Errorf("%q: %v\nwant %s", text, err, want)
+		}
 	}
 }

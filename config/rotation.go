@@ -69,9 +69,6 @@ func checkPolicies(c Configuration, fault faultFunc) {
 		checkPattern(fault, at+".match.namespace", p.Match.Namespace)
 		checkPodLabels(fault, at+".match.podLabels", p.Match.PodLabels)
 		checkPattern(fault, at+".match.container", p.Match.Container)
-		if p.Rotation == (RotationOverride{}) {
-			fault(at+".rotation", "must set something")
-		}
 		checkOverride(fault, at+".rotation", p.Rotation)
 		checkTogether(c, fault, at+".rotation", p.Rotation, p.Rotation.Over(c.Rotation))
 	}

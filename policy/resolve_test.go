@@ -29,7 +29,7 @@ policies:
 // parse returns a Resolver for a configuration file.
 func parse(t *testing.T, text string) *policy.Resolver {
 	t.Helper()
-	c, lines, err := config.ParseWithLines("c.yaml", []byte(text))
+	c, lines, err := config.Parse("c.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os/user"
@@ -36,11 +37,14 @@ func Settings(c config.Configuration, report func(logmgr.Container, []Problem)) 
 	}, nil
 }
 
-// Check tells whether this machine has what a configuration names. The error is
-// a config.Fault.
-func Check(c config.Configuration) error {
+// Check is the config.Check for what a configuration names and only this machine can
+// tell.
+func Check(c config.Configuration) []config.Fault {
 	_, err := files(c.Files)
-	return err
+	if fault, found := errors.AsType[config.Fault](err); found {
+		return []config.Fault{fault}
+	}
+	return nil
 }
 
 func files(f config.Files) (logmgr.Files, error) {

@@ -88,7 +88,7 @@ func TestGroup(t *testing.T) {
 		if !errors.As(err, &fault) || fault.Path != "files.group" || !strings.Contains(fault.Message, "must be a group of this machine") {
 			t.Errorf("%q: %v", group, err)
 		}
-		if checked := policy.Check(c); checked == nil || checked.Error() != err.Error() {
+		if checked := policy.Check(c); len(checked) != 1 || checked[0].Error() != err.Error() {
 			t.Errorf("%q: checked %v", group, checked)
 		}
 	}

@@ -92,7 +92,7 @@ func TestUnitsAgreeWithTheDefaults(t *testing.T) {
 // TestDefaultConfigurationFile holds that the file that is installed says all
 // defaults, and only them.
 func TestDefaultConfigurationFile(t *testing.T) {
-	got, err := config.Load("config.yaml")
+	got, _, err := config.Parse("config.yaml", []byte(readFile(t, "config.yaml")))
 	if err != nil {
 		t.Fatal(err)
 	}

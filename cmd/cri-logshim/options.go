@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -63,15 +66,12 @@ func (o *options) read(mayBeNothing bool) (config.Configuration, error) {
 	if err != nil && !(mayBeAbsent && errors.Is(err, fs.ErrNotExist)) {
 		return config.Configuration{}, err
 	}
-	c, lines, err := config.ParseWithLines(o.configPath, content)
+	c, lines, err := config.Parse(o.configPath, content, policy.Check)
 	if err != nil {
 		return config.Configuration{}, err
 	}
 	if len(lines) == 0 && !mayBeNothing {
 		return config.Configuration{}, fmt.Errorf("%s: holds nothing", o.configPath)
-	}
-	if err := policy.Check(c); err != nil {
-		return config.Configuration{}, o.placed(err, lines)
 	}
 	c, err = o.complete(c)
 	if err != nil {
@@ -81,29 +81,56 @@ func (o *options) read(mayBeNothing bool) (config.Configuration, error) {
 	return c, nil
 }
 
-// placed says where in the file the setting stands that an error is about.
-func (o *options) placed(err error, lines config.Lines) error {
+// complete puts the flags in place of what they override. What is wrong then is wrong
+// with the flags, since the file by itself is right.
+func (o *options) complete(c config.Configuration) (config.Configuration, error) {
+	flags := map[string]string{} // by the setting that they override
+	for _, f := range []struct {
+		name, key string
+		setting   *string
+		value     string
+	}{
+		{"listen", "listen", &c.Listen, o.listen},
+		{"runtime-endpoint", "runtimeEndpoint", &c.RuntimeEndpoint, o.runtimeEndpoint},
+		{"image-endpoint", "imageEndpoint", &c.ImageEndpoint, o.imageEndpoint},
+	} {
+		if o.given(f.name) {
+			*f.setting = f.value
+			flags[f.key] = "--" + f.name
+		}
+	}
+	err := c.Validate()
+	if err == nil {
+		return c, nil
+	}
+	var named []error
+	for _, err := range each(err) {
+		named = append(named, namingFlags(err, flags))
+	}
+	return config.Configuration{}, errors.Join(named...)
+}
+
+// namingFlags names the flag in place of the setting that a fault is about, or else the
+// flags that it can only come from.
+func namingFlags(err error, flags map[string]string) error {
 	fault, ok := errors.AsType[config.Fault](err)
 	if !ok {
 		return err
 	}
-	fault.File, fault.Line = o.configPath, lines[fault.Path]
-	return fault
+	if flag, given := flags[fault.Path]; given {
+		fault.Path = flag
+		return fault
+	}
+	return fmt.Errorf("with %s: %w", strings.Join(slices.Sorted(maps.Values(flags)), " and "), fault)
 }
 
-// complete puts the flags in place of what they override.
-func (o *options) complete(c config.Configuration) (config.Configuration, error) {
-	o.override("listen", &c.Listen, o.listen)
-	o.override("runtime-endpoint", &c.RuntimeEndpoint, o.runtimeEndpoint)
-	o.override("image-endpoint", &c.ImageEndpoint, o.imageEndpoint)
-	if err := c.Validate(); err != nil {
-		return config.Configuration{}, err
+// each takes a joined error apart.
+func each(err error) []error {
+	if joined, several := errors.AsType[interface {
+		error
+		Unwrap() []error
+	}](err); several {
+		return joined.Unwrap()
 	}
-	return c, nil
-}
-
-func (o *options) override(flag string, setting *string, value string) {
-	if o.given(flag) {
-		*setting = value
-	}
+	return []error{err}
 }

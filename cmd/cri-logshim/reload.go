@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"os"
 	"reflect"
 	"strings"
@@ -72,14 +71,7 @@ func (d *daemon) reload(asked bool) {
 // its own.
 func (d *daemon) invalid(err error) {
 	d.reloads.WithLabelValues("invalid").Inc()
-	faults := []error{err}
-	if joined, several := errors.AsType[interface {
-		error
-		Unwrap() []error
-	}](err); several {
-		faults = joined.Unwrap()
-	}
-	for _, fault := range faults {
+	for _, fault := range each(err) {
 		d.log.WithError(fault).Error("the new configuration is invalid, so the old one stays in force")
 	}
 }

@@ -89,7 +89,7 @@ func TestRefusals(t *testing.T) {
 		}, "does not exist"},
 		"bad endpoint": {func(*testing.T, *place) []string {
 			return []string{"--runtime-endpoint", "/run/containerd/containerd.sock"}
-		}, "runtimeEndpoint: must be unix://"},
+		}, "--runtime-endpoint: must be unix://"},
 		"other scheme": {func(*testing.T, *place) []string {
 			return []string{"--listen", "tcp://127.0.0.1:1"}
 		}, "listen: must be unix://"},

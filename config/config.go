@@ -62,7 +62,8 @@ const (
 // Rotation is how far a container's log may grow and what becomes of its
 // rotated files.
 type Rotation struct {
-	// MaxSize is the size in bytes at which a log is rotated; negative: never.
+	// MaxSize is the size in bytes at which a log is rotated, at least 4Ki; negative:
+	// never.
 	MaxSize Size `yaml:"maxSize"`
 	// MaxFiles is how many files of one log are kept, the current one
 	// included; at least 2.
@@ -77,7 +78,7 @@ type Rotation struct {
 	// another limit asks for it.
 	DeleteAfter time.Duration `yaml:"deleteAfter"`
 	// MaxTotalSize bounds all files of a container over all its attempts, in
-	// bytes as they lie on disk; not less than MaxSize; 0: off.
+	// bytes as they lie on disk; not less than MaxSize nor 4Ki; 0: off.
 	MaxTotalSize Size `yaml:"maxTotalSize"`
 	// Compression is how older rotated files are stored.
 	Compression Compression `yaml:"compression"`
@@ -151,7 +152,7 @@ type Ceiling struct {
 
 // Node bounds all container logs of the node together.
 type Node struct {
-	// MaxBytes is the budget of all logs in bytes; 0: off.
+	// MaxBytes is the budget of all logs in bytes, at least 1Mi; 0: off.
 	MaxBytes Size `yaml:"maxBytes"`
 	// MinFree is the free space that is defended.
 	MinFree Floor `yaml:"minFree"`

@@ -63,11 +63,11 @@ func TestAccepted(t *testing.T) {
 		"drainTimeout: 250ms": func(c *config.Configuration) { c.DrainTimeout = 250 * time.Millisecond },
 		"podLogsDir: /logs":   func(c *config.Configuration) { c.PodLogsDir = "/logs" },
 
-		"rotation: {maxSize: 1}":        func(c *config.Configuration) { c.Rotation.MaxSize = 1 },
-		"rotation: {maxSize: 1000m}":    func(c *config.Configuration) { c.Rotation.MaxSize = 1 },
+		"rotation: {maxSize: 4Ki}":      func(c *config.Configuration) { c.Rotation.MaxSize = 4 << 10 },
+		"rotation: {maxSize: 5000000m}": func(c *config.Configuration) { c.Rotation.MaxSize = 5000 },
 		"rotation: {maxSize: 1.5Gi}":    func(c *config.Configuration) { c.Rotation.MaxSize = 3 << 29 },
 		"rotation: {maxSize: '50M'}":    func(c *config.Configuration) { c.Rotation.MaxSize = 50_000_000 },
-		"rotation: {maxSize: 1e3}":      func(c *config.Configuration) { c.Rotation.MaxSize = 1000 },
+		"rotation: {maxSize: 5e3}":      func(c *config.Configuration) { c.Rotation.MaxSize = 5000 },
 		"rotation: {maxSize: 7Ei}":      func(c *config.Configuration) { c.Rotation.MaxSize = 7 << 60 },
 		"rotation: {maxSize: -1}":       func(c *config.Configuration) { c.Rotation.MaxSize = -1 },
 		"rotation: {maxSize: -10Mi}":    func(c *config.Configuration) { c.Rotation.MaxSize = -10 << 20 },
@@ -91,8 +91,8 @@ func TestAccepted(t *testing.T) {
 		"rotation: {maxTotalSize: 0}":       func(*config.Configuration) {},
 		"rotation: {maxTotalSize: 10Mi}":    func(c *config.Configuration) { c.Rotation.MaxTotalSize = 10 << 20 },
 		"rotation: {keepAfterRemoval: 1ns}": func(c *config.Configuration) { c.Rotation.KeepAfterRemoval = 1 },
-		"rotation: {maxSize: -1, maxTotalSize: 1}": func(c *config.Configuration) {
-			c.Rotation.MaxSize, c.Rotation.MaxTotalSize = -1, 1
+		"rotation: {maxSize: -1, maxTotalSize: 4096}": func(c *config.Configuration) {
+			c.Rotation.MaxSize, c.Rotation.MaxTotalSize = -1, 4096
 		},
 
 		`files: {group: "", mode: ""}`: func(*config.Configuration) {},
@@ -120,12 +120,12 @@ func TestAccepted(t *testing.T) {
 		"annotations: {enabled: false, ceiling: {maxSize: '', maxFiles: 0, keepAfterRemoval: 0s}}": func(c *config.Configuration) {
 			c.Annotations = config.Annotations{}
 		},
-		"annotations: {ceiling: {maxSize: 1, maxFiles: 2, keepAfterRemoval: 0s}}": func(c *config.Configuration) {
-			c.Annotations.Ceiling = config.Ceiling{MaxSize: 1, MaxFiles: 2}
+		"annotations: {ceiling: {maxSize: 4Ki, maxFiles: 2, keepAfterRemoval: 0s}}": func(c *config.Configuration) {
+			c.Annotations.Ceiling = config.Ceiling{MaxSize: 4 << 10, MaxFiles: 2}
 		},
 		`node: {maxBytes: "", minFree: "", minFreeInodes: ""}`: func(c *config.Configuration) { c.Node = config.Node{} },
-		"node: {maxBytes: 1, minFree: 99.9%, minFreeInodes: 1}": func(c *config.Configuration) {
-			c.Node = config.Node{MaxBytes: 1, MinFree: config.Floor{Percent: 99.9}, MinFreeInodes: config.Floor{Amount: 1}}
+		"node: {maxBytes: 1Mi, minFree: 99.9%, minFreeInodes: 1}": func(c *config.Configuration) {
+			c.Node = config.Node{MaxBytes: 1 << 20, MinFree: config.Floor{Percent: 99.9}, MinFreeInodes: config.Floor{Amount: 1}}
 		},
 		`keepDir: ""`:                    func(c *config.Configuration) { c.KeepDir = "" },
 		"keepDir: /var/log/pods-of-past": func(c *config.Configuration) { c.KeepDir = "/var/log/pods-of-past" },
@@ -221,7 +221,7 @@ c.yaml:1: must be a mapping of settings, is a list`,
 		},
 		"lines below a section": {
 			head + "\n# comment\nrotation: {maxSize: 0,\n  maxFiles: 1}\n",
-			`c.yaml:5: rotation.maxSize: must be more than 0, or negative to turn rotation off
+			`c.yaml:5: rotation.maxSize: must be at least 4Ki, or negative to turn rotation off, is 0
 c.yaml:6: rotation.maxFiles: must be at least 2, is 1`,
 		},
 		"policies": {
@@ -234,12 +234,12 @@ c.yaml:6: rotation.maxFiles: must be at least 2, is 1`,
 c.yaml:4: policies[0].match.podLabels."": must be a single value, is a mapping
 c.yaml:4: policies[0].match.namespace: must be a shell pattern such as batch-*, is "["
 c.yaml:4: policies[0].match.container: must be a shell pattern such as batch-*, is "a\\"
-c.yaml:5: policies[0].rotation.maxSize: must be more than 0, or negative to turn rotation off
+c.yaml:5: policies[0].rotation.maxSize: must be at least 4Ki, or negative to turn rotation off, is 0
 c.yaml:5: policies[0].rotation.maxFiles: must be at least 2, is 1
 c.yaml:5: policies[0].rotation.maxFilesUnread: must be at least 0, is -1
 c.yaml:5: policies[0].rotation.maxAge: must be at least 1s, or 0s for off, is -1s
 c.yaml:5: policies[0].rotation.deleteAfter: must be at least 1s, or 0s for off, is 1ms
-c.yaml:5: policies[0].rotation.maxTotalSize: must be at least 0, is -1
+c.yaml:5: policies[0].rotation.maxTotalSize: must be at least 4Ki, or 0 for off, is -1
 c.yaml:5: policies[0].rotation.compression: must be none or gzip or zstd, is "lz4"
 c.yaml:5: policies[0].rotation.compressAfter: must be at least 0s, is -1s
 c.yaml:5: policies[0].rotation.keepAfterRemoval: must be at least 0s, is -1s

@@ -11,6 +11,16 @@ import (
 // takes milliseconds, and whoever reads a log needs time to follow.
 const shortestAge = time.Second
 
+const (
+	// smallestSize is the smallest size that a log may be held to: a block of the file
+	// system, which a file takes anyway. As a log is rotated fifty times a second at
+	// most, a limit of some bytes, which is a forgotten unit, would not be kept either.
+	smallestSize Size = 4 << 10
+	// smallestBudget is the smallest budget of a node: less would remove every rotated
+	// log.
+	smallestBudget Size = 1 << 20
+)
+
 func checkRotation(c Configuration, fault faultFunc) {
 	checkOverride(fault, "rotation", c.Rotation.override())
 	checkTogether(c, fault, "rotation", c.Rotation.override(), c.Rotation)
@@ -18,19 +28,33 @@ func checkRotation(c Configuration, fault faultFunc) {
 
 // checkOverride checks the settings of a rotation that are set, each by itself.
 func checkOverride(fault faultFunc, at string, r RotationOverride) {
-	if r.MaxSize != nil && *r.MaxSize == 0 {
-		fault(at+".maxSize", "must be more than 0, or negative to turn rotation off")
+	if r.MaxSize != nil && *r.MaxSize >= 0 {
+		checkSize(fault, at+".maxSize", *r.MaxSize, smallestSize, ", or negative to turn rotation off")
 	}
 	checkAtLeast(fault, at+".maxFiles", r.MaxFiles, 2)
 	checkAtLeast(fault, at+".maxFilesUnread", r.MaxFilesUnread, 0)
 	checkAge(fault, at+".maxAge", r.MaxAge)
 	checkAge(fault, at+".deleteAfter", r.DeleteAfter)
-	checkAtLeast(fault, at+".maxTotalSize", r.MaxTotalSize, 0)
+	if r.MaxTotalSize != nil && *r.MaxTotalSize != 0 {
+		checkSize(fault, at+".maxTotalSize", *r.MaxTotalSize, smallestSize, ", or 0 for off")
+	}
 	if r.Compression != nil {
 		checkOneOf(fault, at+".compression", *r.Compression, CompressionNone, CompressionGzip, CompressionZstd)
 	}
 	checkAtLeast(fault, at+".compressAfter", r.CompressAfter, 0)
 	checkAtLeast(fault, at+".keepAfterRemoval", r.KeepAfterRemoval, 0)
+}
+
+// checkSize refuses sizes that are too small to be meant. Or says what else is allowed.
+func checkSize(fault faultFunc, at string, size, least Size, or string) {
+	if size >= least {
+		return
+	}
+	hint := ""
+	if size > 0 && size%(1<<10) != 0 {
+		hint = fmt.Sprintf(" (bytes); did you mean %dMi?", size)
+	}
+	fault(at, "must be at least %s%s, is %s%s", least, or, size, hint)
 }
 
 func checkAge(fault faultFunc, at string, age *time.Duration) {
@@ -42,7 +66,7 @@ func checkAge(fault faultFunc, at string, age *time.Duration) {
 // checkTogether checks the settings of a rotation against each other. What is
 // set and wrong by itself has a fault already.
 func checkTogether(c Configuration, fault faultFunc, at string, set RotationOverride, r Rotation) {
-	if r.MaxTotalSize > 0 && r.MaxTotalSize < r.MaxSize {
+	if r.MaxTotalSize >= smallestSize && r.MaxTotalSize < r.MaxSize {
 		switch {
 		case set.MaxTotalSize != nil:
 			fault(at+".maxTotalSize", "must be at least maxSize (%s), or 0 for off, is %s", r.MaxSize, r.MaxTotalSize)
@@ -88,7 +112,7 @@ func checkPattern(fault faultFunc, at, pattern string) {
 func checkAnnotations(c Configuration, fault faultFunc) {
 	ceiling := c.Annotations.Ceiling
 	if c.Annotations.Enabled {
-		checkAtLeast(fault, "annotations.ceiling.maxSize", &ceiling.MaxSize, 1)
+		checkSize(fault, "annotations.ceiling.maxSize", ceiling.MaxSize, smallestSize, "")
 		checkAtLeast(fault, "annotations.ceiling.maxFiles", &ceiling.MaxFiles, 2)
 	} else {
 		checkAtLeast(fault, "annotations.ceiling.maxSize", &ceiling.MaxSize, 0)

@@ -92,7 +92,9 @@ func isGroup(name string) bool {
 }
 
 func checkNode(c Configuration, fault faultFunc) {
-	checkAtLeast(fault, "node.maxBytes", &c.Node.MaxBytes, 0)
+	if c.Node.MaxBytes != 0 {
+		checkSize(fault, "node.maxBytes", c.Node.MaxBytes, smallestBudget, ", or 0 for off")
+	}
 	checkFloor(fault, "node.minFree", c.Node.MinFree)
 	if n := c.Node.MinFree.Amount; n > 0 && n < 100 {
 		fault("node.minFree", "is %d bytes; did you mean %d%%?", n, n)

@@ -16,7 +16,7 @@ import (
 
 // drawRotation draws an override that sets some settings.
 func drawRotation(t *rapid.T) config.RotationOverride {
-	size := rapid.Custom(func(t *rapid.T) config.Size { return config.Size(rapid.Int64Range(1, 1<<31).Draw(t, "size")) })
+	size := rapid.Custom(func(t *rapid.T) config.Size { return config.Size(rapid.Int64Range(4<<10, 1<<31).Draw(t, "size")) })
 	span := rapid.Custom(func(t *rapid.T) time.Duration {
 		return time.Duration(rapid.Int64Range(1, 300).Draw(t, "hours")) * time.Hour
 	})
@@ -38,7 +38,7 @@ func drawConfig(t *rapid.T) config.Configuration {
 	c := config.Default()
 	c.Rotation = drawRotation(t).Over(c.Rotation)
 	c.Annotations.Ceiling = config.Ceiling{
-		MaxSize:          config.Size(rapid.Int64Range(1, 1<<30).Draw(t, "ceiling")),
+		MaxSize:          config.Size(rapid.Int64Range(4<<10, 1<<30).Draw(t, "ceiling")),
 		MaxFiles:         rapid.IntRange(2, 50).Draw(t, "ceiling"),
 		KeepAfterRemoval: time.Duration(rapid.IntRange(0, 300).Draw(t, "ceiling")) * time.Hour,
 	}

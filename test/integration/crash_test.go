@@ -114,7 +114,7 @@ func TestExitedContainer(t *testing.T) {
 		exited(t, large)
 		exited(t, cut)
 		rename(t, cut.LogPath(), cut.LogPath()+".20200101-000000.000000000")
-		shim, _ := newShim(t, containerd, func(c *config.Configuration) { keepAll(c); c.Rotation.MaxSize = 1 << 10 })
+		shim, _ := newShim(t, containerd, func(c *config.Configuration) { keepAll(c); c.Rotation.MaxSize = 4 << 10 })
 		eventually(t, func(context.Context) error { return exists(cut.LogPath()) })
 		metricAtLeast(t, shim, 2, "cri_logshim_logs_managed")
 		for _, writer := range []*testbed.Container{large, cut} {

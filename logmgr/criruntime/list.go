@@ -1,7 +1,9 @@
 package criruntime
 
 import (
+	"errors"
 	"fmt"
+	"io"
 
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/encoding/proto"
@@ -22,7 +24,10 @@ const (
 // listing is a ListContainersResponse of which only ids and states are decoded. A
 // list is asked for every few seconds, and nearly all of it is labels and
 // annotations that nobody here reads.
-type listing []logmgr.Listed
+type listing struct {
+	all   []logmgr.Listed
+	names names // of the lists before; nil: none are kept
+}
 
 // listCodec decodes a listing, and leaves every other message to the ordinary
 // protobuf codec, whose name it has: the name becomes part of the content type.
@@ -35,42 +40,92 @@ func (c listCodec) Unmarshal(data mem.BufferSlice, v any) error {
 	if !ok {
 		return c.CodecV2.Unmarshal(data, v)
 	}
-	buffer := data.MaterializeToBuffer(mem.DefaultBufferPool())
-	defer buffer.Free()
-	return l.decode(buffer.ReadOnlyData())
+	return l.decode(data)
 }
 
 // decode replaces the listing by what an encoded ListContainersResponse says. It
-// keeps nothing of data.
-func (l *listing) decode(data []byte) error {
-	*l = (*l)[:0]
-	return eachField(data, func(f field) error {
-		if f.number != listContainers || f.kind != protowire.BytesType {
-			return nil
-		}
-		listed, err := decodeContainer(f.bytes)
+// keeps nothing of data, and joins no more of it than one container at a time: a list
+// may be megabytes long, and comes every few seconds.
+func (l *listing) decode(data mem.BufferSlice) error {
+	l.all = make([]logmgr.Listed, 0, len(l.names))
+	const frame, spare = 16 << 10, 4 << 10 // bytes; gRPC's pieces are frames of HTTP/2
+	begun := make([]byte, 0, frame+spare)  // of what goes on in the next piece
+	for _, piece := range data {
+		begun = append(begun, piece.ReadOnlyData()...)
+		n, err := l.take(begun)
 		if err != nil {
-			return fmt.Errorf("decode container %d of the list: %w", len(*l), err)
+			return err
 		}
-		*l = append(*l, listed)
-		return nil
-	})
+		begun = begun[:copy(begun, begun[n:])]
+	}
+	if len(begun) > 0 {
+		return fmt.Errorf("the list of containers ends early: %w", io.ErrUnexpectedEOF)
+	}
+	return nil
 }
 
-func decodeContainer(data []byte) (logmgr.Listed, error) {
-	var listed logmgr.Listed
+// take adds the containers at the beginning of data and returns how many bytes
+// those are, without a field of which there is more to come.
+func (l *listing) take(data []byte) (n int, err error) {
+	for n < len(data) {
+		f, length, err := consumeField(data[n:])
+		switch {
+		case errors.Is(err, io.ErrUnexpectedEOF):
+			return n, nil
+		case err != nil:
+			return n, err
+		case f.number == listContainers && f.kind == protowire.BytesType:
+			if err := l.takeContainer(f.bytes); err != nil {
+				return n, fmt.Errorf("decode container %d of the list: %w", len(l.all), err)
+			}
+		}
+		n += length
+	}
+	return n, nil
+}
+
+func (l *listing) takeContainer(data []byte) error {
+	var id []byte
 	var number cri.ContainerState
-	err := eachField(data, func(f field) error {
+	err := eachField(data, func(f field) {
 		switch {
 		case f.number == containerID && f.kind == protowire.BytesType:
-			listed.ID = string(f.bytes)
+			id = f.bytes
 		case f.number == containerState && f.kind == protowire.VarintType:
 			number = cri.ContainerState(int32(f.varint)) // as protobuf reads an enum
 		}
-		return nil
 	})
-	listed.State = state(number)
-	return listed, err
+	l.all = append(l.all, logmgr.Listed{ID: l.names.of(id), State: state(number)})
+	return err
+}
+
+// names are the ids that a list has told. The next list, which is nearly the same, is
+// given the same strings again.
+type names map[string]string
+
+func (n names) of(id []byte) string {
+	name, known := n[string(id)]
+	if !known {
+		name = string(id)
+		if n != nil {
+			n[name] = name
+		}
+	}
+	return name
+}
+
+// after are the names to begin the next list with. Those of containers that are gone
+// stay for a while: a map whose entries are told apart at every list costs more.
+func (l *listing) after() names {
+	const spare = 64
+	if len(l.names) <= len(l.all)+len(l.all)/4+spare {
+		return l.names
+	}
+	n := make(names, len(l.all))
+	for _, c := range l.all {
+		n[c.ID] = c.ID
+	}
+	return n
 }
 
 // field is one field of an encoded message: a varint, or bytes, or something that is
@@ -83,30 +138,37 @@ type field struct {
 }
 
 // eachField calls f with every field of an encoded message in its order.
-func eachField(data []byte, f func(field) error) error {
+func eachField(data []byte, f func(field)) error {
 	for len(data) > 0 {
-		var one field
-		var n int
-		one.number, one.kind, n = protowire.ConsumeTag(data)
-		if n < 0 {
-			return fmt.Errorf("parse a field's tag: %w", protowire.ParseError(n))
-		}
-		data = data[n:]
-		switch one.kind {
-		case protowire.VarintType:
-			one.varint, n = protowire.ConsumeVarint(data)
-		case protowire.BytesType:
-			one.bytes, n = protowire.ConsumeBytes(data)
-		default:
-			n = protowire.ConsumeFieldValue(one.number, one.kind, data)
-		}
-		if n < 0 {
-			return fmt.Errorf("parse field %d: %w", one.number, protowire.ParseError(n))
-		}
-		data = data[n:]
-		if err := f(one); err != nil {
+		one, n, err := consumeField(data)
+		if err != nil {
 			return err
 		}
+		data = data[n:]
+		f(one)
 	}
 	return nil
+}
+
+// consumeField returns the first field of an encoded message, and how long it is. The
+// error is io.ErrUnexpectedEOF if the field goes on after the end of data.
+func consumeField(data []byte) (f field, length int, err error) {
+	number, kind, tag := protowire.ConsumeTag(data)
+	if tag < 0 {
+		return field{}, 0, fmt.Errorf("parse a field's tag: %w", protowire.ParseError(tag))
+	}
+	f = field{number: number, kind: kind}
+	n := 0
+	switch kind {
+	case protowire.VarintType:
+		f.varint, n = protowire.ConsumeVarint(data[tag:])
+	case protowire.BytesType:
+		f.bytes, n = protowire.ConsumeBytes(data[tag:])
+	default:
+		n = protowire.ConsumeFieldValue(number, kind, data[tag:])
+	}
+	if n < 0 {
+		return field{}, 0, fmt.Errorf("parse field %d: %w", number, protowire.ParseError(n))
+	}
+	return f, tag + n, nil
 }

@@ -1,11 +1,13 @@
 package criruntime
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/mem"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -77,10 +79,59 @@ func extended() []byte {
 // Unknown fields, fields of another type and repeated ones are read as protobuf
 // reads them.
 func TestListOfAnotherRuntime(t *testing.T) {
-	want := listing{{ID: "one", State: logmgr.StateExited}}
-	got := listing{{ID: "of the answer before"}}
-	if err := got.decode(extended()); err != nil || !cmp.Equal(want, got) {
-		t.Errorf("list %v, %v, want %v", got, err, want)
+	want := []logmgr.Listed{{ID: "one", State: logmgr.StateExited}}
+	got := listing{all: []logmgr.Listed{{ID: "of the answer before"}}}
+	if err := got.decode(inPieces(extended(), 1000)); err != nil || !cmp.Equal(want, got.all) {
+		t.Errorf("list %v, %v, want %v", got.all, err, want)
+	}
+}
+
+// inPieces is data as gRPC hands it over, in pieces of at most size bytes.
+func inPieces(data []byte, size int) (all mem.BufferSlice) {
+	for piece := range slices.Chunk(data, size) {
+		all = append(all, mem.SliceBuffer(piece))
+	}
+	return all
+}
+
+// A list says the same wherever the pieces end in which it arrives, and whether its
+// containers are known from the list before or not.
+func TestListInPieces(t *testing.T) {
+	for _, data := range [][]byte{encode(t, cannedList(20)), extended()} {
+		want, err := whole(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		known := names{}
+		for size := 1; size <= len(data); size++ {
+			got := listing{names: known}
+			if err := got.decode(inPieces(data, size)); err != nil || !cmp.Equal(want, got.all) {
+				t.Fatalf("in pieces of %d bytes: list %v, %v, want %v", size, got.all, err, want)
+			}
+		}
+	}
+}
+
+// What is remembered of lists does not grow with the containers that have come and
+// gone, and what a list has told does not change with what later ones tell.
+func TestNamesOfGoneContainers(t *testing.T) {
+	last := listing{names: names{}}
+	for i := range 50 {
+		resp := cannedList(10)
+		for _, c := range resp.Containers {
+			c.Id += "-" + strconv.Itoa(i)
+		}
+		next := listing{names: last.after()}
+		if err := next.decode(inPieces(encode(t, resp), 100)); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := next.all[3].ID, resp.Containers[3].Id; got != want {
+			t.Fatalf("container %q, want %q", got, want)
+		}
+		last = next
+		if n := len(last.after()); n > 100 {
+			t.Fatalf("%d names are remembered after %d lists of 10", n, i+1)
+		}
 	}
 }
 
@@ -90,10 +141,10 @@ func TestCutList(t *testing.T) {
 	for _, data := range [][]byte{encode(t, cannedList(3)), extended()} {
 		for n := range len(data) {
 			var got listing
-			err := got.decode(data[:n])
+			err := got.decode(inPieces(data[:n], 50))
 			want, wantErr := whole(data[:n])
-			if (err == nil) != (wantErr == nil) || err == nil && len(want) != len(got) {
-				t.Fatalf("%d bytes of %d: %d containers, %v; protobuf says %d, %v", n, len(data), len(got), err, len(want), wantErr)
+			if (err == nil) != (wantErr == nil) || err == nil && len(want) != len(got.all) {
+				t.Fatalf("%d bytes of %d: %d containers, %v; protobuf says %d, %v", n, len(data), len(got.all), err, len(want), wantErr)
 			}
 		}
 	}
@@ -107,13 +158,13 @@ func FuzzList(f *testing.F) {
 	f.Add([]byte{0x0a, 0x02, 0x0a, 0x7f})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var got listing
-		err := got.decode(data)
+		err := got.decode(inPieces(data, 7))
 		want, wantErr := whole(data)
 		if wantErr != nil {
 			return
 		}
-		if err != nil || len(want) != len(got) || len(want) > 0 && !cmp.Equal(want, []logmgr.Listed(got)) {
-			t.Errorf("list %v, %v; protobuf says %v", got, err, want)
+		if err != nil || len(want) != len(got.all) || len(want) > 0 && !cmp.Equal(want, got.all) {
+			t.Errorf("list %v, %v; protobuf says %v", got.all, err, want)
 		}
 	})
 }
@@ -122,8 +173,9 @@ func FuzzList(f *testing.F) {
 // decoded.
 func BenchmarkList(b *testing.B) {
 	data := encode(b, cannedList(500))
+	pieces, known := inPieces(data, 16<<10), names{}
 	for name, decode := range map[string]func() error{
-		"ids":   func() error { var l listing; return l.decode(data) },
+		"ids":   func() error { l := listing{names: known}; return l.decode(pieces) },
 		"whole": func() error { _, err := whole(data); return err },
 	} {
 		b.Run(name, func(b *testing.B) {

@@ -5,6 +5,7 @@ package criruntime
 import (
 	"context"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"google.golang.org/grpc"
@@ -25,6 +26,9 @@ const (
 type Runtime struct {
 	conn grpc.ClientConnInterface
 	old  atomic.Bool // the runtime has answered in v1alpha2 only
+
+	mu    sync.Mutex
+	names names // of the containers listed last
 }
 
 // New returns a Runtime that calls over conn.
@@ -32,12 +36,22 @@ func New(conn grpc.ClientConnInterface) *Runtime { return &Runtime{conn: conn} }
 
 // List implements logmgr.Runtime.
 func (r *Runtime) List(ctx context.Context) ([]logmgr.Listed, error) {
-	list := listing{}
+	// Whoever lists at the same time begins without names.
+	r.mu.Lock()
+	list := listing{names: r.names}
+	r.names = nil
+	r.mu.Unlock()
+	if list.names == nil {
+		list.names = names{}
+	}
 	err := r.call(ctx, "ListContainers", &cri.ListContainersRequest{}, &list, grpc.ForceCodecV2(newListCodec()))
 	if err != nil {
 		return nil, err
 	}
-	return list, nil
+	r.mu.Lock()
+	r.names = list.after()
+	r.mu.Unlock()
+	return list.all, nil
 }
 
 // Status implements logmgr.Runtime. It asks for the container, and for the

@@ -5,7 +5,8 @@ import "time"
 // chore is work on a history that is done again and again, by one goroutine at a
 // time. It belongs to the registry.
 type chore struct {
-	begin func(*registry) // starts the work, whose end is told to registry.done
+	of    *history
+	begin func(*registry, *history) // starts the work, whose end is told to registry.done
 	busy  bool
 	at    time.Time // when it is to be begun next; zero: not planned
 	timer *time.Timer
@@ -37,7 +38,7 @@ func (r *registry) beginChore(c *chore) {
 		return
 	}
 	c.busy, c.at = true, time.Time{}
-	c.begin(r)
+	c.begin(r, c.of)
 }
 
 // done follows when a chore has ended; next is when there is more to do, 0: not

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"path"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,7 +58,7 @@ func newContainerLog(rel string, c *container, h *history) *containerLog {
 	return &containerLog{
 		rel:     rel,
 		path:    c.LogPath,
-		name:    filepath.Base(rel),
+		name:    path.Base(rel),
 		of:      c,
 		history: h,
 		policy:  &h.policy,

@@ -4,23 +4,46 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
 )
 
-// gated is what CRI calls may know of a container without asking the registry.
+// gated is what CRI calls may know of a container without asking the registry. It never
+// changes.
 type gated struct {
 	gate *gate
 	path string // absolute log path
 }
 
-func (m *Manager) gated(id string) *gated {
-	if v, found := m.gates.Load(id); found {
-		return v.(*gated)
+// gates are what CRI calls may know, by container id.
+type gates struct {
+	mu sync.RWMutex
+	of map[string]*gated
+}
+
+func (g *gates) put(id string, one *gated) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.of == nil {
+		g.of = map[string]*gated{}
 	}
-	return nil
+	g.of[id] = one
+}
+
+func (g *gates) drop(id string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.of, id)
+}
+
+// get returns nil if the container's log is not managed.
+func (g *gates) get(id string) *gated {
+	g.mu.RLock()
+	defer g.mu.RUnlock()
+	return g.of[id]
 }
 
 // Place returns where a container's log belongs by the rules of Kubernetes: the
@@ -79,7 +102,7 @@ func (m *Manager) Reconcile() {
 // being rotated: a reader that asks for the path is about to open it. It takes
 // at most 250 ms.
 func (m *Manager) Hold(ctx context.Context, id string) {
-	if g := m.gated(id); g != nil {
+	if g := m.gates.get(id); g != nil {
 		g.gate.wait(ctx)
 	}
 }
@@ -93,7 +116,7 @@ func (m *Manager) Hold(ctx context.Context, id string) {
 // caller reopens and then calls done, which must be called exactly once, with the
 // outcome.
 func (m *Manager) BeginReopen(ctx context.Context, id string) (answered bool, done func(error)) {
-	g := m.gated(id)
+	g := m.gates.get(id)
 	if g == nil {
 		return false, func(error) {}
 	}

@@ -2,7 +2,7 @@ package logmgr
 
 import (
 	"path"
-	"path/filepath"
+	"slices"
 	"strconv"
 	"sync/atomic"
 
@@ -25,8 +25,8 @@ type history struct {
 	touched atomic.Bool            // its files are others since pressure has counted them
 
 	// Owned by the registry.
-	latest      *container               // the latest attempt, whose policy holds
-	logs        map[string]*containerLog // by name in dir; those of known containers
+	latest      *container      // the latest attempt, whose policy holds
+	logs        []*containerLog // those of known containers
 	removal     chore
 	compression chore
 
@@ -49,23 +49,37 @@ func (r *registry) historyOf(rel string, c *container) *history {
 	h := r.histories[key]
 	if h == nil {
 		h = &history{
-			dir: dir, only: only, path: filepath.Join(r.PodLogsDir, dir),
-			of: c, base: r.Log,
-			logs: map[string]*containerLog{}, scarcity: r.scarcity,
+			dir: dir, only: only, path: path.Dir(c.path),
+			of: c, base: r.Log, scarcity: r.scarcity,
 		}
-		h.removal.begin = func(r *registry) { r.removeExcess(h) }
-		h.compression.begin = func(r *registry) { r.compress(h) }
+		h.removal = chore{of: h, begin: (*registry).removeExcess}
+		h.compression = chore{of: h, begin: (*registry).compress}
 		r.histories[key] = h
 	}
 	if h.latest == nil || c.Attempt >= h.latest.Attempt {
 		h.latest = c
-		h.hold(r.PolicyOf(c.Container))
+		r.hold(h)
 	}
 	return h
 }
 
-// hold puts a policy in force.
-func (h *history) hold(p Policy) { h.policy.Store(&p) }
+// mostPolicies bounds what is remembered of policies that nobody may have any longer:
+// annotations can make as many different ones as there are pods.
+const mostPolicies = 100
+
+// hold puts the policy of a history in force.
+func (r *registry) hold(h *history) {
+	p := r.PolicyOf(h.latest.facts())
+	held := r.policies[p]
+	if held == nil {
+		if len(r.policies) >= mostPolicies {
+			clear(r.policies)
+		}
+		held = &p
+		r.policies[p] = held
+	}
+	h.policy.Store(held)
+}
 
 // forget lets go of a log, and of its history if that was the last one known:
 // what lies in the directory then is somebody else's to remove.
@@ -73,7 +87,7 @@ func (r *registry) forget(l *containerLog) {
 	delete(r.logs, l.rel)
 	r.metrics.managed.Set(float64(len(r.logs)))
 	h := l.history
-	delete(h.logs, l.name)
+	h.logs = slices.DeleteFunc(h.logs, func(one *containerLog) bool { return one == l })
 	if len(h.logs) > 0 {
 		r.want(&h.removal, 0) // what the container has left counts as rotated now
 		return
@@ -109,8 +123,8 @@ func (r *registry) rotated(l *containerLog) {
 // known are the names of the logs that containers of the runtime have.
 func (h *history) known() map[string]bool {
 	names := make(map[string]bool, len(h.logs))
-	for name := range h.logs {
-		names[name] = true
+	for _, l := range h.logs {
+		names[l.name] = true
 	}
 	return names
 }

@@ -62,7 +62,11 @@ func (r *registry) linkLater(c *container) {
 func (r *registry) linkIn(d time.Duration, c *container) {
 	l, facts := c.log, c.Container
 	stop(l.linkTimer) // of the attempt before it at the same path
-	l.linkTimer = r.after(d, func(r *registry) {
+	var timer *time.Timer
+	timer = r.after(d, func(r *registry) {
+		if l.linkTimer == timer {
+			l.linkTimer = nil // it has more in its hands than the whole log needs asleep
+		}
 		if l.live != c {
 			return
 		}
@@ -83,6 +87,7 @@ func (r *registry) linkIn(d time.Duration, c *container) {
 			}
 		})
 	})
+	l.linkTimer = timer
 }
 
 func (m *Manager) linkLegacy(c Container) error {

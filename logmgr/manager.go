@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -57,7 +56,7 @@ type Manager struct {
 	Options
 	root        *logfile.Root
 	mail        *mailbox[func(*registry)]
-	gates       sync.Map      // container id to *gated, for CRI calls
+	gates       gates
 	reconcileCh chan struct{} // holds a token when a reconcile is wanted at once
 	compressor  *compressor
 	keeper      *keeper
@@ -140,6 +139,7 @@ func (m *Manager) Run(ctx context.Context) (err error) {
 		containers: map[string]*container{},
 		logs:       map[string]*containerLog{},
 		histories:  map[string]*history{},
+		policies:   map[Policy]*Policy{},
 		asked:      map[string]bool{},
 		unclear:    map[string]string{},
 	}

@@ -32,7 +32,7 @@ func (m *Manager) reconcileLoop(ctx context.Context) error {
 	var complained bool
 	for {
 		m.protect("reconcile", func() {
-			exists, err := m.reconcile(ctx)
+			listed, err := m.reconcile(ctx)
 			switch {
 			case ctx.Err() != nil:
 			case err != nil:
@@ -42,7 +42,7 @@ func (m *Manager) reconcileLoop(ctx context.Context) error {
 				}
 			case time.Since(swept) >= sweepEvery:
 				swept = time.Now()
-				if err := m.sweepLegacy(exists); err != nil {
+				if err := m.sweepLegacy(idsIn(listed)); err != nil {
 					m.metrics.failed("unlink")
 					m.Log.WithError(err).Warn("cannot sweep the legacy links")
 				}
@@ -58,9 +58,8 @@ func (m *Manager) reconcileLoop(ctx context.Context) error {
 	}
 }
 
-// reconcile compares the registry with the runtime's list once and returns the
-// ids that exist.
-func (m *Manager) reconcile(ctx context.Context) (map[string]bool, error) {
+// reconcile compares the registry with the runtime's list once and returns that.
+func (m *Manager) reconcile(ctx context.Context) ([]Listed, error) {
 	began := time.Now()
 	call, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -68,13 +67,9 @@ func (m *Manager) reconcile(ctx context.Context) (map[string]bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	exists := make(map[string]bool, len(listed))
-	for _, c := range listed {
-		exists[c.ID] = true
-	}
 	var unknown []string
 	err = m.ask(ctx, func(r *registry) {
-		unknown = r.compare(began, listed, exists)
+		unknown = r.compare(began, listed)
 	})
 	if err != nil {
 		return nil, err
@@ -87,7 +82,16 @@ func (m *Manager) reconcile(ctx context.Context) (map[string]bool, error) {
 			return nil
 		})
 	}
-	return exists, group.Wait()
+	return listed, group.Wait()
+}
+
+// idsIn are the ids in a list.
+func idsIn(listed []Listed) map[string]bool {
+	ids := make(map[string]bool, len(listed))
+	for _, c := range listed {
+		ids[c.ID] = true
+	}
+	return ids
 }
 
 // learn asks the runtime about a container that is not known yet.
@@ -111,13 +115,20 @@ func (m *Manager) status(ctx context.Context, id string) (Container, error) {
 
 // compare takes in a list that was asked for at began and returns the ids that
 // are not known.
-func (r *registry) compare(began time.Time, listed []Listed, exists map[string]bool) (unknown []string) {
-	clear(r.asked)
-	maps.DeleteFunc(r.unclear, func(id, _ string) bool { return !exists[id] })
+func (r *registry) compare(began time.Time, listed []Listed) (unknown []string) {
+	r.asked = map[string]bool{} // a new one: one that was large stays so when it is cleared
+	if len(r.unclear) > 0 {
+		exists := idsIn(listed)
+		maps.DeleteFunc(r.unclear, func(id, _ string) bool { return !exists[id] })
+	}
+	r.lists++
 	// What has ended first: a successor may write to the same path.
 	slices.SortStableFunc(listed, func(a, b Listed) int { return cmp.Compare(b.State, a.State) })
 	for _, l := range listed {
 		c := r.containers[l.ID]
+		if c != nil {
+			c.listed = r.lists
+		}
 		switch {
 		case c == nil:
 			unknown = append(unknown, l.ID)
@@ -127,7 +138,7 @@ func (r *registry) compare(began time.Time, listed []Listed, exists map[string]b
 		}
 	}
 	for id, c := range r.containers {
-		if !exists[id] && c.changed.Before(began) {
+		if c.listed != r.lists && c.changed.Before(began) {
 			r.remove(id)
 		}
 	}

@@ -22,16 +22,21 @@ type registry struct {
 	containers map[string]*container
 	logs       map[string]*containerLog // by path below podLogsDir
 	histories  map[string]*history      // by directory, or by path where that holds other logs too
+	policies   map[Policy]*Policy       // those that are held, once each; most logs have the same
 	asked      map[string]bool          // ids whose status was asked for and of which nothing was told since
+	lists      uint64                   // how many of the runtime's lists were compared
 	unclear    map[string]string        // ids whose status cannot be had, and why
 }
 
 // container is an entry of the registry.
 type container struct {
-	Container
-	*gated
+	Container                 // without labels and annotations
+	labels, annotations texts // the pod's
+	gated                     // not when it is not managed
+
 	log         *containerLog // nil when it is not managed
 	changed     time.Time     // when its state was last told; older lists are not believed
+	listed      uint64        // the last of the compared lists that had it
 	foreignSeen bool          // another rotator of its log has been reported
 }
 
@@ -75,7 +80,7 @@ func (r *registry) add(c Container) {
 	if known := r.containers[c.ID]; known != nil {
 		return
 	}
-	entry := &container{Container: c, changed: time.Now()}
+	entry := newContainer(c)
 	r.containers[c.ID] = entry
 	if c.LogPath == "" {
 		return // its output is thrown away
@@ -85,20 +90,43 @@ func (r *registry) add(c Container) {
 		r.Refused(c, err)
 		return
 	}
-	c.LogPath = path.Join(c.LogDirectory, c.LogPath)
-	entry.Container = c
-	entry.gated = &gated{gate: newGate(), path: c.LogPath}
+	entry.locate(path.Join(c.LogDirectory, c.LogPath))
+	rel = partOf(entry.path, rel)
 	l := r.logs[rel]
 	if l == nil {
 		l = newContainerLog(rel, entry, r.historyOf(rel, entry))
 		r.logs[rel] = l
-		l.history.logs[l.name] = l
+		l.history.logs = append(l.history.logs, l)
 		r.metrics.managed.Set(float64(len(r.logs)))
 	}
 	entry.log = l
 	l.containers++
-	r.gates.Store(c.ID, entry.gated)
+	r.gates.put(c.ID, &entry.gated)
 	r.enter(entry, c.State)
+}
+
+func newContainer(c Container) *container {
+	entry := &container{Container: c, changed: time.Now()}
+	entry.labels, entry.annotations = pack(c.PodLabels), pack(c.PodAnnotations)
+	entry.PodLabels, entry.PodAnnotations = nil, nil
+	return entry
+}
+
+// locate puts the container's log at an absolute path. By Kubernetes' rules the
+// container's names are parts of it.
+func (c *container) locate(path string) {
+	c.LogPath, c.LogDirectory = path, partOf(path, c.LogDirectory)
+	c.gated = gated{gate: newGate(), path: path}
+	for _, name := range []*string{&c.Namespace, &c.Pod, &c.PodUID, &c.Name} {
+		*name = partOf(path, *name)
+	}
+}
+
+// facts are all that was told of the container.
+func (c *container) facts() Container {
+	f := c.Container
+	f.PodLabels, f.PodAnnotations = c.labels.unpack(), c.annotations.unpack()
+	return f
 }
 
 func (r *registry) started(id string, failed bool) {
@@ -246,7 +274,7 @@ func (r *registry) remove(id string) {
 		return
 	}
 	delete(r.containers, id)
-	r.gates.Delete(id)
+	r.gates.drop(id)
 	l := c.log
 	if l == nil {
 		return
@@ -316,8 +344,9 @@ func (r *registry) configure(s Settings) {
 	r.Settings = s
 	r.pressure.configure(s.Node)
 	r.renew()
+	clear(r.policies)
 	for _, h := range r.histories {
-		h.hold(s.PolicyOf(h.latest.Container))
+		r.hold(h)
 	}
 	for _, l := range r.logs {
 		r.wake(l)

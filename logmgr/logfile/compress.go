@@ -166,7 +166,7 @@ func (d *Dir) create(tmp string) (*os.File, ID, error) {
 	if err != nil {
 		return nil, ID{}, d.failed("create", tmp, err)
 	}
-	f := os.NewFile(uintptr(fd), d.path+"/"+tmp)
+	f := os.NewFile(uintptr(fd), d.Path()+"/"+tmp)
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return nil, ID{}, errors.Join(d.failed("stat", tmp, err), f.Close(), d.RemoveTemporary(tmp))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -16,14 +17,13 @@ import (
 type Dir struct {
 	root *Root
 	rel  string
-	path string
 	dir  *descriptor // opened for reading: O_PATH does not do for fsync
 
 	vouched ID // a file whose second name is known to be its twin
 }
 
 // Path is the directory's path, for messages.
-func (d *Dir) Path() string { return d.path }
+func (d *Dir) Path() string { return filepath.Join(d.root.path, d.rel) }
 
 // Close releases the directory. Operations under way finish first, later ones fail with
 // fs.ErrClosed.
@@ -70,11 +70,11 @@ func (d *Dir) Lost() (bool, error) {
 		return true, nil
 	}
 	if err != nil {
-		return false, fmt.Errorf("look for log directory %q: %w", d.path, err)
+		return false, fmt.Errorf("look for log directory %q: %w", d.Path(), err)
 	}
 	err = unix.Fstat(now.fd, &named)
 	if err := errors.Join(err, now.close()); err != nil {
-		return false, fmt.Errorf("stat log directory %q: %w", d.path, err)
+		return false, fmt.Errorf("stat log directory %q: %w", d.Path(), err)
 	}
 	return idOf(&held) != idOf(&named), nil
 }
@@ -99,7 +99,7 @@ func (d *Dir) openID(name string, want ID) (*os.File, error) {
 	if err != nil {
 		return nil, d.failed("open", name, err)
 	}
-	f := os.NewFile(uintptr(fd), d.path+"/"+name)
+	f := os.NewFile(uintptr(fd), d.Path()+"/"+name)
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
 		return nil, errors.Join(d.failed("stat", name, err), f.Close())
@@ -199,7 +199,7 @@ func (d *Dir) Sync() error {
 
 // failed is the error of an operation on one name in the directory.
 func (d *Dir) failed(operation, name string, err error) error {
-	return fmt.Errorf("%s %q in %q: %w", operation, name, d.path, err)
+	return fmt.Errorf("%s %q in %q: %w", operation, name, d.Path(), err)
 }
 
 // check refuses everything but a regular file of a trusted owner with one link, its

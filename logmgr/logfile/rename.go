@@ -14,7 +14,7 @@ import (
 // file is put back and ErrChanged returned.
 func (d *Dir) Rename(from, to string, want ID) error {
 	if err := d.rename(from, to, want); err != nil {
-		return fmt.Errorf("rename %q to %q in %q: %w", from, to, d.path, err)
+		return fmt.Errorf("rename %q to %q in %q: %w", from, to, d.Path(), err)
 	}
 	return nil
 }

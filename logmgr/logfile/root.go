@@ -88,7 +88,7 @@ func (r *Root) Dir(rel string) (*Dir, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open log directory %q in %q: %w", rel, r.path, err)
 	}
-	return &Dir{root: r, rel: rel, path: filepath.Join(r.path, rel), dir: d}, nil
+	return &Dir{root: r, rel: rel, dir: d}, nil
 }
 
 // open opens rel in the directory that the root's path names now: podLogsDir may have

@@ -144,7 +144,7 @@ func (d *Dir) names(belongs func(name string) (current string, ok bool)) (names 
 	if err != nil {
 		return nil, d.failed("list", ".", err)
 	}
-	listing := os.NewFile(uintptr(fd), d.path)
+	listing := os.NewFile(uintptr(fd), d.Path())
 	defer func() { err = errors.Join(err, listing.Close()) }()
 	names = map[string][]string{}
 	for {

@@ -93,7 +93,7 @@ func (d *Dir) is(name string, want ID) bool {
 func (d *Dir) HardLink(from string, want ID, dir *Dir, to string) (err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("link %q in %q to %q: %w", from, d.path, dir.path+"/"+to, err)
+			err = fmt.Errorf("link %q in %q to %q: %w", from, d.Path(), dir.Path()+"/"+to, err)
 		}
 	}()
 	f, err := d.openID(from, want)

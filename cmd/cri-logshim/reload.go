@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/cri-logshim/cri-logshim/config"
 	"github.com/cri-logshim/cri-logshim/policy"
@@ -48,6 +51,10 @@ func (d *daemon) reload(asked bool) {
 		d.invalid(err)
 		return
 	}
+	if err := d.torn(next); err != nil {
+		d.invalid(err)
+		return
+	}
 	merged := withReloadable(d.config, next)
 	if waiting := differing(merged, next); len(waiting) > 0 {
 		d.log.WithField("settings", strings.Join(waiting, ", ")).Warn("changed settings come into force with a restart")
@@ -65,6 +72,31 @@ func (d *daemon) reload(asked bool) {
 	d.logs.Configure(settings)
 	d.reloads.WithLabelValues("applied").Inc()
 	d.log.Info("configuration reloaded")
+}
+
+// torn refuses a new configuration of which one half would come into force now and the
+// other, without which it is not meant, with a restart: logs would be kept in the old
+// keepDir, or nowhere.
+func (d *daemon) torn(next config.Configuration) error {
+	if next.KeepDir == d.config.KeepDir || len(terms(next)) == 0 || slices.Equal(terms(next), terms(d.config)) {
+		return nil
+	}
+	return config.Fault{
+		File: d.options.configPath, Line: d.options.lines["keepDir"], Path: "keepDir",
+		Message: fmt.Sprintf("comes into force with a restart (now %q), and keepAfterRemoval is changed with it; restart, or change one after the other", d.config.KeepDir),
+	}
+}
+
+// terms are the times for which logs of removed pods are kept, of the node and of the
+// rules that keep any.
+func terms(c config.Configuration) []time.Duration {
+	all := []time.Duration{c.Rotation.KeepAfterRemoval}
+	for _, p := range c.Policies {
+		if p.Rotation.KeepAfterRemoval != nil {
+			all = append(all, *p.Rotation.KeepAfterRemoval)
+		}
+	}
+	return slices.DeleteFunc(all, func(term time.Duration) bool { return term == 0 })
 }
 
 // invalid tells what is wrong with a new configuration, each fault on a line of

@@ -60,7 +60,10 @@ func (m *Manager) Place(c Container) (logDirectory, logPath string, err error) {
 
 // Created tells of a container that the runtime has just made.
 func (m *Manager) Created(c Container) {
-	m.mail.post(func(r *registry) { r.add(c) })
+	m.mail.post(func(r *registry) {
+		r.add(c, false)
+		r.spawn("confirm container "+c.ID, func(ctx context.Context) { r.learn(ctx, c.ID) })
+	})
 }
 
 // Started tells that the start of a container has returned, well or not.

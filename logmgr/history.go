@@ -56,11 +56,20 @@ func (r *registry) historyOf(rel string, c *container) *history {
 		h.compression = chore{of: h, begin: (*registry).compress}
 		r.histories[key] = h
 	}
-	if h.latest == nil || c.Attempt >= h.latest.Attempt {
-		h.latest = c
+	return h
+}
+
+// follow makes the policy of the latest attempt that of its history. What is not confirmed
+// yet removes nothing of what earlier attempts have left.
+func (r *registry) follow(h *history, c *container) {
+	first := h.latest == nil
+	if !first && !c.supersedes(h.latest) {
+		return
+	}
+	h.latest = c
+	if first || c.confirmed {
 		r.hold(h)
 	}
-	return h
 }
 
 // mostPolicies bounds what is remembered of policies that nobody may have any longer:

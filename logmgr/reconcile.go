@@ -94,7 +94,7 @@ func idsIn(listed []Listed) map[string]bool {
 	return ids
 }
 
-// learn asks the runtime about a container that is not known yet.
+// learn asks the runtime about a container that is not known yet, or not all of it.
 func (m *Manager) learn(ctx context.Context, id string) {
 	c, err := m.status(ctx, id)
 	switch {
@@ -114,7 +114,7 @@ func (m *Manager) status(ctx context.Context, id string) (Container, error) {
 }
 
 // compare takes in a list that was asked for at began and returns the ids that
-// are not known.
+// are not known, or not confirmed.
 func (r *registry) compare(began time.Time, listed []Listed) (unknown []string) {
 	r.asked = map[string]bool{} // a new one: one that was large stays so when it is cleared
 	if len(r.unclear) > 0 {
@@ -128,6 +128,9 @@ func (r *registry) compare(began time.Time, listed []Listed) (unknown []string) 
 		c := r.containers[l.ID]
 		if c != nil {
 			c.listed = r.lists
+			if !c.confirmed {
+				unknown = append(unknown, l.ID)
+			}
 		}
 		switch {
 		case c == nil:

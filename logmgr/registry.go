@@ -37,6 +37,7 @@ type container struct {
 	log         *containerLog // nil when it is not managed
 	changed     time.Time     // when its state was last told; older lists are not believed
 	listed      uint64        // the last of the compared lists that had it
+	confirmed   bool          // its pod's labels and annotations are those that the runtime has
 	foreignSeen bool          // another rotator of its log has been reported
 }
 
@@ -62,25 +63,33 @@ func (m *Manager) place(c Container) (string, error) {
 // answered takes in a status, unless something has been told of the container
 // since it was asked for: then it is older than that, and is asked for again.
 func (r *registry) answered(c Container) {
-	if r.asked[c.ID] {
-		r.add(c)
+	if known := r.containers[c.ID]; known != nil {
+		r.confirm(known, c)
+	} else if r.asked[c.ID] {
+		r.add(c, true)
 	}
 }
 
 // unanswered reports once why a container's status cannot be had. It is asked
 // for again with every list.
 func (r *registry) unanswered(id string, err error) {
+	if r.containers[id] != nil {
+		return // it is managed meanwhile
+	}
 	if text := err.Error(); r.unclear[id] != text {
 		r.unclear[id] = text
 		r.Log.WithField("id", id).WithError(err).Warn("cannot learn about a container, so its log is not managed; trying again")
 	}
 }
 
-func (r *registry) add(c Container) {
+// add takes in a container that is not known yet. Confirmed tells facts that the runtime
+// has given from those of the call that made the container.
+func (r *registry) add(c Container, confirmed bool) {
 	if known := r.containers[c.ID]; known != nil {
 		return
 	}
 	entry := newContainer(c)
+	entry.confirmed = confirmed
 	r.containers[c.ID] = entry
 	if c.LogPath == "" {
 		return // its output is thrown away
@@ -99,6 +108,7 @@ func (r *registry) add(c Container) {
 		l.history.logs = append(l.history.logs, l)
 		r.metrics.managed.Set(float64(len(r.logs)))
 	}
+	r.follow(l.history, entry)
 	entry.log = l
 	l.containers++
 	r.gates.put(c.ID, &entry.gated)

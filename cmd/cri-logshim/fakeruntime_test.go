@@ -92,7 +92,7 @@ func (f *fakeRuntime) ListContainers(context.Context, *cri.ListContainersRequest
 		return &cri.ListContainersResponse{}, nil
 	}
 	return &cri.ListContainersResponse{Containers: []*cri.Container{{
-		Id: "container", PodSandboxId: "sandbox", State: cri.ContainerState_CONTAINER_RUNNING,
+		Id: "container", PodSandboxId: "sandbox", State: cri.ContainerState_CONTAINER_RUNNING, Metadata: &cri.ContainerMetadata{Name: "app"},
 	}}}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,9 +42,9 @@ func TestAnnotationsOfTheSandbox(t *testing.T) {
 				facts := r.facts("app")
 				facts.PodAnnotations = map[string]string{"files": test.sandbox}
 				c := r.behind(facts)
-				failures := 0
+				var asked atomic.Int64
 				r.fake.OnStatus(func(context.Context, string) error {
-					if failures++; failures <= 2 {
+					if asked.Add(1) <= 2 {
 						return errors.New("not now")
 					}
 					return nil

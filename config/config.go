@@ -111,6 +111,9 @@ type Files struct {
 type Policy struct {
 	Match    Match            `yaml:"match"`
 	Rotation RotationOverride `yaml:"rotation"`
+	// Annotations says whether pods may change by annotation what holds for the
+	// containers that match; nil: they may.
+	Annotations *bool `yaml:"annotations,omitempty"`
 }
 
 // Match chooses containers; whatever is empty matches everything.

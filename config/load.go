@@ -55,7 +55,7 @@ func (d *decoder) document(root *yaml.Node, c *Configuration, checks []Check) {
 	found := c.faults()
 	for i := range c.Policies {
 		// An empty one is an exception from later rules; without one something was forgotten.
-		if at := fmt.Sprintf("policies[%d]", i); d.lines[at+".rotation"] == 0 && !unread[at] {
+		if at := fmt.Sprintf("policies[%d]", i); d.lines[at+".rotation"] == 0 && d.lines[at+".annotations"] == 0 && !unread[at] {
 			found.add(at+".rotation", "must say what holds; {} leaves all to the node's rotation")
 		}
 	}

@@ -107,6 +107,9 @@ func TestAccepted(t *testing.T) {
 		"policies: [{match: {namespace: kube-system}, rotation: {}}]": func(c *config.Configuration) {
 			c.Policies = []config.Policy{{Match: config.Match{Namespace: "kube-system"}}}
 		},
+		"policies: [{match: {namespace: audited}, annotations: false}]": func(c *config.Configuration) {
+			c.Policies = []config.Policy{{Match: config.Match{Namespace: "audited"}, Annotations: new(false)}}
+		},
 		"rotation: {}\npolicies: [{rotation: }]": func(c *config.Configuration) { c.Policies = []config.Policy{{}} },
 		"policies: [{match: {podLabels: }, rotation: {maxTotalSize: ''}}]": func(c *config.Configuration) {
 			c.Policies = []config.Policy{{Rotation: config.RotationOverride{MaxTotalSize: new(config.Size(0))}}}

@@ -116,6 +116,8 @@ func TestRefused(t *testing.T) {
 		{"policies: {rotation: {maxFiles: 3}}", "policies", "must be a list"},
 		{"policies: [{rotations: {maxFiles: 3}, rotation: {maxFiles: 3}}]", "policies[0].rotations", "did you mean rotation?"},
 		{"policies: [{rotation: {maxsize: 1Mi}}]", "policies[0].rotation.maxsize", "did you mean maxSize?"},
+		{"policies: [{annotations: maybe}]", "policies[0].annotations", "must be true or false"},
+		{"policies: [{annotations: {enabled: false}}]", "policies[0].annotations", "must be a single value, is a mapping"},
 		{"policies: [{match: {container: app}}]", "policies[0].rotation", "must say what holds; {} leaves all to the node's rotation"},
 		{"policies: [{rotation: {maxSize: lots}}]", "policies[0].rotation.maxSize", "must be a quantity"},
 		{"policies: [{rotation: {maxSize: }}]", "policies[0].rotation.maxSize", "has no value"},

@@ -16,7 +16,7 @@ const (
 )
 
 // hold puts what an annotation asks for into its bounds: the operator's ceilings,
-// and what the node says where a pod may only be stricter. Bound says that it had
+// and what the node says where a pod may only be stricter, or keep longer. Bound says that it had
 // to be changed, err that it is not followed at all.
 func (r *Resolver) hold(name string, asked config.RotationOverride, node, sofar config.Rotation) (held config.RotationOverride, bound, err error) {
 	ceiling := r.config.Annotations.Ceiling
@@ -53,7 +53,11 @@ func (r *Resolver) hold(name string, asked config.RotationOverride, node, sofar 
 		if r.config.KeepDir == "" && *asked.KeepAfterRemoval > 0 {
 			return held, nil, errors.New("no logs of removed pods are kept on this node (keepDir)")
 		}
-		bound = atMost(asked.KeepAfterRemoval, ceiling.KeepAfterRemoval, "annotations.ceiling.keepAfterRemoval")
+		most, of := ceiling.KeepAfterRemoval, "annotations.ceiling.keepAfterRemoval"
+		if node.KeepAfterRemoval > most {
+			most, of = node.KeepAfterRemoval, "the node's keepAfterRemoval"
+		}
+		bound = errors.Join(atMost(asked.KeepAfterRemoval, most, of), onlyLonger(asked.KeepAfterRemoval, node.KeepAfterRemoval))
 	}
 	return asked, bound, nil
 }
@@ -82,6 +86,16 @@ func onlyStricter[T config.Size | time.Duration](value *T, node T) error {
 	}
 	*value = strictest
 	return fmt.Errorf("is looser than the node's %v, which is taken, since a pod can only be stricter", node)
+}
+
+// onlyLonger holds a time to the node's at least: whoever is to be audited must not be able
+// to have the evidence removed.
+func onlyLonger(value *time.Duration, node time.Duration) error {
+	if *value >= node {
+		return nil
+	}
+	*value = node
+	return fmt.Errorf("is shorter than the node's %v, which is taken, since a pod can only keep its logs longer", node)
 }
 
 // stricter returns the smaller of two limits of which 0 is off.

@@ -15,6 +15,8 @@ const (
 	head = "apiVersion: cri-logshim.io/v1alpha1\nkind: Configuration\n"
 	// strict is a node that sets what a pod can only make stricter.
 	strict = head + "rotation: {maxAge: 24h, deleteAfter: 48h, maxTotalSize: 100Mi}\n"
+	// kept is a node that keeps logs of removed pods.
+	kept = head + "rotation: {keepAfterRemoval: 24h}"
 )
 
 // TestBounds holds, for every setting, what an annotation comes to at the edges
@@ -91,6 +93,12 @@ func TestBounds(t *testing.T) {
 		{"", "keepAfterRemoval", "168h", "168h0m0s", ""},
 		{"", "keepAfterRemoval", "168h1s", "168h0m0s", "is above the most, 168h0m0s (annotations.ceiling.keepAfterRemoval), which is taken"},
 		{"", "keepAfterRemoval", "-1s", "off", "must be at least 0s, is -1s" + ignored},
+		{kept, "keepAfterRemoval", "23h", "24h0m0s", "is shorter than the node's 24h0m0s, which is taken, since a pod can only keep its logs longer"},
+		{kept, "keepAfterRemoval", "0s", "24h0m0s", "is shorter than the node's 24h0m0s"},
+		{kept, "keepAfterRemoval", "25h", "25h0m0s", ""},
+		{head + "policies: [{rotation: {keepAfterRemoval: 24h}}]", "keepAfterRemoval", "0s", "24h0m0s", "is shorter than the node's 24h0m0s"},
+		{head + "rotation: {keepAfterRemoval: 200h}", "keepAfterRemoval", "300h", "200h0m0s", "is above the most, 200h0m0s (the node's keepAfterRemoval), which is taken"},
+		{head + "rotation: {keepAfterRemoval: 200h}", "keepAfterRemoval", "168h", "200h0m0s", "is shorter than the node's 200h0m0s"},
 		{head + "keepDir: ''", "keepAfterRemoval", "1h", "off", "no logs of removed pods are kept on this node (keepDir)" + ignored},
 		{head + "keepDir: ''", "keepAfterRemoval", "0s", "off", ""},
 	} {

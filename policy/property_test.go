@@ -121,7 +121,7 @@ func TestNeverBeyondBounds(t *testing.T) {
 			"maxAge":           node.MaxAge > 0 && (got.MaxAge == 0 || got.MaxAge > node.MaxAge),
 			"deleteAfter":      node.DeleteAfter > 0 && (got.DeleteAfter == 0 || got.DeleteAfter > node.DeleteAfter),
 			"maxTotalSize":     node.MaxTotalSize > 0 && (got.MaxTotalSize == 0 || got.MaxTotalSize > node.MaxTotalSize),
-			"keepAfterRemoval": got.KeepAfterRemoval > ceiling.KeepAfterRemoval,
+			"keepAfterRemoval": got.KeepAfterRemoval > max(ceiling.KeepAfterRemoval, node.KeepAfterRemoval) || got.KeepAfterRemoval < node.KeepAfterRemoval,
 		}
 		for _, s := range res.Settings() {
 			if s.Source.Kind == policy.FromAnnotation && looser[s.Name] {

@@ -26,6 +26,9 @@ type Resolution struct {
 	Rotation config.Rotation
 	// Problems are what is wrong with the pod's annotations, in their order.
 	Problems []Problem
+	// Fixed is the place in the configuration that keeps the pod's annotations from being
+	// looked at; the zero value: they are.
+	Fixed Source
 
 	sources map[string]Source // of what is not a default, by the setting's name
 }
@@ -39,7 +42,11 @@ func (r *Resolver) Resolve(c logmgr.Container) Resolution {
 		}
 	}
 	r.applyRule(&res, c)
-	if r.config.Annotations.Enabled {
+	if !r.config.Annotations.Enabled {
+		const key = "annotations.enabled"
+		res.Fixed = Source{Kind: FromConfiguration, Key: key, Line: r.lines[key]}
+	}
+	if res.Fixed == (Source{}) {
 		r.applyAnnotations(&res, c)
 	}
 	return res
@@ -55,6 +62,10 @@ func (r *Resolver) applyRule(res *Resolution, c logmgr.Container) {
 			if p.Rotation.Sets(name) {
 				res.sources[name] = Source{Kind: FromPolicy, Key: policyKey(i), Line: r.lines[policyKey(i)]}
 			}
+		}
+		if p.Annotations != nil && !*p.Annotations {
+			key := policyKey(i) + ".annotations"
+			res.Fixed = Source{Kind: FromPolicy, Key: key, Line: r.lines[key]}
 		}
 		return
 	}

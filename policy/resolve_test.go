@@ -122,14 +122,25 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
-// TestAnnotationsOff holds that an operator can turn them off.
+// TestAnnotationsOff holds that an operator can turn annotations off, for all pods or for
+// those that a rule matches, and that the place is told.
 func TestAnnotationsOff(t *testing.T) {
-	c := config.Default()
-	c.Annotations.Enabled = false
-	res := policy.New(c, nil).Resolve(logmgr.Container{Name: "app", PodAnnotations: map[string]string{
-		"cri-logshim.io/maxSize": "1Mi", "cri-logshim.io/maxFiles": "many",
-	}})
-	if res.Rotation != c.Rotation || len(res.Problems) > 0 {
-		t.Errorf("%+v, %v", res.Rotation, res.Problems)
+	const (
+		rule = head + "rotation: {maxSize: 20Mi}\npolicies:\n- match: {namespace: audited}\n  annotations: false\n- {annotations: true}"
+		all  = rule + "\nannotations: {enabled: false}"
+	)
+	for _, test := range []struct{ file, namespace, size, fixed string }{
+		{rule, "audited", "20Mi", "policies[0].annotations (line 6)"},
+		{rule, "other", "1Mi", ""},
+		{all, "other", "20Mi", "annotations.enabled (line 8)"},
+		{all, "audited", "20Mi", "annotations.enabled (line 8)"},
+	} {
+		res := parse(t, test.file).Resolve(logmgr.Container{Namespace: test.namespace, Name: "app", PodAnnotations: map[string]string{
+			"cri-logshim.io/maxSize": "1Mi", "app.cri-logshim.io/maxFiles": "many",
+		}})
+		fixed := test.fixed != ""
+		if res.Rotation.Text("maxSize") != test.size || res.Fixed.String() != test.fixed || (len(res.Problems) == 0) != fixed {
+			t.Errorf("%s in\n%s\nmaxSize %s, fixed by %q, problems %v", test.namespace, test.file, res.Rotation.Text("maxSize"), res.Fixed, res.Problems)
+		}
 	}
 }

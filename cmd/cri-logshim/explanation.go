@@ -59,7 +59,11 @@ type explainedProblem struct {
 func newExplanation(s criruntime.Sandbox, all, chosen []logmgr.Container, resolver *policy.Resolver, followed bool) *explanation {
 	e := &explanation{Namespace: s.Namespace, Pod: s.Pod, UID: s.PodUID, Notes: notes(s, all, followed)}
 	for _, c := range chosen {
-		e.Containers = append(e.Containers, explainContainer(c, resolver.Resolve(c)))
+		res := resolver.Resolve(c)
+		e.Containers = append(e.Containers, explainContainer(c, res))
+		if res.Fixed.Kind == policy.FromPolicy && followed && len(c.PodAnnotations) > 0 {
+			e.Notes = append(e.Notes, fmt.Sprintf("annotations: not looked at for container %s, since %s is false", c.Name, res.Fixed))
+		}
 	}
 	return e
 }

@@ -177,6 +177,7 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 	group.Go(func() error { return serveAdmin(ctx, admin.ForOperators(d.answers()), d.admin) })
 	group.Go(func() error { return serveAdmin(ctx, admin.ForMonitoring(d.answers()), d.metrics) })
 	group.Go(func() error { return d.bell.Run(ctx) })
+	group.Go(func() error { return d.annotations.Run(ctx) })
 	group.Go(func() error {
 		d.proxy.WatchRuntime(ctx, func(s connectivity.State) {
 			if s == connectivity.Ready {

@@ -33,9 +33,13 @@ type Options struct {
 	// Readers tells who reads the logs; nil: nobody is waited for.
 	Readers Readers
 	// Space tells how full the file system of PodLogsDir is; nil: the kernel is asked.
-	Space   func() (logfile.Space, error)
-	Log     logrus.FieldLogger
-	Metrics prometheus.Registerer
+	Space func() (logfile.Space, error)
+	// Learning is told when many containers are about to become known at once, as at the
+	// start on a full node, and when that is over and their logs have come to rest; the
+	// latter after the start in any case. nil: nobody is.
+	Learning func(on bool)
+	Log      logrus.FieldLogger
+	Metrics  prometheus.Registerer
 
 	// Now is the wall clock that stamps rotated files; nil: time.Now.
 	Now func() time.Time

@@ -30,9 +30,10 @@ func (m *Manager) reconcileLoop(ctx context.Context) error {
 	defer ticker.Stop()
 	var swept time.Time
 	var complained bool
+	news := influx{tell: m.Learning}
 	for {
 		m.protect("reconcile", func() {
-			listed, err := m.reconcile(ctx)
+			listed, err := m.reconcile(ctx, &news)
 			switch {
 			case ctx.Err() != nil:
 			case err != nil:
@@ -59,7 +60,7 @@ func (m *Manager) reconcileLoop(ctx context.Context) error {
 }
 
 // reconcile compares the registry with the runtime's list once and returns that.
-func (m *Manager) reconcile(ctx context.Context) ([]Listed, error) {
+func (m *Manager) reconcile(ctx context.Context, news *influx) ([]Listed, error) {
 	began := time.Now()
 	call, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -68,12 +69,15 @@ func (m *Manager) reconcile(ctx context.Context) ([]Listed, error) {
 		return nil, err
 	}
 	var unknown []string
+	var learned int
 	err = m.ask(ctx, func(r *registry) {
 		unknown = r.compare(began, listed)
+		learned, r.learned = r.learned, 0
 	})
 	if err != nil {
 		return nil, err
 	}
+	news.look(began, len(unknown), learned)
 	var group errgroup.Group
 	group.SetLimit(asksAtOnce)
 	for _, id := range unknown {

@@ -25,6 +25,7 @@ type registry struct {
 	policies   map[Policy]*Policy       // those that are held, once each; most logs have the same
 	asked      map[string]bool          // ids whose status was asked for and of which nothing was told since
 	lists      uint64                   // how many of the runtime's lists were compared
+	learned    int                      // containers that have become known since the last of them
 	unclear    map[string]string        // ids whose status cannot be had, and why
 }
 
@@ -91,6 +92,7 @@ func (r *registry) add(c Container, confirmed bool) {
 	entry := newContainer(c)
 	entry.confirmed = confirmed
 	r.containers[c.ID] = entry
+	r.learned++
 	if c.LogPath == "" {
 		return // its output is thrown away
 	}

@@ -42,7 +42,7 @@ func cutText(from string) (text, rest string) {
 	var length [binary.MaxVarintLen64]byte
 	copy(length[:], from)
 	n, width := binary.Uvarint(length[:])
-	end := uint64(width) + n //nolint:gosec // pack has written it
+	end := uint64(width) + n
 	return from[width:end], from[end:]
 }
 

@@ -105,6 +105,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 		Runtime:    criruntime.New(d.proxy.Runtime()),
 		Doorbell:   d.bell,
 		Readers:    d.readers(),
+		Learning:   learning,
 		Log:        d.log,
 		Metrics:    d.registry,
 	})

@@ -158,7 +158,7 @@ func consumeField(data []byte) (f field, length int, err error) {
 		return field{}, 0, fmt.Errorf("parse a field's tag: %w", protowire.ParseError(tag))
 	}
 	f = field{number: number, kind: kind}
-	n := 0
+	var n int
 	switch kind {
 	case protowire.VarintType:
 		f.varint, n = protowire.ConsumeVarint(data[tag:])

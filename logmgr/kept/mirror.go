@@ -23,8 +23,14 @@ func (s *Store) Hold(dir *logfile.Dir, rel, name string, id logfile.ID, t Term, 
 		return err
 	}
 	defer func() { err = errors.Join(err, kept.Close()) }()
-	err = dir.HardLink(name, id, kept, name)
-	if errors.Is(err, fs.ErrExist) { // a file that has another name by now
+	info, err := dir.Stat(name)
+	switch {
+	case err == nil && info.Links == 1:
+		err = dir.HardLink(name, id, kept, name)
+		if errors.Is(err, fs.ErrExist) { // a file that has another name by now
+			_, err = mirror(dir, kept, scan)
+		}
+	case err == nil: // it is kept, maybe by another name, and is to have no third one
 		_, err = mirror(dir, kept, scan)
 	}
 	return err

@@ -171,6 +171,23 @@ func TestRotatedAndRemoved(t *testing.T) {
 	}
 }
 
+// TestPutBack: a rotated file that is the current one again, as after a refused reopen, has
+// that name in both places, whoever sees it first, and no third one: it would not be safe
+// to touch any longer.
+func TestPutBack(t *testing.T) {
+	b := newBed(t, t.TempDir())
+	b.write("0.log", "one")
+	b.must(os.Rename(b.live("0.log"), b.live(first)))
+	b.mirror()
+	b.wantKept(map[string]string{first: "one"})
+	b.must(os.Rename(b.live(first), b.live("0.log")))
+	b.hold("0.log")
+	b.wantKept(map[string]string{"0.log": "one"})
+	if info, err := b.dir.Stat("0.log"); err != nil || info.Links != 2 {
+		t.Errorf("the log has %d names: %v", info.Links, err)
+	}
+}
+
 // TestAnAttemptIsReused: the log of a container that was made again under the same path
 // takes the place of the removed one's, which stays as a rotated file before it.
 func TestAnAttemptIsReused(t *testing.T) {

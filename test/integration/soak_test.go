@@ -77,6 +77,7 @@ func often(c *config.Configuration) {
 	c.Rotation = config.Default().Rotation
 	keepAll(c)
 	c.Rotation.CompressAfter = 100 * time.Millisecond
+	c.Rotation.KeepAfterRemoval = time.Hour
 	c.Files = config.Files{Group: "4", Mode: 0o644}
 }
 
@@ -139,7 +140,7 @@ func (d *disturbance) disturb(t *testing.T, length time.Duration) {
 	t.Helper()
 	var steps []killStep
 	for _, s := range killSteps() {
-		if !s.pruned {
+		if s.of == "" {
 			steps = append(steps, s)
 		}
 	}

@@ -9,42 +9,59 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/klauspost/compress/zstd"
 )
 
 // logFiles are the files of a log, the oldest first and the current one last. What a
 // rotation adds to a name begins with a time of fixed width, so names sort by age. A
-// compression that has not ended is left out, its source is still there.
-func logFiles(log string) ([]string, error) {
-	dir, current := filepath.Split(log)
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("list the files of a log: %w", err)
-	}
+// compression that has not ended is left out, its source is still there. So is the second
+// name of a file, where the log is in several directories.
+func logFiles(logs ...string) ([]string, error) {
 	var files []string
-	for _, entry := range entries {
-		name := entry.Name()
-		switch rest, ok := strings.CutPrefix(name, current); {
-		case !ok || strings.HasSuffix(rest, ".tmp"):
-		case rest == "" || strings.HasPrefix(rest, "."):
-			files = append(files, filepath.Join(dir, name))
+	known := map[uint64]bool{} // inodes
+	for _, log := range logs {
+		dir, current := filepath.Split(log)
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			return nil, fmt.Errorf("list the files of a log: %w", err)
+		}
+		for _, entry := range entries {
+			if !isOf(current, entry.Name()) {
+				continue
+			}
+			info, err := entry.Info()
+			if err != nil {
+				return nil, fmt.Errorf("list the files of a log: %w", err)
+			}
+			if inode := info.Sys().(*syscall.Stat_t).Ino; !known[inode] { //nolint:forcetypeassert // it is, on Linux
+				known[inode] = true
+				files = append(files, filepath.Join(dir, entry.Name()))
+			}
 		}
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("list the files of a log: %q: %w", log, os.ErrNotExist)
+		return nil, fmt.Errorf("list the files of a log: %q: %w", logs, os.ErrNotExist)
 	}
 	slices.SortFunc(files, func(a, b string) int {
-		if a == log || b == log {
-			return cmp.Compare(len(b), len(a)) // the current name is the shortest
+		if aIs, bIs := slices.Contains(logs, a), slices.Contains(logs, b); aIs || bIs {
+			return cmp.Compare(len(filepath.Base(b)), len(filepath.Base(a))) // the current name is the shortest
 		}
 		return strings.Compare(plainName(a), plainName(b))
 	})
 	return files, nil
 }
 
-// plainName is the name of a file before it was compressed.
+// isOf tells whether a name is that of a file of a log.
+func isOf(log, name string) bool {
+	rest, ok := strings.CutPrefix(name, log)
+	return ok && !strings.HasSuffix(rest, ".tmp") && (rest == "" || strings.HasPrefix(rest, "."))
+}
+
+// plainName is the name of a file before it was compressed, wherever it is.
 func plainName(name string) string {
+	name = filepath.Base(name)
 	return strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst")
 }
 

@@ -13,12 +13,11 @@ import (
 
 // Strike says at which system call a shim is killed; the command strike tells the rest.
 type Strike struct {
-	// Steps are calls on files, as "renameat=0.log.*". The last one kills, once those
-	// before it have been seen.
+	// Steps are calls on files, as "renameat=/var/log/pods/*/app/0.log.*". The last one
+	// kills, once those before it have been seen.
 	Steps []string
-	After bool   // the call has taken effect; otherwise it never does
-	Nth   int    // of the calls that match the last step; 0: the first
-	Under string // the folder that holds the files
+	After bool // the call has taken effect; otherwise it never does
+	Nth   int  // of the calls that match the last step; 0: the first
 }
 
 // LaunchInto starts the shim so that it is killed at a step, and does not wait until it
@@ -29,7 +28,7 @@ func (s *Shim) LaunchInto(strike Strike) error {
 	}
 	wrapper := []string{
 		s.strike, "-after=" + strconv.FormatBool(strike.After), "-nth", strconv.Itoa(max(1, strike.Nth)),
-		"-under", strike.Under, "-report", s.reportFile(),
+		"-report", s.reportFile(),
 	}
 	wrapper = append(append(wrapper, strike.Steps...), "--")
 	if err := s.launch(wrapper...); err != nil {

@@ -40,9 +40,12 @@ type StreamVerification struct {
 // Verify reads all files of a log, as <container's folder>/0.log, and counts. The lines
 // are those of a seqwriter; another line is an error, as is a file that does not belong
 // there. It shares no code with what it verifies. The log must not be rotated meanwhile.
-func Verify(log string) (Verification, error) {
+//
+// It may have files elsewhere too, as logs of the same kind: a file that has several names
+// is read once, by the first.
+func Verify(log string, elsewhere ...string) (Verification, error) {
 	v := Verification{Streams: map[string]*StreamVerification{}}
-	files, err := logFiles(log)
+	files, err := logFiles(append([]string{log}, elsewhere...)...)
 	if err != nil {
 		return v, err
 	}

@@ -160,10 +160,43 @@ func TestVerifyJoinsParts(t *testing.T) {
 	}
 }
 
-// writeLog writes lines as a runtime writes those of a seqwriter's stdout, compressed as
-// the name says.
-func writeLog(t *testing.T, name, lines string) {
-	t.Helper()
+// A file with a second name in another directory is read once; a copy of it, or what only the
+// other directory has, is not passed over.
+func TestVerifyTwoDirectories(t *testing.T) {
+	const older, rotated = "0.log.20260102-030404.000000000", "0.log.20260102-030405.000000001"
+	for name, test := range map[string]struct {
+		second func(live, kept string) error
+		found  uint64
+		twice  uint64
+	}{
+		"a second name": {os.Link, 3, 0},
+		"moved":         {os.Rename, 3, 0},
+		"a copy":        {func(_, kept string) error { return writePlain(kept, "2|3") }, 3, 2},
+		"another file":  {func(_, kept string) error { return writePlain(filepath.Dir(kept)+"/"+older, "1") }, 4, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			live, kept := t.TempDir(), t.TempDir()
+			writeLog(t, filepath.Join(live, rotated), "2|3")
+			writeLog(t, filepath.Join(live, "0.log"), "4|done 4")
+			if err := test.second(filepath.Join(live, rotated), filepath.Join(kept, rotated)); err != nil {
+				t.Fatal(err)
+			}
+			found, err := Verify(filepath.Join(live, "0.log"), filepath.Join(kept, "0.log"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s := found.Streams["stdout"]; s.Found != test.found || s.Duplicated != test.twice || s.OutOfOrder != 0 {
+				t.Error(s)
+			}
+		})
+	}
+}
+
+// writePlain writes lines as writeLog does, but returns its error.
+func writePlain(name, lines string) error { return os.WriteFile(name, linesOf(lines), 0o600) }
+
+// linesOf are lines as a runtime writes those of a seqwriter's stdout.
+func linesOf(lines string) []byte {
 	var content bytes.Buffer
 	for line := range strings.SplitSeq(lines, "|") {
 		if !strings.HasPrefix(line, "done") {
@@ -171,11 +204,19 @@ func writeLog(t *testing.T, name, lines string) {
 		}
 		content.WriteString("2026-01-02T03:04:05.123456789Z stdout F stdout " + line + "\n")
 	}
+	return content.Bytes()
+}
+
+// writeLog writes lines as a runtime writes those of a seqwriter's stdout, compressed as
+// the name says.
+func writeLog(t *testing.T, name, lines string) {
+	t.Helper()
+	content := linesOf(lines)
 	var packed bytes.Buffer
 	switch filepath.Ext(name) {
 	case ".gz":
 		w := gzip.NewWriter(&packed)
-		if _, err := w.Write(content.Bytes()); err != nil {
+		if _, err := w.Write(content); err != nil {
 			t.Fatal(err)
 		}
 		if err := w.Close(); err != nil {
@@ -186,9 +227,9 @@ func writeLog(t *testing.T, name, lines string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		packed.Write(w.EncodeAll(content.Bytes(), nil))
+		packed.Write(w.EncodeAll(content, nil))
 	default:
-		packed = content
+		packed.Write(content)
 	}
 	if err := os.WriteFile(name, packed.Bytes(), 0o600); err != nil {
 		t.Fatal(err)

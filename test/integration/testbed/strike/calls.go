@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -71,8 +72,11 @@ func descriptor(arg int) func(int, [6]uint64) (string, error) {
 func pathAt(dir, name int) func(int, [6]uint64) (string, error) {
 	return func(pid int, args [6]uint64) (string, error) {
 		text, err := stringOf(pid, args[name])
-		if err != nil || path.IsAbs(text) {
-			return text, err
+		if err != nil {
+			return "", err
+		}
+		if path.IsAbs(text) {
+			return belowDescriptor(pid, text)
 		}
 		at := fmt.Sprintf("/proc/%d/cwd", pid)
 		if fd := int32(args[dir]); fd != unix.AT_FDCWD {
@@ -81,6 +85,18 @@ func pathAt(dir, name int) func(int, [6]uint64) (string, error) {
 		folder, err := os.Readlink(at)
 		return path.Join(folder, text), err
 	}
+}
+
+// belowDescriptor follows the link of a directory's descriptor in /proc at the beginning of
+// a path.
+func belowDescriptor(pid int, text string) (string, error) {
+	below, is := strings.CutPrefix(text, "/proc/self/fd/")
+	fd, rest, deeper := strings.Cut(below, "/")
+	if !is || !deeper {
+		return text, nil
+	}
+	folder, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, fd))
+	return path.Join(folder, rest), err
 }
 
 // throughProc follows the link of a descriptor in /proc.

@@ -5,8 +5,8 @@
 //	strike [flags] <call>=<name>... -- <program> [argument...]
 //
 // Each <call>=<name> is a step: a system call, as calls.go names them, on a file whose
-// last path element matches the pattern of package path. The program is killed at the
-// last of the steps, once those before it have been seen to end well in their order. A
+// last path element, or whose whole path if the name has a slash, matches the pattern of
+// package path. The program is killed at the last of the steps, once those before it have been seen to end well in their order. A
 // descriptor's name is what /proc says of it, so a socket's is "socket:[1234]".
 //
 // The program needs no hook for this: a seccomp filter stops it in the calls that are
@@ -46,11 +46,14 @@ type options struct {
 // step is a system call on a file.
 type step struct {
 	call    string
-	pattern string // of the last element of the file's path
+	pattern string // of the file's path, or of its last element
 }
 
 func (s step) matches(call, file string) bool {
-	ok, err := path.Match(s.pattern, path.Base(file))
+	if !strings.Contains(s.pattern, "/") {
+		file = path.Base(file)
+	}
+	ok, err := path.Match(s.pattern, file)
 	return ok && err == nil && s.call == call
 }
 

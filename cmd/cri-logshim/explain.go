@@ -59,8 +59,9 @@ func newExplainCommand(o *options) *cobra.Command {
 			}
 			e, err := explain(cmd.Context(), c, o.lines, wanted)
 			if err != nil {
-				return err
+				return unreachable(c.RuntimeEndpoint, o.origin("runtimeEndpoint", "runtime-endpoint"), err)
 			}
+			e.Configuration = o.source()
 			return e.print(cmd.OutOrStdout(), output)
 		},
 	}
@@ -100,7 +101,7 @@ func explain(ctx context.Context, c config.Configuration, lines config.Lines, wa
 	runtime := criruntime.New(conn)
 	sandboxes, err := runtime.Sandboxes(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("ask the runtime at %s: %w", c.RuntimeEndpoint, err)
+		return nil, fmt.Errorf("ask for all pods: %w", err)
 	}
 	sandbox, err := findSandbox(sandboxes, wanted)
 	if err != nil {
@@ -108,7 +109,7 @@ func explain(ctx context.Context, c config.Configuration, lines config.Lines, wa
 	}
 	containers, err := runtime.Containers(ctx, sandbox)
 	if err != nil {
-		return nil, fmt.Errorf("ask the runtime at %s: %w", c.RuntimeEndpoint, err)
+		return nil, fmt.Errorf("ask for the containers of a pod: %w", err)
 	}
 	containers = newestAttempts(containers)
 	chosen, err := chooseContainers(containers, wanted)

@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
 
@@ -51,6 +54,43 @@ func (r *podRuntime) sandbox(id, name string, created int64, state cri.PodSandbo
 	}
 }
 
+// refusingRuntime answers and tells nothing.
+type refusingRuntime struct {
+	cri.UnimplementedRuntimeServiceServer
+}
+
+func (refusingRuntime) ListPodSandbox(context.Context, *cri.ListPodSandboxRequest) (*cri.ListPodSandboxResponse, error) {
+	return nil, status.Error(codes.PermissionDenied, "not for you")
+}
+
+// hangUp listens at an endpoint and closes every connection.
+func hangUp(t *testing.T, endpoint string) {
+	t.Helper()
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", socketOf(endpoint))
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return // closed
+			}
+			if err := conn.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}()
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+		<-done
+	})
+}
+
 // TestExplain runs the scripts about explain before a runtime with these pods.
 func TestExplain(t *testing.T) {
 	const ready, notReady = cri.PodSandboxState_SANDBOX_READY, cri.PodSandboxState_SANDBOX_NOTREADY
@@ -67,10 +107,17 @@ func TestExplain(t *testing.T) {
 	r.sandbox("s7", "shop/empty", 1, ready, nil)
 	endpoint := "unix://" + filepath.Join(t.TempDir(), "runtime.sock")
 	serveRuntime(t, endpoint, r)
+	other, mute, refusing := endpoint+".other", endpoint+".mute", endpoint+".refusing"
+	serveRuntime(t, refusing, refusingRuntime{})
+	serveRuntime(t, other, cri.UnimplementedRuntimeServiceServer{})
+	hangUp(t, mute)
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/explain", RequireExplicitExec: true, RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("RUNTIME", endpoint)
+			env.Setenv("OTHER", other)
+			env.Setenv("MUTE", mute)
+			env.Setenv("REFUSING", refusing)
 			return nil
 		},
 	})

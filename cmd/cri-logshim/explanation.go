@@ -19,6 +19,9 @@ import (
 
 // explanation is how the logs of a pod's containers are held, and why.
 type explanation struct {
+	// Configuration is the file that was read, or why it is all defaults.
+	Configuration string `json:"configuration" yaml:"configuration"`
+
 	Namespace  string               `json:"namespace" yaml:"namespace"`
 	Pod        string               `json:"pod" yaml:"pod"`
 	UID        string               `json:"uid" yaml:"uid"`
@@ -120,6 +123,7 @@ func (e *explanation) print(w io.Writer, format string) error {
 func (e *explanation) printText(w io.Writer) error {
 	table := tabwriter.NewWriter(w, 0, 0, 3, ' ', 0)
 	fmt.Fprintf(table, "pod %s/%s, uid %s\n", e.Namespace, e.Pod, e.UID)
+	fmt.Fprintf(table, "configuration: %s\n", e.Configuration)
 	for _, c := range e.Containers {
 		fmt.Fprintf(table, "\ncontainer %s, attempt %d, id %s\n", c.Name, c.Attempt, c.ID)
 		fmt.Fprintln(table, "SETTING\tVALUE\tFROM")

@@ -27,8 +27,9 @@ type options struct {
 	// given tells the flags that are on the command line from those that have
 	// their default.
 	given func(flag string) bool
-	// nothing says that the file in force was not there, or held no setting.
-	nothing bool
+	// nothing says that the file in force was not there, or held no setting; absent, that
+	// it was not there.
+	nothing, absent bool
 	// lines are where the settings stand in the file that was read last.
 	lines config.Lines
 }
@@ -62,8 +63,9 @@ func (o *options) reload() (config.Configuration, error) { return o.read(o.nothi
 // does a file without a setting, or none at the default path, mean the defaults.
 func (o *options) read(mayBeNothing bool) (config.Configuration, error) {
 	content, err := os.ReadFile(o.configPath)
+	absent := errors.Is(err, fs.ErrNotExist)
 	mayBeAbsent := mayBeNothing && !o.given("config")
-	if err != nil && !(mayBeAbsent && errors.Is(err, fs.ErrNotExist)) {
+	if err != nil && !(mayBeAbsent && absent) {
 		return config.Configuration{}, err
 	}
 	c, lines, err := config.Parse(o.configPath, content, policy.Check)
@@ -77,8 +79,19 @@ func (o *options) read(mayBeNothing bool) (config.Configuration, error) {
 	if err != nil {
 		return config.Configuration{}, err
 	}
-	o.nothing, o.lines = len(lines) == 0, lines
+	o.nothing, o.absent, o.lines = len(lines) == 0, absent, lines
 	return c, nil
+}
+
+// source says where the configuration that was read last comes from.
+func (o *options) source() string {
+	switch {
+	case o.absent:
+		return fmt.Sprintf("all defaults, since there is no %s", o.configPath)
+	case o.nothing:
+		return fmt.Sprintf("all defaults, since %s holds nothing", o.configPath)
+	}
+	return o.configPath
 }
 
 // complete puts the flags in place of what they override. What is wrong then is wrong

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// origin says where a setting comes from: the flag that overrides it, its line in the
+// file, or nowhere.
+func (o *options) origin(key, flag string) string {
+	if o.given(flag) {
+		return "it is from --" + flag
+	}
+	if line := o.lines[key]; line > 0 {
+		return fmt.Sprintf("it is %s in %s, line %d", key, o.configPath, line)
+	}
+	return fmt.Sprintf("it is the default; --%s names another", flag)
+}
+
+// unreachable says of a call that did not get to the runtime, or that was refused, why
+// and what to do. An error of ours is returned as it is.
+func unreachable(endpoint, origin string, err error) error {
+	answered, isStatus := errors.AsType[interface {
+		error
+		GRPCStatus() *status.Status
+	}](err)
+	if !isStatus {
+		return err
+	}
+	answer, what := answered.GRPCStatus(), ""
+	switch answer.Code() {
+	case codes.Unavailable:
+		what = atSocket(strings.TrimPrefix(endpoint, "unix://"))
+	case codes.DeadlineExceeded:
+		what = fmt.Sprintf("no answer within %s", explainTimeout)
+	case codes.Unimplemented:
+		what = "whoever listens there is no container runtime that speaks CRI"
+	default:
+		return fmt.Errorf("the runtime at %s refuses: %s", endpoint, answer.Message())
+	}
+	return fmt.Errorf("cannot ask the runtime at %s: %s (%s)", endpoint, what, origin)
+}
+
+// atSocket says why nobody is reached at a socket.
+func atSocket(path string) string {
+	conn, err := net.DialTimeout("unix", path, time.Second)
+	if err == nil {
+		err = conn.Close()
+	}
+	switch {
+	case err == nil:
+		return "it closes the connection; is this a container runtime's socket?"
+	case errors.Is(err, fs.ErrNotExist):
+		return "there is no such socket; is the runtime running?"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "nobody listens there; is the runtime running?"
+	case errors.Is(err, fs.ErrPermission):
+		return "no permission; only root may"
+	}
+	return err.Error()
+}

@@ -59,7 +59,7 @@ func newExplainCommand(o *options) *cobra.Command {
 			}
 			e, err := explain(cmd.Context(), c, o.lines, wanted)
 			if err != nil {
-				return unreachable(c.RuntimeEndpoint, o.origin("runtimeEndpoint", "runtime-endpoint"), err)
+				return unreachable(cmd.Context(), c.RuntimeEndpoint, o.origin("runtimeEndpoint", "runtime-endpoint"), err)
 			}
 			e.Configuration = o.source()
 			return e.print(cmd.OutOrStdout(), output)

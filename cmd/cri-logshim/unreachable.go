@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -27,7 +28,7 @@ func (o *options) origin(key, flag string) string {
 
 // unreachable says of a call that did not get to the runtime, or that was refused, why
 // and what to do. An error of ours is returned as it is.
-func unreachable(endpoint, origin string, err error) error {
+func unreachable(ctx context.Context, endpoint, origin string, err error) error {
 	answered, isStatus := errors.AsType[interface {
 		error
 		GRPCStatus() *status.Status
@@ -35,10 +36,10 @@ func unreachable(endpoint, origin string, err error) error {
 	if !isStatus {
 		return err
 	}
-	answer, what := answered.GRPCStatus(), ""
-	switch answer.Code() {
+	var what string
+	switch answer := answered.GRPCStatus(); answer.Code() {
 	case codes.Unavailable:
-		what = atSocket(strings.TrimPrefix(endpoint, "unix://"))
+		what = atSocket(ctx, strings.TrimPrefix(endpoint, "unix://"))
 	case codes.DeadlineExceeded:
 		what = fmt.Sprintf("no answer within %s", explainTimeout)
 	case codes.Unimplemented:
@@ -50,8 +51,8 @@ func unreachable(endpoint, origin string, err error) error {
 }
 
 // atSocket says why nobody is reached at a socket.
-func atSocket(path string) string {
-	conn, err := net.DialTimeout("unix", path, time.Second)
+func atSocket(ctx context.Context, path string) string {
+	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "unix", path)
 	if err == nil {
 		err = conn.Close()
 	}

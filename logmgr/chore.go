@@ -8,10 +8,10 @@ type chore struct {
 	of    *history
 	begin func(*registry, *history) // starts the work, whose end is told to registry.done
 	busy  bool
+	over  bool      // it is not to be begun again
 	at    time.Time // when it is to be begun next; zero: not planned
 	timer *time.Timer
-	retry backoff
-	over  bool // it is not to be begun again
+	wait  time.Duration // after a failure
 }
 
 // want sees to it that the chore is begun in d, or earlier if that is planned
@@ -48,10 +48,10 @@ func (r *registry) done(c *chore, next time.Duration, failed bool) {
 	wanted := c.at
 	c.at = time.Time{}
 	if failed {
-		c.retry.failed(time.Now())
-		next = c.retry.wait
+		c.wait = longer(c.wait)
+		next = c.wait
 	} else {
-		c.retry.succeeded()
+		c.wait = 0
 	}
 	if next > 0 {
 		r.want(c, next)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"path"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -50,8 +49,6 @@ type containerLog struct {
 	adopted      bool        // the first look is over
 	age          age         // of the current file
 	ageTimer     *time.Timer // while the log sleeps and has an age to reach
-
-	complaint complaint
 }
 
 func newContainerLog(rel string, c *container, h *history) *containerLog {
@@ -131,8 +128,13 @@ const (
 )
 
 func (b *backoff) failed(now time.Time) {
-	b.wait = min(max(2*b.wait, shortestBackoff), longestBackoff)
+	b.wait = longer(b.wait)
 	b.not = now.Add(b.wait)
+}
+
+// longer is how long to wait after another failure.
+func longer(wait time.Duration) time.Duration {
+	return min(max(2*wait, shortestBackoff), longestBackoff)
 }
 
 func (b *backoff) succeeded() { *b = backoff{} }
@@ -140,45 +142,14 @@ func (b *backoff) succeeded() { *b = backoff{} }
 // left is how long to wait still.
 func (b *backoff) left(now time.Time) time.Duration { return max(b.not.Sub(now), 0) }
 
-// complaint keeps an error that repeats from filling the journal.
-type complaint struct {
-	mu   sync.Mutex
-	text string
-	at   time.Time
-}
-
-// repeatComplaint is how often an unchanged error is logged.
-const repeatComplaint = time.Minute
-
-// complain logs err, unless it has done so lately with one that comes down to the same:
-// the text around may name another file every time.
-func (c *complaint) complain(log logrus.FieldLogger, what string, err error) {
-	now := time.Now()
-	cause := err
-	for inner := errors.Unwrap(cause); inner != nil; inner = errors.Unwrap(cause) {
-		cause = inner
-	}
-	text := what + cause.Error()
-	c.mu.Lock()
-	repeated := c.text == text && now.Sub(c.at) < repeatComplaint
-	if !repeated {
-		c.text, c.at = text, now
-	}
-	c.mu.Unlock()
-	if repeated {
-		return
-	}
-	log.WithError(err).Warn(what)
-}
-
 func (l *containerLog) complain(what string, err error) {
-	if !l.history.scarcity.tookDescriptor(err) {
-		l.complaint.complain(l.log(), what, err)
+	if m := l.history.m; !m.scarcity.tookDescriptor(err) {
+		m.complaints.complain(l.path, l.log, what, err)
 	}
 }
 
 // log is where to speak of the log. It is made when there is something to say: there
 // may be thousands of logs, most of which never have anything said of them.
 func (l *containerLog) log() logrus.FieldLogger {
-	return logFor(l.history.base, &l.of.Container).WithField("path", l.path)
+	return logFor(l.history.m.Log, &l.of.Container).WithField("path", l.path)
 }

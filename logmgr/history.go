@@ -15,14 +15,15 @@ import (
 // What is kept of it, and how, is decided for the whole of it; each attempt's log
 // is watched and rotated by itself.
 type history struct {
-	dir  string             // that holds its files, below podLogsDir
-	only string             // the one log that belongs to it; empty: all attempts' logs in dir
-	path string             // absolute path of dir, for messages
-	of   *container         // whose log made it known; nil: only keepDir knows it
-	base logrus.FieldLogger // without the fields of of
+	m    *Manager
+	dir  string     // that holds its files, below podLogsDir
+	only string     // the one log that belongs to it; empty: all attempts' logs in dir
+	path string     // absolute path of dir, for messages
+	of   *container // whose log made it known; nil: only keepDir knows it
 
-	policy  atomic.Pointer[Policy] // set by the registry
-	touched atomic.Bool            // its files are others since pressure has counted them
+	policy        atomic.Pointer[Policy] // set by the registry
+	touched       atomic.Bool            // its files are others since pressure has counted them
+	toldStrangers bool                   // owned by the removal
 
 	// Owned by the registry.
 	latest      *container      // the latest attempt, whose policy holds
@@ -30,11 +31,7 @@ type history struct {
 	removal     chore
 	compression chore
 
-	audience  audience
-	complaint complaint
-	scarcity  *scarcity // the node's
-
-	toldStrangers bool // owned by the removal
+	audience audience
 }
 
 // historyOf returns the history that a container's log at rel belongs to.
@@ -49,8 +46,7 @@ func (r *registry) historyOf(rel string, c *container) *history {
 	h := r.histories[key]
 	if h == nil {
 		h = &history{
-			dir: dir, only: only, path: path.Dir(c.path),
-			of: c, base: r.Log, scarcity: r.scarcity,
+			m: r.Manager, dir: dir, only: only, path: path.Dir(c.path), of: c,
 		}
 		h.removal = chore{of: h, begin: (*registry).removeExcess}
 		h.compression = chore{of: h, begin: (*registry).compress}
@@ -150,13 +146,13 @@ func (h *history) scan(dir *logfile.Dir) ([]logfile.Log, error) {
 // log is where to speak of the history, made when there is something to say.
 func (h *history) log() logrus.FieldLogger {
 	if h.of == nil {
-		return h.base
+		return h.m.Log.WithField("dir", h.dir)
 	}
-	return h.base.WithFields(logrus.Fields{"namespace": h.of.Namespace, "pod": h.of.Pod, "container": h.of.Name})
+	return h.m.Log.WithFields(logrus.Fields{"namespace": h.of.Namespace, "pod": h.of.Pod, "container": h.of.Name})
 }
 
 func (h *history) complain(what string, err error) {
-	if !h.scarcity.tookDescriptor(err) {
-		h.complaint.complain(h.log(), what, err)
+	if !h.m.scarcity.tookDescriptor(err) {
+		h.m.complaints.complain(h.dir+" "+h.only, h.log, what, err)
 	}
 }

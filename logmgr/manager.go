@@ -61,6 +61,7 @@ type Manager struct {
 	root        *logfile.Root
 	mail        *mailbox[func(*registry)]
 	gates       gates
+	complaints  complaints
 	reconcileCh chan struct{} // holds a token when a reconcile is wanted at once
 	compressor  *compressor
 	keeper      *keeper

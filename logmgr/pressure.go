@@ -33,7 +33,6 @@ type pressure struct {
 	bytes, inodes credit
 	count         count
 	urged         []*containerLog
-	complaint     complaint
 	helpless      time.Time // when it was last said; zero: never
 }
 
@@ -116,7 +115,7 @@ func (p *pressure) ask(m *Manager) logfile.Space {
 	space, err := m.Space()
 	if err != nil {
 		m.metrics.failed("space")
-		p.complaint.complain(m.Log, "cannot find out how much space is free, so minFree and minFreeInodes are not kept", err)
+		m.complain("cannot find out how much space is free, so minFree and minFreeInodes are not kept", err)
 		return logfile.Space{}
 	}
 	return space

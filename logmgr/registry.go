@@ -24,7 +24,7 @@ type registry struct {
 	histories  map[string]*history      // by directory, or by path where that holds other logs too
 	policies   map[Policy]*Policy       // those that are held, once each; most logs have the same
 	asked      map[string]bool          // ids whose status was asked for and of which nothing was told since
-	lists      uint64                   // how many of the runtime's lists were compared
+	lists      uint32                   // how many of the runtime's lists were compared
 	learned    int                      // containers that have become known since the last of them
 	unclear    map[string]string        // ids whose status cannot be had, and why
 }
@@ -37,7 +37,7 @@ type container struct {
 
 	log         *containerLog // nil when it is not managed
 	changed     time.Time     // when its state was last told; older lists are not believed
-	listed      uint64        // the last of the compared lists that had it
+	listed      uint32        // the last of the compared lists that had it
 	confirmed   bool          // its pod's labels and annotations are those that the runtime has
 	foreignSeen bool          // another rotator of its log has been reported
 }

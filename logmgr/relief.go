@@ -90,14 +90,14 @@ func (m *Manager) keptOnly() (all []*holding) {
 	files, err := store.Inventory()
 	if err != nil {
 		m.metrics.failed("keep")
-		m.pressure.complaint.complain(m.Log, "cannot look through all of keepDir", err)
+		m.complain("cannot look through all of keepDir", err)
 	}
 	of := map[string]*holding{}
 	for _, f := range files {
 		hold := of[f.Dir]
 		if hold == nil {
 			hold = &holding{history: &history{
-				dir: f.Dir, path: filepath.Join(m.KeepDir, f.Dir), base: m.Log.WithField("dir", f.Dir), scarcity: m.scarcity,
+				m: m, dir: f.Dir, path: filepath.Join(m.KeepDir, f.Dir),
 			}}
 			of[f.Dir] = hold
 			all = append(all, hold)
@@ -143,7 +143,7 @@ func (m *Manager) whoReads(ctx context.Context, all []*holding) {
 	found, err := m.lookout.ask(ctx, ids)
 	if err != nil {
 		m.metrics.failed("readers")
-		m.pressure.complaint.complain(m.Log, "cannot find out who reads the logs while the disk is full, so nobody is waited for", err)
+		m.complain("cannot find out who reads the logs while the disk is full, so nobody is waited for", err)
 		return
 	}
 	for i, h := range all {

@@ -16,6 +16,4 @@ var (
 	ErrHeld = errors.New("still open for writing")
 	// ErrGrown is wrapped when a file was written to while it was being compressed.
 	ErrGrown = errors.New("has grown meanwhile")
-	// ErrLine is wrapped by errors about a line that is not in the CRI log format.
-	ErrLine = errors.New("not a CRI log line")
 )

@@ -23,20 +23,6 @@ func PodDirName(namespace, pod, uid string) (string, error) {
 	return name, checkNames("pod log directory", name)
 }
 
-// ParsePodDirName takes the name of a pod's log directory apart. What follows the last
-// "_" is the uid, as kubelet reads it; what precedes the first is the namespace.
-func ParsePodDirName(name string) (namespace, pod, uid string, err error) {
-	first, last := strings.Index(name, nameSeparator), strings.LastIndex(name, nameSeparator)
-	if first == last {
-		return "", "", "", fmt.Errorf("pod log directory %q: %w: want <namespace>_<pod>_<uid>", name, ErrName)
-	}
-	namespace, pod, uid = name[:first], name[first+1:last], name[last+1:]
-	if err := checkNames("pod log directory", name, "namespace", namespace, "pod name", pod, "pod uid", uid); err != nil {
-		return "", "", "", err
-	}
-	return namespace, pod, uid, nil
-}
-
 // ContainerLogPath is the path of a container's log below its pod's log directory,
 // "<container>/<attempt>.log" (helpers.go, buildContainerLogsPath).
 func ContainerLogPath(container string, attempt uint32) (string, error) {

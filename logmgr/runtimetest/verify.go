@@ -88,7 +88,7 @@ func read(content io.Reader) (map[string]*Stream, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read line: %w: %.100q", err, text)
 		}
-		line, err := logfile.ParseLine(text)
+		line, err := parseLine(text)
 		if err != nil {
 			return nil, fmt.Errorf("%w: %.100q", err, text)
 		}

@@ -8,17 +8,23 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/cri-logshim/cri-logshim/config"
 	"github.com/cri-logshim/cri-logshim/logmgr"
 )
 
-// maxValue is longer than any value that makes sense, in bytes.
-const maxValue = 64
+const (
+	// maxValue is longer than any value that makes sense, in bytes.
+	maxValue = 64
+	// maxKey is the longest key that Kubernetes lets pass, in bytes: a DNS name, a slash
+	// and a name. Other clients of the runtime are not bound to it.
+	maxKey = 253 + 1 + 63
+)
 
 // Problem is an annotation that is not followed as it stands.
 type Problem struct {
-	// Annotation is the annotation's key.
+	// Annotation is the annotation's key, cut where no Kubernetes lets it be so long.
 	Annotation string
 	// Value is what it says, cut where that is long.
 	Value string
@@ -32,7 +38,7 @@ type Problem struct {
 // String returns the problem on one line.
 func (p Problem) String() string {
 	key := p.Annotation
-	if strings.ContainsFunc(key, func(r rune) bool { return !unicode.IsPrint(r) }) {
+	if !utf8.ValidString(key) || strings.ContainsFunc(key, func(r rune) bool { return !unicode.IsPrint(r) }) {
 		key = strconv.Quote(key) // no key that Kubernetes lets pass
 	}
 	text := fmt.Sprintf("annotation %s: %q: %s", key, p.Value, p.Message)
@@ -121,8 +127,13 @@ func parseAnnotation(name, text string) (config.RotationOverride, error) {
 }
 
 func (res *Resolution) problem(key, value string, err error, ignored bool) {
-	if len(value) > maxValue {
-		value = value[:maxValue] + "…"
+	res.Problems = append(res.Problems, Problem{Annotation: cut(key, maxKey), Value: cut(value, maxValue), Message: err.Error(), Ignored: ignored})
+}
+
+// cut bounds a text to a number of bytes, visibly.
+func cut(text string, most int) string {
+	if len(text) <= most {
+		return text
 	}
-	res.Problems = append(res.Problems, Problem{Annotation: key, Value: value, Message: err.Error(), Ignored: ignored})
+	return text[:most] + "…"
 }

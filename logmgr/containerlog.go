@@ -34,9 +34,11 @@ type containerLog struct {
 	urged atomic.Bool   // it is to be rotated though it is not full: the disk is
 
 	// Owned by whoever tends or settles it: one goroutine at a time, each
-	// started by the registry after the last has ended.
+	// started by the registry after the last has ended; by the poller while it dozes.
 	dir          *logfile.Dir
 	armed        bool
+	doze         doze
+	handed       bool          // the poller has looked at it until now
 	last         logfile.Stamp // of the newest rotated file
 	current      logfile.ID    // the current file that was seen last
 	files        *Files        // what was in force then
@@ -99,12 +101,14 @@ func (l *containerLog) closeDir() error {
 	return dir.Close()
 }
 
-// disarm takes the doorbell off, and the timer of the log's age.
-func (l *containerLog) disarm(bell Doorbell) {
+// disarm takes the log from the poller, the doorbell and the timer of its age,
+// whichever has it.
+func (l *containerLog) disarm(m *Manager) {
+	m.poller.take(l, m)
 	stop(l.ageTimer)
 	if l.armed {
 		l.armed = false
-		bell.Disarm(l.dir.ProcPath(l.name))
+		m.Doorbell.Disarm(l.dir.ProcPath(l.name))
 	}
 }
 

@@ -140,6 +140,7 @@ func TestDoorbellFails(t *testing.T) {
 			t.Errorf("said %d times in ten minutes that it cannot be watched", got)
 		}
 		r.print(c, 10e6, time.Second)
+		r.pass(100 * time.Millisecond) // a rotation under way ends
 		r.verify(c)
 		r.inPlace(c)
 	})

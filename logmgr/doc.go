@@ -14,15 +14,19 @@
 // touches no file and no socket, so it cannot be held up by either. Everything
 // else is posted to it as a function.
 //
-// A log is asleep or awake:
+// A log is asleep, dozing or awake:
 //
-//	            doorbell rings, log is new, somebody else rotates
+//	           doorbell rings, log is new, somebody else rotates
 //	  asleep ────────────────────────────────────────────────────▶ awake
 //	(one inotify watch,                                     (one goroutine, tend:
 //	 no goroutine, a timer                                   look, predict, wait)
-//	 only for maxAge)
-//	    ▲                                                          │
-//	    └──── armed, and one more look found nothing new ◀─────────┘
+//	 only for maxAge)                                          │         ▲
+//	    ▲                                       far from its   │         │ near its limit,
+//	    │                                       limit          ▼         │ quiet, replaced
+//	    │                                                       dozing
+//	    │                                          (the poller's, with all the others)
+//	    │
+//	    └──── awake, armed, and one more look found nothing new
 //
 // An awake log that reaches its limit is rotated by its own goroutine, so a
 // log's rotations are serial and different logs never wait for each other.

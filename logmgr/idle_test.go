@@ -27,8 +27,8 @@ func TestIdleCostsNothing(t *testing.T) {
 			all = append(all, c)
 		}
 		r.pass(10 * time.Second)
-		if got := r.bell.Armed(); got != logs {
-			t.Errorf("%d of %d logs are asleep", got, logs)
+		if armed, awake := r.bell.Armed(), r.metric("logs_awake"); armed != logs || awake != 0 {
+			t.Errorf("%d of %d logs are watched, %v awake", armed, logs, awake)
 		}
 		if got := runtime.NumGoroutine(); got > before+fewGoroutines {
 			t.Errorf("%d goroutines with %d quiet logs, %d without", got, logs, before)
@@ -47,12 +47,12 @@ func TestIdleCostsNothing(t *testing.T) {
 		// One that speaks is heard, and the others sleep on.
 		r.must(all[7].Print("stdout", 2000, 1000))
 		r.pass(100 * time.Millisecond)
-		if all[7].Reopens() != 1 || r.bell.Armed() != logs-1 {
-			t.Errorf("%d reopens, %d asleep", all[7].Reopens(), r.bell.Armed())
+		if awake := r.metric("logs_awake"); all[7].Reopens() != 1 || awake != 1 {
+			t.Errorf("%d reopens, %v awake", all[7].Reopens(), awake)
 		}
 		r.pass(5 * time.Second)
-		if got := r.bell.Armed(); got != logs {
-			t.Errorf("%d of %d logs are asleep again", got, logs)
+		if armed, awake := r.bell.Armed(), r.metric("logs_awake"); armed != logs || awake != 0 {
+			t.Errorf("%d of %d logs are watched afterwards, %v awake", armed, logs, awake)
 		}
 		r.verify(all[7])
 	})

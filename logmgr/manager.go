@@ -63,6 +63,7 @@ type Manager struct {
 	gates       gates
 	complaints  complaints
 	reconcileCh chan struct{} // holds a token when a reconcile is wanted at once
+	poller      *poller
 	compressor  *compressor
 	keeper      *keeper
 	lookout     *lookout
@@ -107,6 +108,7 @@ func New(o Options) (*Manager, error) {
 		root:        root,
 		mail:        newMailbox[func(*registry)](),
 		reconcileCh: make(chan struct{}, 1),
+		poller:      newPoller(),
 		compressor:  newCompressor(),
 		keeper:      newKeeper(o.KeepDir),
 		lookout:     newLookout(o.Readers),
@@ -158,6 +160,7 @@ func (m *Manager) Run(ctx context.Context) (err error) {
 		return cancel
 	}
 	group.Go(func() error { return m.reconcileLoop(ctx) })
+	group.Go(func() error { return m.poller.run(ctx, m) })
 	group.Go(func() error { return m.compressor.run(ctx, m) })
 	group.Go(func() error { return m.keeper.run(ctx, m) })
 	group.Go(func() error { return m.lookout.run(ctx, m) })

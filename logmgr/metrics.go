@@ -9,7 +9,7 @@ import (
 
 // metrics are what the log manager counts.
 type metrics struct {
-	managed, polled             prometheus.Gauge
+	managed, awake, polled      prometheus.Gauge
 	keptFiles, keptBytes        prometheus.Gauge
 	rotations, healed           prometheus.Counter
 	deletedUnread, looks        prometheus.Counter
@@ -31,7 +31,8 @@ func newMetrics(reg prometheus.Registerer, work *workload, lags *lags) (*metrics
 	latency := prometheus.ExponentialBuckets(0.0005, 2, 18) // to 65 s
 	m := &metrics{
 		managed:        prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "logs_managed", Help: "Logs that are held to their policy."}),
-		polled:         prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "logs_polled", Help: "Quiet logs that cannot be watched and are looked at every second instead."}),
+		awake:          prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "logs_awake", Help: "Logs that were written to within the last second or need attention."}),
+		polled:         prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "logs_polled", Help: "Logs that cannot be watched and are looked at by the clock, when quiet once a second."}),
 		keptFiles:      prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "kept_files", Help: "Log files of removed pods and attempts, as of the last look through keepDir."}),
 		keptBytes:      prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "kept_bytes", Help: "Bytes on disk of log files of removed pods and attempts, as of the last look through keepDir."}),
 		rotations:      counter("rotations_total", "Rotations completed."),
@@ -55,7 +56,7 @@ func newMetrics(reg prometheus.Registerer, work *workload, lags *lags) (*metrics
 		func() float64 { return float64(work.stuck(time.Now())) })
 	var errs []error
 	for _, c := range []prometheus.Collector{
-		m.managed, m.polled, m.keptFiles, m.keptBytes, m.rotations, m.healed, m.removed, m.refused, m.foreignReopens, m.panics,
+		m.managed, m.awake, m.polled, m.keptFiles, m.keptBytes, m.rotations, m.healed, m.removed, m.refused, m.foreignReopens, m.panics,
 		m.deletedUnread, m.looks, lags, m.pressure,
 		m.compressedIn, m.compressedOut, m.reopen, m.window, m.fill, m.failures, stuck,
 	} {

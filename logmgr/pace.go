@@ -9,9 +9,10 @@ import (
 const (
 	longestLook  = time.Second
 	shortestLook = time.Millisecond
-	// slackShare of the limit is what a sudden flood may add beyond it, so that
-	// a slow log near its limit is not looked at a thousand times a second.
-	slackShare = 1.0 / 64
+	// slackShare of the limit is what a sudden flood may add beyond it, and how much
+	// earlier a log is rotated for such a flood's sake, so that a slow log near its
+	// limit is not looked at a thousand times a second.
+	slackShare = 1.0 / 32
 	// hopeless is the time in which the fastest writer must not fill a whole file
 	// if a sudden flood is to be caught. A log with a smaller limit is looked at
 	// this often for a flood's sake and no oftener.
@@ -118,9 +119,10 @@ func (p *pace) prepare(fastest float64, others *spread) {
 	}
 }
 
-// due tells whether a rotation begun now would end at the limit or beyond.
+// due tells whether a rotation begun now would end at the limit or beyond, or what a
+// sudden flood may add would.
 func (p *pace) due(limit int64) bool {
-	return float64(p.size)+p.lead(limit) >= float64(limit)
+	return float64(p.size)+max(p.lead(limit), float64(limit)*slackShare) >= float64(limit)
 }
 
 // young is for how long the file is too young to be rotated.
@@ -131,17 +133,27 @@ func (p *pace) young(now time.Time) time.Duration {
 // quiet tells whether the log has stopped growing.
 func (p *pace) quiet() bool { return p.at.Sub(p.grownAt) >= quietAfter }
 
-// wait is the time until the next look: in ever smaller steps to the moment at
-// which the limit would be reached by a writer somewhat faster than of late, and
-// early enough for one that turns into the fastest one right now.
-func (p *pace) wait(limit int64) time.Duration {
-	prepared := max(p.fastest, p.peak)
-	remaining := float64(limit-p.size) - p.lead(limit)
-	slack := max(float64(limit)*slackShare, p.fastest*hopeless.Seconds()-float64(limit))
-	seconds := approach * (float64(limit-p.size) + slack) / prepared
-	if p.rate > 0 {
-		seconds = min(seconds, approach*remaining/min(surge*p.rate, prepared))
+// calm tells whether the log, as it grows, is far from its limit.
+func (p *pace) calm(limit int64) bool {
+	return p.measured && !p.due(limit) && p.reaches(limit) >= calmFor.Seconds()
+}
+
+// reaches is in how many seconds the limit would be reached by a writer somewhat faster
+// than of late.
+func (p *pace) reaches(limit int64) float64 {
+	if p.rate <= 0 {
+		return math.Inf(1)
 	}
+	return (float64(limit-p.size) - p.lead(limit)) / min(surge*p.rate, max(p.fastest, p.peak))
+}
+
+// wait is the time until the next look: in ever smaller steps to the moment at
+// which the limit would be reached, and early enough for a writer that turns into
+// the fastest one right now.
+func (p *pace) wait(limit int64) time.Duration {
+	slack := max(float64(limit)*slackShare, p.fastest*hopeless.Seconds()-float64(limit))
+	seconds := (float64(limit-p.size) + slack) / max(p.fastest, p.peak)
+	seconds = min(seconds, approach*p.reaches(limit))
 	if !p.measured { // after a first look, what has begun has to be measured soon
 		seconds = min(seconds, rateSpan.Seconds())
 	}

@@ -231,6 +231,7 @@ func (r *registry) wake(l *containerLog) {
 		return // there is nothing to do about it
 	}
 	l.awake = true
+	r.metrics.awake.Inc()
 	l.history.touched.Store(true)
 	t := tender{m: r.Manager, l: l, id: l.live.ID, gate: l.live.gate}
 	l.cancel = r.spawn("tend "+l.path, func(ctx context.Context) {
@@ -244,6 +245,7 @@ func (r *registry) wake(l *containerLog) {
 // slept follows when nobody tends a log any longer.
 func (r *registry) slept(l *containerLog, panicked bool) {
 	l.awake, l.cancel = false, nil
+	r.metrics.awake.Dec()
 	again := l.again
 	l.again = false
 	switch {
@@ -312,7 +314,7 @@ func (r *registry) remove(id string) {
 func (r *registry) drop(l *containerLog) {
 	l.stopTimers()
 	r.spawn("drop "+l.path, func(context.Context) {
-		l.disarm(r.Doorbell)
+		l.disarm(r.Manager)
 		if err := l.closeDir(); err != nil {
 			l.log().WithError(err).Warn("cannot close the log's directory")
 		}
@@ -373,7 +375,7 @@ func (r *registry) close() error {
 	var errs []error
 	for _, l := range r.logs {
 		l.stopTimers()
-		l.disarm(r.Doorbell)
+		l.disarm(r.Manager)
 		errs = append(errs, l.closeDir())
 	}
 	for _, h := range r.histories {

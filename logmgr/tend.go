@@ -24,12 +24,15 @@ type tender struct {
 	polled bool // it would sleep if it could be watched
 }
 
-// tend looks at the log as often as its pace asks for and rotates it, until it
-// has become quiet and its doorbell is armed, its policy turns rotation off, or
-// ctx is done.
+// tend looks at the log as often as its pace asks for and rotates it, until it is
+// calm and left to the poller, has become quiet and its doorbell is armed, its policy
+// turns rotation off, or ctx is done.
 func (t *tender) tend(ctx context.Context) {
-	t.l.disarm(t.m.Doorbell)
-	t.l.pace.wake()
+	t.l.disarm(t.m)
+	if !t.l.handed {
+		t.l.pace.wake()
+	}
+	t.l.handed = false
 	timer := time.NewTimer(longestLook)
 	defer timer.Stop()
 	defer t.watched()
@@ -42,11 +45,16 @@ func (t *tender) tend(ctx context.Context) {
 		if t.policy.rotates() {
 			wait, fine = t.look(ctx)
 		}
-		if fine && t.l.pace.quiet() && t.l.doubt.name == "" {
-			if t.sleep() {
+		if fine && t.l.doubt.name == "" {
+			switch {
+			case !t.l.pace.quiet():
+				if t.l.pace.calm(t.policy.MaxSize) {
+					t.doze(wait)
+					return
+				}
+			case t.sleep():
 				return
-			}
-			if t.polled {
+			case t.polled:
 				wait = t.untilPoll()
 			}
 		}
@@ -113,6 +121,16 @@ func (t *tender) measure() (logfile.Info, error) {
 	return t.l.dir.Stat(t.l.name)
 }
 
+// doze leaves the log to the poller.
+func (t *tender) doze(wait time.Duration) {
+	now := time.Now()
+	t.l.doze = doze{limit: t.policy.MaxSize}
+	if left, never := t.ripens(now); !never {
+		t.l.doze.ripe = now.Add(left)
+	}
+	t.m.poller.add(t.l, t.m, now, wait)
+}
+
 // sleep arms the doorbell and reports whether the log is still as it was seen.
 func (t *tender) sleep() bool {
 	l := t.l
@@ -129,7 +147,7 @@ func (t *tender) sleep() bool {
 	// What was written between the last look and the watch has not rung.
 	info, err := l.dir.Stat(l.name)
 	if err != nil || info.Size != l.pace.size {
-		l.disarm(t.m.Doorbell)
+		l.disarm(t.m)
 		return false
 	}
 	t.wakeAtAge(time.Now())
@@ -192,7 +210,7 @@ func (t *tender) missing(ctx context.Context, now time.Time) time.Duration {
 func (t *tender) settle(ctx context.Context) {
 	l := t.l
 	defer t.m.work.begin("settle "+l.path, stuckFile)()
-	l.disarm(t.m.Doorbell)
+	l.disarm(t.m)
 	if err := l.open(t.m.root); err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			l.complain("cannot open the log's directory", err)

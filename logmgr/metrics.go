@@ -32,7 +32,7 @@ func newMetrics(reg prometheus.Registerer, work *workload, lags *lags) (*metrics
 	m := &metrics{
 		managed:        prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "logs_managed", Help: "Logs that are held to their policy."}),
 		awake:          prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "logs_awake", Help: "Logs that were written to within the last second or need attention."}),
-		polled:         prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "logs_polled", Help: "Logs that cannot be watched and are looked at by the clock, when quiet once a second."}),
+		polled:         prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "logs_polled", Help: "Quiet logs that cannot be watched and are looked at every second instead."}),
 		keptFiles:      prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "kept_files", Help: "Log files of removed pods and attempts, as of the last look through keepDir."}),
 		keptBytes:      prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "kept_bytes", Help: "Bytes on disk of log files of removed pods and attempts, as of the last look through keepDir."}),
 		rotations:      counter("rotations_total", "Rotations completed."),

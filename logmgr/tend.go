@@ -211,6 +211,7 @@ func (t *tender) settle(ctx context.Context) {
 	l := t.l
 	defer t.m.work.begin("settle "+l.path, stuckFile)()
 	l.disarm(t.m)
+	l.handed = false
 	if err := l.open(t.m.root); err != nil {
 		if !errors.Is(err, fs.ErrNotExist) {
 			l.complain("cannot open the log's directory", err)

@@ -10,24 +10,27 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/cri-logshim/cri-logshim/config"
 	"github.com/cri-logshim/cri-logshim/test/integration/testbed"
 )
 
-// While the file system is full, compressing fails and loses no rotated log, rotation
-// goes on, and both are made good when there is space again.
+// While the file system is full, compressing fails and loses no rotated log, nothing gets a
+// name in keepDir, rotation goes on, and all is made good when there is space again.
 func TestFullDisk(t *testing.T) {
 	disk := mountSmall(t) // before a containerd starts, whose mounts are its own
 	onBoth(t, func(t *testing.T, containerd *testbed.Containerd) {
-		containerd.PodLogsDir = filepath.Join(disk, containerd.Version)
+		containerd.PodLogsDir = filepath.Join(disk, containerd.Version, "pods")
 		t.Cleanup(func() {
-			if err := os.RemoveAll(containerd.PodLogsDir); err != nil {
+			if err := os.RemoveAll(filepath.Dir(containerd.PodLogsDir)); err != nil {
 				t.Error(err)
 			}
 		})
 		shim, client := newShim(t, containerd, func(c *config.Configuration) {
 			keepAll(c)
+			c.KeepDir = filepath.Join(disk, containerd.Version, "kept")
+			c.Rotation.KeepAfterRemoval = time.Hour
 			c.Rotation.CompressAfter = 1 << 50 // none yet
 		})
 		writer := runWriter(t, client, containerd.PodConfig("default", "full"), "-stream=both", "-rate=10000000", "-count=40000", "-stay")
@@ -41,9 +44,11 @@ func TestFullDisk(t *testing.T) {
 				return err
 			})
 		}
+		h := &killHarness{shim: shim, whole: writer, packed: small}
 		before := rotatedNames(t, writer.LogPath())
 		filler := filepath.Join(containerd.PodLogsDir, "filler")
 		fill(t, filler)
+		release := fillDirectory(t, filepath.Dir(h.keptPath(small)))
 
 		shim.Config.Rotation.CompressAfter = 0
 		shim.Config.Rotation.MaxSize = 100 << 10 // below what the small log has
@@ -51,6 +56,7 @@ func TestFullDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 		metricAtLeast(t, shim, 1, "cri_logshim_failures_total", `step="compress"`)
+		metricAtLeast(t, shim, 1, "cri_logshim_failures_total", `step="prepare"`) // by the second name
 		eventually(t, func(context.Context) error {
 			if len(rotatedNames(t, small.LogPath())) == 0 {
 				return fmt.Errorf("%s is not rotated while the disk is full", small.LogPath())
@@ -65,22 +71,20 @@ func TestFullDisk(t *testing.T) {
 		if err := os.Remove(filler); err != nil {
 			t.Fatal(err)
 		}
-		eventually(t, func(context.Context) error {
-			names := rotatedNames(t, writer.LogPath())
-			for _, name := range names[:len(names)-1] {
-				if !strings.HasSuffix(name, ".gz") {
-					return fmt.Errorf("%s is not yet compressed", name)
-				}
-			}
-			return nil
-		})
+		release()
+		for _, log := range h.logs() {
+			eventually(t, func(context.Context) error { return h.settled(log) })
+		}
 		complete(t, shim, writer.LogPath(), "stdout", "stderr")
 		complete(t, shim, small.LogPath(), "stdout", "stderr")
+		for _, log := range h.logs() {
+			h.checkKept(t, log)
+		}
 	})
 }
 
 // mountSmall mounts an ext4 file system of its own and returns its directory.
-func mountSmall(t *testing.T) (dir string) {
+func mountSmall(t *testing.T, options ...string) (dir string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "small")
 	if err := os.Mkdir(dir, 0o755); err != nil {
@@ -90,7 +94,7 @@ func mountSmall(t *testing.T) (dir string) {
 	for _, command := range [][]string{
 		{"truncate", "-s", "48M", image},
 		{"mkfs.ext4", "-q", "-m", "0", image},
-		{"mount", "-o", "loop", image, dir},
+		{"mount", "-o", strings.Join(append(options, "loop"), ","), image, dir},
 	} {
 		out, err := exec.CommandContext(t.Context(), command[0], command[1:]...).CombinedOutput()
 		if err != nil {

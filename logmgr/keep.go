@@ -68,6 +68,17 @@ func (k *keeper) opened() *kept.Store {
 	return k.store
 }
 
+// trusted returns the store if what lies in it, apart from second names of files that are
+// known, can be relied upon.
+func (k *keeper) trusted() *kept.Store {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if errors.Is(k.fault, kept.ErrNotRoots) {
+		return nil
+	}
+	return k.store
+}
+
 // ready returns the store if second names can be made in it, and else asks for that.
 func (k *keeper) ready() *kept.Store {
 	k.mu.Lock()
@@ -112,6 +123,12 @@ func (k *keeper) try(m *Manager) bool {
 	if err == nil {
 		err = store.Try()
 	}
+	k.note(m, store, err)
+	return err == nil
+}
+
+// note takes in whether second names can be made, and tells if they cannot.
+func (k *keeper) note(m *Manager, store *kept.Store, err error) {
 	k.mu.Lock()
 	k.store, k.usable, k.fault = store, err == nil, err
 	k.mu.Unlock()
@@ -119,7 +136,6 @@ func (k *keeper) try(m *Manager) bool {
 		m.metrics.failed("keep")
 		m.Log.WithError(err).Error("logs of removed pods are not kept; trying again in a minute")
 	}
-	return err == nil
 }
 
 // run opens keepDir when a log is to be kept, and sweeps it.
@@ -156,11 +172,15 @@ func (k *keeper) run(ctx context.Context, m *Manager) error {
 			plan(time.Now().Add(sweepPause))
 		case <-sweep.C:
 			next, last = time.Time{}, time.Now()
+			fine := k.trouble() == nil
 			m.protect("sweep keepDir", func() {
 				if wait := k.sweep(m); wait > 0 {
 					plan(last.Add(wait))
 				}
 			})
+			if fine && k.trouble() != nil { // the sweep has found it
+				retry.Reset(keepRetry)
+			}
 		}
 	}
 }
@@ -178,6 +198,7 @@ func (k *keeper) enable(m *Manager, retry *time.Timer) {
 		retry.Reset(keepRetry)
 		return
 	}
+	k.poke() // what was not looked through meanwhile
 	m.mail.post(func(r *registry) {
 		r.renew()
 		for _, l := range r.logs {
@@ -193,11 +214,15 @@ func (k *keeper) enable(m *Manager, retry *time.Timer) {
 // the next look; 0: none is needed.
 func (k *keeper) sweep(m *Manager) (next time.Duration) {
 	defer m.work.begin("sweep keepDir", stuckFile)()
-	store := k.opened()
+	store := k.trusted()
 	if store == nil {
 		return 0
 	}
 	swept, err := store.Sweep()
+	if errors.Is(err, kept.ErrNotRoots) {
+		k.note(m, store, err)
+		return 0
+	}
 	for _, f := range swept.Expired {
 		m.metrics.removed.WithLabelValues("keepAfterRemoval").Inc()
 		m.Log.WithFields(logrus.Fields{"dir": f.Dir, "file": f.Name, "size": f.Size, "reason": "keepAfterRemoval"}).Info("removed a log file of a pod or attempt that is gone")

@@ -18,6 +18,13 @@ import (
 // keepDir.
 var ErrOtherFileSystem = errors.New("not on one mounted file system")
 
+// ErrNotRoots is wrapped when somebody but root may write to keepDir. Second names that
+// are in it already go on being known: a file with two names, one in its log's directory
+// and one in that directory's mirror, has none elsewhere that a rotation or removal could
+// harm, whoever has made them. But no file is given to such a directory, and nothing is
+// read in it.
+var ErrNotRoots = errors.New("root must own it, and nobody else may write to it")
+
 // Store is the directory of second names. Its methods may be called from any goroutine;
 // those on one directory wait for each other.
 type Store struct {
@@ -37,13 +44,10 @@ type turn struct {
 }
 
 // Open opens keepDir for the files below live, whose second names in it are ours from
-// then on. It is made if it is not there.
+// then on. It is made if it is not there. Whether names can be made in it, Try tells.
 func Open(live *logfile.Root, keepDir string, now func() time.Time) (*Store, error) {
 	if err := makeTop(keepDir); err != nil {
 		return nil, fmt.Errorf("make keepDir: %w", err)
-	}
-	if err := checkTop(keepDir); err != nil {
-		return nil, err
 	}
 	root, err := live.OpenTwin(keepDir)
 	if err != nil {
@@ -90,20 +94,21 @@ func checkTop(path string) error {
 		return fmt.Errorf("stat keepDir %q: %w", path, err)
 	}
 	switch {
-	case st.Mode&unix.S_IFMT != unix.S_IFDIR:
-		return fmt.Errorf("keepDir %q is not a directory", path)
 	case st.Uid != 0 && int(st.Uid) != os.Geteuid():
-		return fmt.Errorf("keepDir %q belongs to user %d: it must be root's", path, st.Uid)
+		return fmt.Errorf("keepDir %q belongs to user %d: %w", path, st.Uid, ErrNotRoots)
 	case st.Mode&0o022 != 0:
-		return fmt.Errorf("keepDir %q has mode %#o: nobody but root may write to it", path, st.Mode&0o777)
+		return fmt.Errorf("keepDir %q has mode %#o: %w", path, st.Mode&0o777, ErrNotRoots)
 	}
 	return nil
 }
 
 // Try links a file below podLogsDir to keepDir, which is the only way to learn whether
 // that can be done: two mounts of one file system look the same otherwise. The error
-// wraps ErrOtherFileSystem if it cannot.
+// wraps ErrOtherFileSystem if it cannot, and ErrNotRoots if it is not to be done.
 func (s *Store) Try() error {
+	if err := checkTop(s.path); err != nil {
+		return err
+	}
 	f, err := os.CreateTemp(s.live.Path(), trialPattern)
 	if err != nil {
 		return fmt.Errorf("try a hard link: %w", err)

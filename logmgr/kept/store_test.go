@@ -384,32 +384,43 @@ func TestTry(t *testing.T) {
 	}
 }
 
-// TestKeepDirMustBeRoots: a directory in which others could plant files is refused.
+// TestKeepDirMustBeRoots: no file is given to a directory in which others could plant some,
+// and none is removed by what it says.
 func TestKeepDirMustBeRoots(t *testing.T) {
 	for name, spoil := range map[string]func(path string) error{
 		"writable to all":   func(path string) error { return os.Chmod(path, 0o777) },
 		"writable to group": func(path string) error { return os.Chmod(path, 0o770) },
 		"foreign":           func(path string) error { return os.Chown(path, 12345, 0) },
-		"a file": func(path string) error {
-			return errors.Join(os.Remove(path), os.WriteFile(path, nil, 0o600))
-		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			base := t.TempDir()
-			path := filepath.Join(base, "kept")
-			root, err := logfile.OpenRoot(base)
-			if err := errors.Join(err, os.Mkdir(path, 0o700), spoil(path)); err != nil {
-				t.Fatal(err)
+			b := newBed(t, t.TempDir())
+			b.write("0.log", "one")
+			b.must(os.RemoveAll(b.live("")))
+			b.must(spoil(b.store.path))
+			if err := b.store.Try(); !errors.Is(err, ErrNotRoots) {
+				t.Errorf("tried: %v", err)
 			}
-			if s, err := Open(root, path, time.Now); err == nil {
-				t.Error("accepted")
-				err = s.Close()
-				t.Log(err)
+			b.ahead = 2 * b.term.Keep
+			if _, err := b.store.Sweep(); !errors.Is(err, ErrNotRoots) {
+				t.Errorf("swept: %v", err)
 			}
-			if err := root.Close(); err != nil {
-				t.Fatal(err)
-			}
+			b.wantKept(map[string]string{"0.log": "one"})
 		})
+	}
+}
+
+// TestKeepDirIsAFile: it cannot be opened.
+func TestKeepDirIsAFile(t *testing.T) {
+	base := t.TempDir()
+	root, err := logfile.OpenRoot(base)
+	if err := errors.Join(err, os.WriteFile(filepath.Join(base, "kept"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(root, filepath.Join(base, "kept"), time.Now); !errors.Is(err, unix.ENOTDIR) {
+		t.Errorf("opened: %v", err)
+	}
+	if err := root.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -32,10 +32,13 @@ type Swept struct {
 // Sweep removes the files whose term has passed, and directories that are empty.
 //
 // A file expires its term after it was last changed as the clock goes: if that is set
-// forward, so many seconds earlier.
-func (s *Store) Sweep() (Swept, error) {
-	var swept Swept
-	err := s.each(func(rel string) error { return s.sweep(rel, &swept) })
+// forward, so many seconds earlier. ErrNotRoots: nothing was looked at, since what tells of
+// the terms could be anybody's.
+func (s *Store) Sweep() (swept Swept, err error) {
+	if err := checkTop(s.path); err != nil {
+		return Swept{}, ignoreMissing(err)
+	}
+	err = s.each(func(rel string) error { return s.sweep(rel, &swept) })
 	return swept, err
 }
 

@@ -14,9 +14,9 @@ import (
 // another root, so that it outlives the first one: its twin. Everything else that has
 // a second name stays refused.
 
-// OpenTwin opens the directory name as a root of second names for the files below r.
-// It must be a directory that only root can write to, since what lies in it is trusted
-// to be a log's file.
+// OpenTwin opens the directory name as a root of second names for the files below r. What
+// lies in it is trusted to be a log's file: with one name below r and one there, a file
+// has no other that could be harmed.
 func (r *Root) OpenTwin(name string) (*Root, error) {
 	t, err := OpenRoot(name)
 	if err != nil {

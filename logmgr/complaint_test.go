@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -39,6 +41,35 @@ func TestComplaints(t *testing.T) {
 		}
 		if len(c.last) != 1 {
 			t.Errorf("%d complaints are remembered, want 1", len(c.last))
+		}
+	})
+}
+
+// Errors that are joined come down to the causes of each, whatever files they name and
+// however many have the same one, and whichever comes first; two that take turns are each
+// said once.
+func TestJoinedComplaints(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		log, said := logtest.NewNullLogger()
+		var c complaints
+		complain := func(err error) {
+			c.complain("a", func() logrus.FieldLogger { return log }, "cannot look", err)
+		}
+		full := func(name string) error { return &fs.PathError{Op: "open", Path: name, Err: syscall.ENOSPC} }
+		refused := func(name string) error { return fmt.Errorf("%q: %w: %w", name, io.EOF, syscall.EACCES) }
+		for i := range 10 {
+			name := fmt.Sprint(i)
+			complain(errors.Join(nil, full(name)))
+			complain(fmt.Errorf("in %q: %w", name, errors.Join(full(name), full(name+"x"))))
+			complain(errors.Join(refused(name), full(name)))
+			complain(errors.Join(full(name), refused(name), refused(name)))
+		}
+		if n := len(said.Entries); n != 2 {
+			t.Errorf("said %d times, want 2: no space left, and that beside the others", n)
+		}
+		complain(errors.Join(refused("1")))
+		if n := len(said.Entries); n != 3 {
+			t.Errorf("one error less: said %d times, want 3", n)
 		}
 	})
 }

@@ -29,6 +29,8 @@ type keeper struct {
 	wanted chan struct{} // holds a token when a log is to be kept and cannot be
 	poked  chan struct{} // holds a token when something has happened that a sweep is to see
 
+	packing packing
+
 	mu     sync.Mutex
 	store  *kept.Store // nil: it has not been opened
 	usable bool        // second names can be made
@@ -233,8 +235,9 @@ func (k *keeper) sweep(m *Manager) (next time.Duration) {
 	}
 	m.metrics.keptFiles.Set(float64(len(swept.Only)))
 	m.metrics.keptBytes.Set(float64(bytes))
-	if len(swept.Plain) > 0 {
-		m.compressor.queue.post(compression{kept: swept.Plain})
+	files, retry := k.packing.begin(swept.Plain, time.Now())
+	if len(files) > 0 {
+		m.compressor.queue.post(compression{kept: files})
 	}
 	if err != nil {
 		m.metrics.failed("keep")
@@ -242,9 +245,9 @@ func (k *keeper) sweep(m *Manager) (next time.Duration) {
 		return sweepPause
 	}
 	if swept.Next.IsZero() {
-		return 0
+		return retry
 	}
-	return max(swept.Next.Sub(m.Now()), sweepPause)
+	return sooner(max(swept.Next.Sub(m.Now()), sweepPause), retry)
 }
 
 // hold gives a log's current file its second name.
@@ -290,39 +293,4 @@ func (k *keeper) close() error {
 		return store.Close()
 	}
 	return nil
-}
-
-// compressKept compresses files that are found only in keepDir.
-func (c *compressor) compressKept(ctx context.Context, m *Manager, files []kept.File) {
-	defer m.work.begin("compress files in keepDir", stuckCompress)()
-	for _, f := range files {
-		err := c.compressOne(ctx, m, f)
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			m.metrics.failed("compress")
-			m.Log.WithFields(logrus.Fields{"dir": f.Dir, "file": f.Name}).WithError(err).Warn("cannot compress a log file of a pod or attempt that is gone; it stays as it is")
-		}
-	}
-	m.keeper.poke()
-}
-
-func (c *compressor) compressOne(ctx context.Context, m *Manager, f kept.File) (err error) {
-	dir, shelved, err := m.keeper.opened().Shelve(f)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, dir.Close()) }()
-	logs, err := dir.ScanAttempts()
-	if err != nil {
-		return err
-	}
-	for _, log := range logs { // of a compression that a crash has cut short
-		if _, err := dir.Heal(ctx, log.Name); err != nil {
-			return err
-		}
-	}
-	_, err = c.compressFile(ctx, m, dir, shelved, f.Term.Compression)
-	return err
 }

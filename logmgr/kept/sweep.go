@@ -100,11 +100,9 @@ func (s *Store) sweep(rel string, swept *Swept) (err error) {
 // else notes it.
 func (s *Store) judge(dir *logfile.Dir, f File, term Term, swept *Swept) error {
 	now := s.now()
-	expired, plain := !now.Before(f.Expires), now
-	if term.Compression != logfile.Plain && f.Compression == logfile.Plain {
-		plain = f.Changed.Add(term.CompressAfter)
-	}
-	due := plain.Before(now)
+	plain := f.Changed.Add(term.CompressAfter)
+	packs := term.Compression != logfile.Plain && f.Compression == logfile.Plain
+	expired, due := !now.Before(f.Expires), packs && !now.Before(plain)
 	held := false
 	if expired || due {
 		var err error
@@ -123,7 +121,7 @@ func (s *Store) judge(dir *logfile.Dir, f File, term Term, swept *Swept) error {
 		return nil
 	case due:
 		swept.Plain = append(swept.Plain, f)
-	case plain.After(now):
+	case packs:
 		swept.soonest(plain)
 	}
 	swept.soonest(f.Expires)

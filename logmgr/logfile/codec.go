@@ -9,6 +9,8 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logfile/deflate"
 )
 
 // zstdWindow bounds the memory of a zstd stream in bytes, both ways: an encoder of ours
@@ -16,14 +18,9 @@ import (
 const zstdWindow = 8 << 20
 
 // zstdOwnWindow is the window in bytes of what is written here. A larger one made the
-// container logs of the benchmark no smaller, and compression slower.
+// container logs of the benchmark no smaller, and compression slower. Neither do slower
+// levels than the fastest make them smaller. The benchmark has a part on compression.
 const zstdOwnWindow = 1 << 20
-
-// gzipLevel and the zstd level are where speed and size meet on container logs: for gzip
-// somewhat more than twice the speed of Go's compress/gzip, for files a twentieth
-// larger. The next gzip level is a fifth slower, the one below makes files a tenth
-// larger; slower zstd levels make them no smaller. The benchmark has a part on compression.
-const gzipLevel = 5
 
 // Encoder compresses a stream. Close finishes it and does not close what it is written
 // to; Reset then begins another one. The calling goroutine does all the work, so that
@@ -33,12 +30,12 @@ type Encoder interface {
 	Reset(w io.Writer)
 }
 
-// NewEncoder makes an encoder of c into w. It takes some 1.5 MB of memory for gzip
+// NewEncoder makes an encoder of c into w. It takes some 0.5 MB of memory for gzip
 // and some 2 MB for zstd.
 func (c Compression) NewEncoder(w io.Writer) (Encoder, error) {
 	switch c {
 	case Gzip:
-		return gzip.NewWriterLevel(w, gzipLevel)
+		return deflate.NewWriter(w), nil
 	case Zstd:
 		return zstd.NewWriter(w, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
 			zstd.WithWindowSize(zstdOwnWindow), zstd.WithLowerEncoderMem(true), zstd.WithZeroFrames(true))

@@ -16,7 +16,7 @@ import (
 
 const (
 	copyBuffer  = 256 << 10 // bytes read at a time; a cancelled context is seen in between
-	writeBuffer = 64 << 10  // bytes written at a time: the encoder itself writes some 250
+	writeBuffer = 64 << 10  // bytes written at a time: an encoder itself may write a few
 )
 
 // Compress puts a compressed file in the place of the rotated file f and returns it. On

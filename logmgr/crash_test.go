@@ -53,17 +53,24 @@ func crashes(r *rig) map[string]func(c *runtimetest.Container) {
 	}
 }
 
+// rotatedOnce is a container behind our back whose log has two files.
+func (r *rig) rotatedOnce() *runtimetest.Container {
+	r.Helper()
+	c := r.behind(r.facts("app"))
+	r.must(c.Print("stdout", 50, 100))
+	r.must(os.Rename(c.Path(), c.Path()+".20190101-000000.000000000"))
+	r.must(r.fake.ReopenLog(r.Context(), c.ID()))
+	r.must(c.Print("stdout", 50, 100))
+	return c
+}
+
 func TestCrashIsHealed(t *testing.T) {
 	for name := range crashes(nil) {
 		for _, compression := range []logfile.Compression{logfile.Plain, logfile.Gzip} {
 			t.Run(fmt.Sprint(name, ", compression ", compression), func(t *testing.T) {
 				bubble(t, func(t *testing.T, r *rig) {
 					r.policy.Compression = compression
-					c := r.behind(r.facts("app"))
-					r.must(c.Print("stdout", 50, 100))
-					r.must(os.Rename(c.Path(), c.Path()+".20190101-000000.000000000"))
-					r.must(r.fake.ReopenLog(r.Context(), c.ID()))
-					r.must(c.Print("stdout", 50, 100))
+					c := r.rotatedOnce()
 					crashes(r)[name](c)
 					r.start()
 					r.pass(900 * time.Millisecond)
@@ -92,11 +99,7 @@ func TestCrashOfExited(t *testing.T) {
 	for name := range crashes(nil) {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, r *rig) {
-				c := r.behind(r.facts("app"))
-				r.must(c.Print("stdout", 50, 100))
-				r.must(os.Rename(c.Path(), c.Path()+".20190101-000000.000000000"))
-				r.must(r.fake.ReopenLog(r.Context(), c.ID()))
-				r.must(c.Print("stdout", 50, 100))
+				c := r.rotatedOnce()
 				crashes(r)[name](c)
 				reopens := len(c.Asked())
 				r.must(c.Exit())

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cri-logshim/cri-logshim/logmgr"
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
+	"github.com/cri-logshim/cri-logshim/logmgr/runtimetest"
 )
 
 // TestFilesComeAndGo: somebody makes, renames and removes files beside the log all the
@@ -90,8 +91,9 @@ func (r *rig) comeAndGo(log string, over <-chan struct{}) {
 }
 
 // TestReadOnlyDirectory: while nothing can be renamed in the directory the log is written
-// on, which is told once a minute, and another log is rotated as ever. Afterwards it is
-// held to its limit again.
+// on, over its limit, and the runtime is not asked to reopen it. That is told with attempts
+// that become rare, and another log is rotated as ever. Afterwards it is rotated once, and
+// then held to its limit again.
 func TestReadOnlyDirectory(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		r.start()
@@ -99,11 +101,11 @@ func TestReadOnlyDirectory(t *testing.T) {
 		r.must(c.Print("stdout", 10, 1000))
 		release := readOnly(t, filepath.Dir(c.Path()))
 		defer release()
-		r.print(c, 1e6, 3*time.Second)
+		r.print(c, 1e6, 5*time.Second)
 		r.print(other, 2e6, 3*time.Second)
 		r.pass(5 * time.Minute)
-		if got := c.Reopens(); got > 0 || len(rotated(t, c.Path())) > 0 {
-			t.Errorf("%d reopens of a log that cannot be renamed, files %q", got, names(t, c.Path()))
+		if len(c.Asked()) > 0 || len(rotated(t, c.Path())) > 0 {
+			t.Errorf("%d reopens of a log that cannot be renamed, files %q", len(c.Asked()), names(t, c.Path()))
 		}
 		if got := other.Reopens(); got < 4 {
 			t.Errorf("the other log was rotated %d times", got)
@@ -112,9 +114,9 @@ func TestReadOnlyDirectory(t *testing.T) {
 			t.Errorf("said %d times in five minutes", got)
 		}
 		release()
-		r.pass(time.Minute)
-		if got := c.Reopens(); got != 1 {
-			t.Errorf("%d reopens in the minute after", got)
+		r.pass(time.Minute + time.Second)
+		if got := rotated(t, c.Path()); len(got) != 1 || c.Reopens() != 1 {
+			t.Errorf("%d reopens in the minute after, files %q", c.Reopens(), got)
 		}
 		r.print(c, 1e6, 3*time.Second)
 		r.verify(c)
@@ -219,5 +221,36 @@ func TestInotifyOverflow(t *testing.T) {
 		if err := f.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// TestReplacedInTheMiddle: somebody puts another file in the log's place while the
+// runtime is asked to reopen it. If the runtime refuses, the log cannot go back there:
+// both files are kept.
+func TestReplacedInTheMiddle(t *testing.T) {
+	for name, fault := range map[string]runtimetest.Fault{"reopened": {Swap: true}, "refused": runtimetest.Refuse()} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T, r *rig) {
+				const theirs = "2026-11-21T01:02:03.000000004Z stderr F theirs\n"
+				r.start()
+				c := r.run("app")
+				fault.Before = func() { r.must(os.WriteFile(c.Path(), []byte(theirs), 0o640)) }
+				c.Script(fault)
+				r.must(c.Print("stdout", 1100, 1000))
+				r.pass(100 * time.Millisecond)
+				text, err := os.ReadFile(c.Path())
+				r.must(err)
+				if string(text) != theirs {
+					t.Errorf("in the log's place is %.100q", text)
+				}
+				if got := rotated(t, c.Path()); len(got) != 1 {
+					t.Errorf("rotated %q", got)
+				}
+				r.must(os.Truncate(c.Path(), 0)) // so that the lines can be counted
+				r.print(c, 100e3, 30*time.Second)
+				r.verify(c)
+				r.inPlace(c)
+			})
+		})
 	}
 }

@@ -46,10 +46,7 @@ func TestHealsWhatAKillLeaves(t *testing.T) {
 		},
 		"reopened and not yet pruned or compressed": {
 			prepare: func(t *testing.T, writer *testbed.Container) {
-				for i := range 3 {
-					rename(t, writer.LogPath(), fmt.Sprintf("%s.20200101-000000.%09d", writer.LogPath(), i))
-					reopen(t, writer)
-				}
+				rotateByHand(t, writer, 3)
 			},
 			healed: func(log string) error {
 				return errors.Join(exists(log+".20200101-000000.000000000.gz"), exists(log+".20200101-000000.000000001.gz"))
@@ -57,10 +54,7 @@ func TestHealsWhatAKillLeaves(t *testing.T) {
 		},
 		"compression unfinished": {
 			prepare: func(t *testing.T, writer *testbed.Container) {
-				for i := range 2 {
-					rename(t, writer.LogPath(), fmt.Sprintf("%s.20200101-000000.%09d", writer.LogPath(), i))
-					reopen(t, writer)
-				}
+				rotateByHand(t, writer, 2)
 				writeFile(t, writer.LogPath()+".20200101-000000.000000000.gz.tmp", "\x1f\x8b cut short")
 			},
 			healed: func(log string) error {
@@ -69,10 +63,7 @@ func TestHealsWhatAKillLeaves(t *testing.T) {
 		},
 		"compressed file cut and source not removed": {
 			prepare: func(t *testing.T, writer *testbed.Container) {
-				for i := range 2 {
-					rename(t, writer.LogPath(), fmt.Sprintf("%s.20200101-000000.%09d", writer.LogPath(), i))
-					reopen(t, writer)
-				}
+				rotateByHand(t, writer, 2)
 				writeFile(t, writer.LogPath()+".20200101-000000.000000000.gz", "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff")
 			},
 			healed: func(log string) error {
@@ -148,5 +139,14 @@ func reopen(t *testing.T, c *testbed.Container) {
 	t.Helper()
 	if err := c.ReopenLog(t.Context()); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// rotateByHand gives a log some rotated files, of the first of January 2020.
+func rotateByHand(t *testing.T, c *testbed.Container, files int) {
+	t.Helper()
+	for i := range files {
+		rename(t, c.LogPath(), fmt.Sprintf("%s.20200101-000000.%09d", c.LogPath(), i))
+		reopen(t, c)
 	}
 }

@@ -7,7 +7,8 @@ import (
 
 // Runtime is what the log manager asks of a container runtime.
 type Runtime interface {
-	// List returns every container that the runtime knows.
+	// List returns every container that the runtime knows, in a slice that is the
+	// caller's until the next call.
 	List(ctx context.Context) ([]Listed, error)
 	// Status returns the facts about one container. The error wraps ErrNotFound
 	// when the runtime does not know it.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"google.golang.org/grpc/encoding"
 	"google.golang.org/grpc/encoding/proto"
@@ -26,7 +27,8 @@ const (
 // annotations that nobody here reads.
 type listing struct {
 	all   []logmgr.Listed
-	names names // of the lists before; nil: none are kept
+	names names  // of the lists before; nil: none are kept
+	begun []byte // of what goes on in the next piece
 }
 
 // listCodec decodes a listing, and leaves every other message to the ordinary
@@ -47,18 +49,16 @@ func (c listCodec) Unmarshal(data mem.BufferSlice, v any) error {
 // keeps nothing of data, and joins no more of it than one container at a time: a list
 // may be megabytes long, and comes every few seconds.
 func (l *listing) decode(data mem.BufferSlice) error {
-	l.all = make([]logmgr.Listed, 0, len(l.names))
-	const frame, spare = 16 << 10, 4 << 10 // bytes; gRPC's pieces are frames of HTTP/2
-	begun := make([]byte, 0, frame+spare)  // of what goes on in the next piece
+	l.all, l.begun = l.all[:0], l.begun[:0]
 	for _, piece := range data {
-		begun = append(begun, piece.ReadOnlyData()...)
-		n, err := l.take(begun)
+		l.begun = append(l.begun, piece.ReadOnlyData()...)
+		n, err := l.take(l.begun)
 		if err != nil {
 			return err
 		}
-		begun = begun[:copy(begun, begun[n:])]
+		l.begun = l.begun[:copy(l.begun, l.begun[n:])]
 	}
-	if len(begun) > 0 {
+	if len(l.begun) > 0 {
 		return fmt.Errorf("the list of containers ends early: %w", io.ErrUnexpectedEOF)
 	}
 	return nil
@@ -114,18 +114,22 @@ func (n names) of(id []byte) string {
 	return name
 }
 
-// after are the names to begin the next list with. Those of containers that are gone
+// trim forgets what the next list has no use for. Names of containers that are gone
 // stay for a while: a map whose entries are told apart at every list costs more.
-func (l *listing) after() names {
-	const spare = 64
-	if len(l.names) <= len(l.all)+len(l.all)/4+spare {
-		return l.names
+func (l *listing) trim() {
+	const spare, longest = 64, 64 << 10 // names, bytes
+	if len(l.names) > len(l.all)+len(l.all)/4+spare {
+		l.names = make(names, len(l.all))
+		for _, c := range l.all {
+			l.names[c.ID] = c.ID
+		}
 	}
-	n := make(names, len(l.all))
-	for _, c := range l.all {
-		n[c.ID] = c.ID
+	if cap(l.begun) > longest {
+		l.begun = nil
 	}
-	return n
+	if cap(l.all) > 2*len(l.all)+spare {
+		l.all = slices.Clip(slices.Clone(l.all))
+	}
 }
 
 // field is one field of an encoded message: a varint, or bytes, or something that is

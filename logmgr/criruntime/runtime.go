@@ -5,7 +5,6 @@ package criruntime
 import (
 	"context"
 	"fmt"
-	"sync"
 	"sync/atomic"
 
 	"google.golang.org/grpc"
@@ -27,30 +26,25 @@ type Runtime struct {
 	conn grpc.ClientConnInterface
 	old  atomic.Bool // the runtime has answered in v1alpha2 only
 
-	mu    sync.Mutex
-	names names // of the containers listed last
+	last atomic.Pointer[listing] // nil while there is a list under way
 }
 
 // New returns a Runtime that calls over conn.
 func New(conn grpc.ClientConnInterface) *Runtime { return &Runtime{conn: conn} }
 
-// List implements logmgr.Runtime.
+// List implements logmgr.Runtime. What it returns is overwritten by the next call: it
+// comes every few seconds, with next to nothing new.
 func (r *Runtime) List(ctx context.Context) ([]logmgr.Listed, error) {
-	// Whoever lists at the same time begins without names.
-	r.mu.Lock()
-	list := listing{names: r.names}
-	r.names = nil
-	r.mu.Unlock()
-	if list.names == nil {
-		list.names = names{}
+	list := r.last.Swap(nil)
+	if list == nil { // the first one, or somebody lists at the same time
+		list = &listing{names: names{}}
 	}
-	err := r.call(ctx, "ListContainers", &cri.ListContainersRequest{}, &list, grpc.ForceCodecV2(newListCodec()))
+	err := r.call(ctx, "ListContainers", &cri.ListContainersRequest{}, list, grpc.ForceCodecV2(newListCodec()))
 	if err != nil {
 		return nil, err
 	}
-	r.mu.Lock()
-	r.names = list.after()
-	r.mu.Unlock()
+	list.trim()
+	r.last.Store(list)
 	return list.all, nil
 }
 

@@ -31,12 +31,12 @@ const (
 // next to nothing. The runtime is the canned one, and the logs are written by this
 // process.
 func idlePart(ctx context.Context, s settings, dir, shim string, r *report, progress io.Writer) error {
-	empty, err := idleNode(ctx, s, filepath.Join(dir, "empty"), shim, 0, func(context.Context, *process, []string) error { return nil })
+	memory, err := measureFootprint(ctx, s, dir, shim, progress)
 	if err != nil {
 		return err
 	}
 	var rest, fresh, filled spent
-	full, err := idleNode(ctx, s, filepath.Join(dir, "idle"), shim, idleLogs, func(ctx context.Context, p *process, logs []string) error {
+	err = idleNode(ctx, s, filepath.Join(dir, "idle"), shim, idleLogs, func(ctx context.Context, p *process, logs []string) error {
 		fmt.Fprintf(progress, "measuring %d idle logs for %v\n", idleLogs, s.idle)
 		var err error
 		if rest, err = spend(p, func() error { return pause(ctx, s.idle) }); err != nil {
@@ -59,44 +59,41 @@ func idlePart(ctx context.Context, s settings, dir, shim string, r *report, prog
 		return err
 	}
 	r.Settings = append(r.Settings, setting{"logs of the idle part", idleLogs, "1"}, setting{"time of each third of the idle part", s.idle.Seconds(), "s"})
-	r.Figures = append(r.Figures, idleFigures(rest, fresh, filled, float64(full-empty)/idleLogs/1024)...)
+	r.Figures = append(r.Figures, idleFigures(rest, fresh, filled)...)
+	r.Figures = append(r.Figures, memory.figures()...)
 	return nil
 }
 
 // idleNode starts a canned runtime with n containers and the shim before it, waits
-// until the shim has found them and all is at rest, and returns the shim's resident
-// memory then, in bytes, with the garbage of asking for every container in it. Before it ends them it calls measure with the shim and
-// the logs' paths.
-func idleNode(ctx context.Context, s settings, dir, shim string, n int, measure func(context.Context, *process, []string) error) (resident int64, err error) {
+// until the shim has found them and all is at rest, and calls measure with the shim and
+// the logs' paths before it ends them.
+func idleNode(ctx context.Context, s settings, dir, shim string, n int, measure func(context.Context, *process, []string) error) (err error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
-		return 0, err
+		return err
 	}
 	s.managed = n
 	b, err := startShimmed(ctx, s, dir, shim)
 	defer func() { err = errors.Join(err, b.stop()) }()
 	if err != nil {
-		return 0, err
+		return err
 	}
 	ctx, leave := b.whileAlive(ctx)
 	defer leave()
 	p := b.processes[1]
 	if err := untilWatched(ctx, p, n); err != nil {
-		return 0, blame(ctx, err)
+		return blame(ctx, err)
 	}
-	if err := pause(ctx, s.settle); err != nil {
-		return 0, err
-	}
-	if resident, _, err = p.memory(); err != nil {
-		return 0, err
+	if err := pause(ctx, idleSettle); err != nil {
+		return err
 	}
 	var logs []string
 	for i := range n {
 		logs = append(logs, logPath(filepath.Join(dir, "pods"), i))
 	}
 	if err := measure(ctx, p, logs); err != nil {
-		return 0, blame(ctx, err)
+		return blame(ctx, err)
 	}
-	return resident, nil
+	return nil
 }
 
 // untilWatched waits until the shim has at least n inotify watches: every log that
@@ -258,8 +255,8 @@ func (p *process) switches() (int64, error) {
 // core is the share of one core that was used, in percent.
 func (s spent) core() float64 { return 100 * s.cpu.Seconds() / s.lasted.Seconds() }
 
-// idleFigures are the idle part's; perLog is in KiB.
-func idleFigures(rest, fresh, filled spent, perLog float64) []figure {
+// idleFigures are of the time that the idle part's logs took.
+func idleFigures(rest, fresh, filled spent) []figure {
 	line := func(row, name, unit string, value float64, goals ...goal) figure {
 		return figure{Row: row, Name: name, Unit: unit, Values: map[string]float64{shimmed: value}, Goals: goals}
 	}
@@ -268,7 +265,6 @@ func idleFigures(rest, fresh, filled spent, perLog float64) []figure {
 	figures := []figure{
 		line(quiet, "CPU", "%", rest.core(), atMost("at most 0.1 % of a core", rest.core(), 0.1, "%")),
 		line(quiet, "context switches", "1/s", float64(rest.switches)/rest.lasted.Seconds()),
-		line(quiet, "resident memory per log", "KiB", perLog, atMost("at most 4 KiB", perLog, 4, "KiB")),
 	}
 	for _, half := range []struct {
 		row  string

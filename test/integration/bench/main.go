@@ -108,7 +108,7 @@ func parseSettings(args []string, stderr io.Writer) (settings, error) {
 	f.DurationVar(&s.crowd, "crowd", time.Minute, "time that the containers of a crowd write, at most 2m; 0: no crowd part")
 	f.IntVar(&s.nice, "nice", -10, "niceness of the shim in the rotation and crowd parts, -20 to 19; the unit's is the default")
 	f.DurationVar(&s.kubelet, "kubelet", 50*time.Second, "time that each container writes in the kubelet part, at most 90s; 0: no kubelet part")
-	f.DurationVar(&s.idle, "idle", 30*time.Second, "time that the logs of the idle part are silent, and then that they are written to, at most 2m; 0: no idle part")
+	f.DurationVar(&s.idle, "idle", time.Minute, "time that the logs of the idle part are silent, and then that they are written to, at most 2m; 0: no idle part")
 	f.IntVar(&s.compression, "compression", 20, "rounds of the compression part, at most 200; 0: no such part")
 	trial := f.String("kubelet-run", "", "run only floods of the kubelet part whose names match this `regexp`")
 	if err := f.Parse(args); err != nil {

@@ -31,11 +31,11 @@ func TestLearning(t *testing.T) {
 	}
 	t.Setenv("GOGC", "")
 	learning(true)
-	if got := inForce(); got != leastGarbage {
-		t.Errorf("%d percent while containers become known, want %d", got, leastGarbage)
+	if got := inForce(); got != learningGarbage {
+		t.Errorf("%d percent while containers become known, want %d", got, learningGarbage)
 	}
 	learning(false)
-	if got := inForce(); got <= leastGarbage {
+	if got := inForce(); got <= learningGarbage {
 		t.Errorf("%d percent in this small process afterwards", got)
 	}
 	t.Setenv("GOGC", "77")

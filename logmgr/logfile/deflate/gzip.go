@@ -3,10 +3,9 @@
 // leaves reading to others.
 //
 // It is here because logs are not what compressors are made for: a line is mostly made of
-// pieces of earlier ones, so matches are long, literals few, and a block's own codes a
-// large part of the result. Hence blocks of up to 128 KiB, a search that remembers few
-// places within a match and has no chains, and comparisons that are only begun when
-// they can succeed.
+// pieces of earlier ones, so matches are long and literals few. Hence a search that
+// has no chains, remembers few places within a match, loads before it checks, and compares
+// only what can succeed; docs/architecture.md has what each of these is worth.
 package deflate
 
 import (
@@ -18,8 +17,10 @@ import (
 )
 
 const (
-	window = 32 << 10  // the farthest distance of a match, RFC 1951 section 2
-	chunk  = 128 << 10 // bytes gathered before they are compressed: a block at most
+	window = 32 << 10 // the farthest distance of a match, RFC 1951 section 2
+	// chunk is how many bytes are gathered before they are compressed: a block at most. It
+	// is a multiple of 64 KiB, so that places told in 16 bits stay right when text slides.
+	chunk = 128 << 10
 	// before is room in front of a chunk. Only a window of it is ever pointed at, but any
 	// place that 16 bits can tell must be one that can be read.
 	before   = 64 << 10

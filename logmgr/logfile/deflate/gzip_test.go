@@ -162,6 +162,18 @@ func TestWindowEdge(t *testing.T) {
 	}
 }
 
+// What lies before the beginning of a stream is never pointed at, though it may look as
+// what comes before a repetition of the beginning: zeros, or the end of an earlier stream.
+func TestBeginning(t *testing.T) {
+	phrase, filler := random(60, 256), random(500, 200)
+	for name, earlier := range map[string][]byte{"zeros": make([]byte, 40), "an earlier stream": random(40, 251)} {
+		z := NewWriter(nil)
+		copy(z.text[before-len(earlier):before], earlier)
+		text := bytes.Join([][]byte{phrase, filler[:250], earlier, filler[250:], earlier, phrase}, nil)
+		t.Run(name, func(t *testing.T) { wantBack(t, compress(t, z, text, len(text)), text) })
+	}
+}
+
 // Log lines come out no larger than Go's own gzip makes them, but for a twentieth.
 func TestRatio(t *testing.T) {
 	text := logLines(8000)

@@ -109,6 +109,9 @@ func newKillHarness(t *testing.T, containerd *testbed.Containerd) *killHarness {
 			Rotation: config.RotationOverride{Compression: &zstd},
 		}}
 	})
+	for _, log := range h.logs() { // known to the shim before it is killed
+		eventually(t, func(context.Context) error { return exists(h.keptPath(log)) })
+	}
 	return h
 }
 

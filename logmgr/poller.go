@@ -81,7 +81,7 @@ func (p *poller) run(ctx context.Context, m *Manager) error {
 	timer := time.NewTimer(longestLook)
 	defer timer.Stop()
 	for {
-		if next, any := p.pass(m); any {
+		if next, more := p.pass(m); more {
 			timer.Reset(max(time.Until(next), shortestLook))
 		} else {
 			timer.Stop()
@@ -97,7 +97,7 @@ func (p *poller) run(ctx context.Context, m *Manager) error {
 
 // pass looks at the logs of all ticks that have come, and returns when the next one is
 // that has any.
-func (p *poller) pass(m *Manager) (next time.Time, any bool) {
+func (p *poller) pass(m *Manager) (next time.Time, more bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := time.Now()

@@ -59,6 +59,9 @@ type pace struct {
 // that time says nothing of what has woken it.
 func (p *pace) wake() { p.at, p.rate = time.Time{}, 0 }
 
+// rest makes a log that was looked at count as quiet: it has not been written to for long.
+func (p *pace) rest() { p.grownAt = p.at.Add(-quietAfter) }
+
 // restart begins with a new file of the given size; the rate stays, since the
 // writer is the same. The peak fades, unless it is seen again.
 func (p *pace) restart(now time.Time, size int64) {

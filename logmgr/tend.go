@@ -90,6 +90,9 @@ func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 	seen := t.see(info)
 	l.pace.prepare(t.m.FastestWriter, t.m.swaps.Load())
 	l.pace.look(now, info.Size)
+	if !l.adopted && t.m.Now().Sub(info.ModTime) >= quietAfter {
+		l.pace.rest() // at a start there may be thousands of logs
+	}
 	t.adopt(now)
 	t.ageOf(info, now)
 	ripens, never := t.ripens(now)
@@ -135,8 +138,9 @@ func (t *tender) doze(wait time.Duration) {
 func (t *tender) sleep() bool {
 	l := t.l
 	defer t.m.work.begin("watch "+l.path, stuckFile)()
-	err := t.m.Doorbell.Arm(l.dir.ProcPath(l.name), func() {
-		t.m.mail.post(func(r *registry) { r.wake(l) })
+	m := t.m // alone: the ring is kept for as long as the log sleeps
+	err := m.Doorbell.Arm(l.dir.ProcPath(l.name), func() {
+		m.mail.post(func(r *registry) { r.wake(l) })
 	})
 	if err != nil {
 		t.unwatched(err)

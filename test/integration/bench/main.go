@@ -86,7 +86,7 @@ type settings struct {
 	kubelet  time.Duration // time that each flood before kubelet lasts; 0: no kubelet part
 	trials   []trial       // of the kubelet part
 
-	idle time.Duration // time of each half of the idle part; 0: no such part
+	idle time.Duration // time of each third of the idle part; 0: no such part
 
 	compression int // rounds of the compression part; 0: no such part
 }

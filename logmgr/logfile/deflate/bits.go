@@ -10,7 +10,7 @@ type bitBuffer struct {
 	at    int    // where the next byte goes
 }
 
-// add adds count bits. At most 57 may be added before full is called.
+// add adds count bits. At most 56 may be added before full is called.
 func (b bitBuffer) add(bits uint64, count uint) bitBuffer {
 	b.bits |= bits << (b.count & 63)
 	b.count += count

@@ -3,9 +3,12 @@ package logmgr
 import "time"
 
 const (
-	// calmAfter is how long no container must have become known for all logs to have
-	// fallen asleep, and to have their links.
+	// calmAfter is how long only few containers must have become known for the others'
+	// logs to have fallen asleep, and to have their links.
 	calmAfter = 10 * time.Second
+	// fewContainers become known from one list to the next at all times: where some crash
+	// in a loop, or jobs come and go, there is never a list without a new one.
+	fewContainers = 20
 	// manyContainers is how many unknown containers at once are worth to be told of: more
 	// than kubelet has pods by default.
 	manyContainers = 200
@@ -25,7 +28,7 @@ type influx struct {
 // become known since the list before.
 func (i *influx) look(now time.Time, unknown, learned int) {
 	i.size += learned
-	if learned > 0 || i.last.IsZero() {
+	if learned > fewContainers || i.last.IsZero() {
 		i.last = now
 	}
 	switch {

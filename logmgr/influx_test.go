@@ -20,6 +20,7 @@ func TestInflux(t *testing.T) {
 		"a small node":                 {[]list{{50, 0}, {0, 50}, {0, 0}, {0, 0}, {0, 0}}, []bool{false}},
 		"a full node":                  {[]list{{many, 0}, {0, many}, {0, 0}, {0, 0}, {0, 0}}, []bool{true, false}},
 		"a slow runtime":               {[]list{{many, 0}, {many, many}, {5, many}, {0, 5}, {0, 0}, {0, 0}}, []bool{true, true, false}},
+		"a full node with crash loops": {[]list{{many, 0}, {0, many}, {1, 1}, {1, 1}, {0, 1}, {1, 1}, {0, 1}}, []bool{true, false}},
 		"one that is never known":      {[]list{{1, 0}, {1, 0}, {1, 0}, {1, 0}}, []bool{false}},
 		"many by and by":               {[]list{{0, 0}, {0, many / 2}, {0, 0}, {0, many / 2}, {0, 0}, {0, 0}, {0, 0}}, []bool{false}},
 		"few by and by":                {[]list{{0, 0}, {0, 0}, {0, 0}, {0, 2}, {0, 0}, {0, 0}, {0, 2}, {0, 0}, {0, 0}}, []bool{false}},

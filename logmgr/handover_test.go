@@ -104,3 +104,23 @@ func TestMissingTwice(t *testing.T) {
 		r.inPlace(c)
 	})
 }
+
+// TestNextAttemptWhileItSettles: a container that begins to write to the path of one that
+// has just ended, before that one's log is put in order, is managed like any other.
+func TestNextAttemptWhileItSettles(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start()
+		first := r.run("app")
+		r.pass(10 * time.Second)
+		r.exit(first)
+		facts := r.facts("app")
+		facts.ID = "idsecond"
+		second := r.behind(facts)
+		r.Created(facts)
+		r.Started(second.ID(), false)
+		r.pass(time.Second)
+		if !r.managed(second) {
+			t.Error("the second one's log is not managed")
+		}
+	})
+}

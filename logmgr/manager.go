@@ -70,6 +70,7 @@ type Manager struct {
 	pressure    *pressure
 	lags        *lags
 	waiting     atomic.Bool            // for another manager of the same logs to end
+	strays      atomic.Int64           // containers with their log outside podLogsDir, if no log is managed
 	begun       atomic.Bool            // the registry's goroutine does its work
 	files       atomic.Pointer[Files]  // of the settings in force; a new one with each of them
 	swaps       atomic.Pointer[spread] // how long rotations take, by the log that was rotated last
@@ -231,6 +232,7 @@ func (m *Manager) Beat(ctx context.Context) error {
 func (m *Manager) Trouble() []string {
 	reasons := m.work.trouble(time.Now())
 	reasons = append(reasons, m.keeper.trouble()...)
+	reasons = append(reasons, m.strayed()...)
 	if m.waiting.Load() {
 		reasons = append(reasons, "another cri-logshim manages the logs in "+m.PodLogsDir)
 	}

@@ -5,13 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"path"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
-
-	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
 )
 
 // registry holds the containers and logs that are known. It belongs to one
@@ -27,6 +23,7 @@ type registry struct {
 	lists      uint32                   // how many of the runtime's lists were compared
 	learned    int                      // containers that have become known since the last of them
 	unclear    map[string]string        // ids whose status cannot be had, and why
+	abroad     abroad
 }
 
 // container is an entry of the registry.
@@ -40,25 +37,7 @@ type container struct {
 	listed      uint32        // the last of the compared lists that had it
 	confirmed   bool          // its pod's labels and annotations are those that the runtime has
 	foreignSeen bool          // another rotator of its log has been reported
-}
-
-// place returns the log's path below podLogsDir, or why it cannot be managed.
-func (m *Manager) place(c Container) (string, error) {
-	if _, err := logfile.PodDirName(c.Namespace, c.Pod, c.PodUID); err != nil {
-		return "", err
-	}
-	if _, err := logfile.ContainerLogPath(c.Name, c.Attempt); err != nil {
-		return "", err
-	}
-	if c.LogDirectory != "" {
-		return logfile.RelativeLogPath(m.PodLogsDir, c.LogDirectory, c.LogPath)
-	}
-	below, found := strings.CutPrefix(c.LogPath, filepath.Clean(m.PodLogsDir)+"/")
-	if !found {
-		return "", fmt.Errorf("log path %q: %w %q", c.LogPath, logfile.ErrEscapes, m.PodLogsDir)
-	}
-	podDir, file, _ := strings.Cut(below, "/")
-	return logfile.RelativeLogPath(m.PodLogsDir, path.Join(m.PodLogsDir, podDir), file)
+	outside     bool          // it is not managed since its log lies outside podLogsDir
 }
 
 // answered takes in a status, unless something has been told of the container
@@ -96,9 +75,9 @@ func (r *registry) add(c Container, confirmed bool) {
 	if c.LogPath == "" {
 		return // its output is thrown away
 	}
-	rel, err := r.place(c)
+	rel, err := PlaceIn(r.PodLogsDir, c)
 	if err != nil {
-		r.Refused(c, err)
+		r.refuse(entry, err)
 		return
 	}
 	entry.locate(path.Join(c.LogDirectory, c.LogPath))
@@ -113,6 +92,8 @@ func (r *registry) add(c Container, confirmed bool) {
 	r.follow(l.history, entry)
 	entry.log = l
 	l.containers++
+	r.abroad.placed++
+	r.tellAbroad()
 	r.gates.put(c.ID, &entry.gated)
 	r.enter(entry, c.State)
 }
@@ -289,6 +270,7 @@ func (r *registry) remove(id string) {
 	}
 	delete(r.containers, id)
 	r.gates.drop(id)
+	r.depart(c)
 	l := c.log
 	if l == nil {
 		return

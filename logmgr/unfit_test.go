@@ -1,9 +1,13 @@
 package logmgr_test
 
 import (
+	"fmt"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/sirupsen/logrus"
 
 	"github.com/cri-logshim/cri-logshim/logmgr"
 )
@@ -86,5 +90,58 @@ func TestPlace(t *testing.T) {
 		if dir, path, err := r.Place(facts); err == nil {
 			t.Errorf("Place of a bad name: %q, %q", dir, path)
 		}
+	})
+}
+
+// TestWrongPodLogsDir: when the logs of all containers lie elsewhere, podLogsDir is wrong.
+// That is told, by name, until one is managed or they have gone.
+func TestWrongPodLogsDir(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start()
+		elsewhere := filepath.Join(filepath.Dir(r.dir), "elsewhere")
+		strays := map[string]func(*logmgr.Container){
+			"made": func(c *logmgr.Container) { c.LogDirectory = elsewhere + "/ns_pod_uid" },
+			"read": func(c *logmgr.Container) { c.LogDirectory, c.LogPath = "", elsewhere+"/ns_pod_uid/app/0.log" },
+			"near": func(c *logmgr.Container) { c.LogDirectory = r.dir + "-2/ns_pod_uid" },
+		}
+		told := func(want int) {
+			t.Helper()
+			r.pass(10 * time.Millisecond) // before the runtime, which has none of them, is asked
+			trouble := strings.Join(r.Trouble(), "\n")
+			if want == 0 && trouble != "" {
+				t.Errorf("trouble %q", trouble)
+			}
+			if want > 0 && (!strings.Contains(trouble, fmt.Sprintf("all containers (%d) lie outside podLogsDir %q", want, r.dir))) {
+				t.Errorf("trouble %q does not tell of %d containers", trouble, want)
+			}
+		}
+		told(0)
+		for name, stray := range strays {
+			facts := r.facts(name)
+			stray(&facts)
+			r.Created(facts)
+		}
+		told(len(strays))
+		for _, e := range r.journal.AllEntries() {
+			text := fmt.Sprint(e.Data[logrus.ErrorKey])
+			if e.Level == logrus.WarnLevel && (!strings.Contains(text, fmt.Sprintf("outside podLogsDir %q", r.dir)) || !strings.Contains(text, "set podLogsDir to")) {
+				t.Errorf("said %q, which does not tell what to do", text)
+			}
+		}
+		if got := r.said("not managing this container's log"); got != len(strays) {
+			t.Errorf("%d warnings", got)
+		}
+		named := r.facts("named")
+		named.Pod = "a/b" // its own fault
+		r.Created(named)
+		told(len(strays))
+		c := r.run("app")
+		told(0)
+		r.remove(c)
+		told(len(strays))
+		for name := range strays {
+			r.Removed("id" + name)
+		}
+		told(0)
 	})
 }

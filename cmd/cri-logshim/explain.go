@@ -116,7 +116,24 @@ func explain(ctx context.Context, c config.Configuration, lines config.Lines, wa
 	if err != nil {
 		return nil, err
 	}
-	return newExplanation(sandbox, containers, chosen, policy.New(c, lines), c.Annotations.Enabled), nil
+	e := newExplanation(sandbox, containers, chosen, policy.New(c, lines), c.Annotations.Enabled)
+	for i, one := range chosen {
+		e.Containers[i].NotManaged = notManaged(ctx, runtime, c.PodLogsDir, one.ID)
+	}
+	return e, nil
+}
+
+// notManaged says why a container's log is not managed; empty if it is. Where the runtime
+// does not say where the log is, nothing can be told.
+func notManaged(ctx context.Context, runtime *criruntime.Runtime, podLogsDir, id string) string {
+	c, err := runtime.Status(ctx, id)
+	if err != nil || c.LogPath == "" {
+		return ""
+	}
+	if _, err := logmgr.PlaceIn(podLogsDir, c); err != nil {
+		return err.Error()
+	}
+	return ""
 }
 
 // findSandbox returns the sandbox in which a pod runs, or has run last.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,11 +29,26 @@ func (r *podRuntime) ListPodSandbox(context.Context, *cri.ListPodSandboxRequest)
 func (r *podRuntime) ListContainers(_ context.Context, req *cri.ListContainersRequest) (*cri.ListContainersResponse, error) {
 	resp := &cri.ListContainersResponse{}
 	for _, c := range r.containers {
-		if c.PodSandboxId == req.GetFilter().GetPodSandboxId() {
+		if filter := req.GetFilter(); c.PodSandboxId == filter.GetPodSandboxId() || c.Id == filter.GetId() {
 			resp.Containers = append(resp.Containers, c)
 		}
 	}
 	return resp, nil
+}
+
+// ContainerStatus tells of containers where their log is: that of the pod shop/job.
+func (r *podRuntime) ContainerStatus(_ context.Context, req *cri.ContainerStatusRequest) (*cri.ContainerStatusResponse, error) {
+	i := slices.IndexFunc(r.containers, func(c *cri.Container) bool { return c.Id == req.GetContainerId() })
+	if i < 0 || r.containers[i].PodSandboxId != "s3" {
+		return nil, status.Error(codes.Unavailable, "not now")
+	}
+	c := r.containers[i]
+	return &cri.ContainerStatusResponse{Status: &cri.ContainerStatus{Id: c.Id, Metadata: c.Metadata, LogPath: "/var/log/pods/shop_job_uid-s3/new/0.log"}}, nil
+}
+
+func (r *podRuntime) PodSandboxStatus(_ context.Context, req *cri.PodSandboxStatusRequest) (*cri.PodSandboxStatusResponse, error) {
+	i := slices.IndexFunc(r.sandboxes, func(s *cri.PodSandbox) bool { return s.Id == req.GetPodSandboxId() })
+	return &cri.PodSandboxStatusResponse{Status: &cri.PodSandboxStatus{Id: r.sandboxes[i].Id, Metadata: r.sandboxes[i].Metadata}}, nil
 }
 
 // sandbox adds one with containers, each given as name and attempt.

@@ -31,9 +31,13 @@ type explanation struct {
 }
 
 type explainedContainer struct {
-	Name     string             `json:"name" yaml:"name"`
-	ID       string             `json:"id" yaml:"id"`
-	Attempt  uint32             `json:"attempt" yaml:"attempt"`
+	Name    string `json:"name" yaml:"name"`
+	ID      string `json:"id" yaml:"id"`
+	Attempt uint32 `json:"attempt" yaml:"attempt"`
+	// NotManaged is why none of it is done; empty: all of it is, or the runtime does not
+	// say where the log is.
+	NotManaged string `json:"notManaged,omitempty" yaml:"notManaged,omitempty"`
+
 	Settings []explainedSetting `json:"settings" yaml:"settings"`
 	Problems []explainedProblem `json:"problems,omitempty" yaml:"problems,omitempty"`
 }
@@ -126,6 +130,9 @@ func (e *explanation) printText(w io.Writer) error {
 	fmt.Fprintf(table, "configuration: %s\n", e.Configuration)
 	for _, c := range e.Containers {
 		fmt.Fprintf(table, "\ncontainer %s, attempt %d, id %s\n", c.Name, c.Attempt, c.ID)
+		if c.NotManaged != "" {
+			fmt.Fprintf(table, "not managed: %s\n", c.NotManaged)
+		}
 		fmt.Fprintln(table, "SETTING\tVALUE\tFROM")
 		for _, s := range c.Settings {
 			fmt.Fprintf(table, "%s\t%s\t%s\n", s.Name, s.Value, s.from)

@@ -225,10 +225,7 @@ func (k *keeper) sweep(m *Manager) (next time.Duration) {
 		k.note(m, store, err)
 		return 0
 	}
-	for _, f := range swept.Expired {
-		m.metrics.removed.WithLabelValues("keepAfterRemoval").Inc()
-		m.Log.WithFields(logrus.Fields{"dir": f.Dir, "file": f.Name, "size": f.Size, "reason": "keepAfterRemoval"}).Info("removed a log file of a pod or attempt that is gone")
-	}
+	m.expired(swept.Expired)
 	var bytes int64
 	for _, f := range swept.Only {
 		bytes += f.Disk
@@ -248,6 +245,20 @@ func (k *keeper) sweep(m *Manager) (next time.Duration) {
 		return retry
 	}
 	return sooner(max(swept.Next.Sub(m.Now()), sweepPause), retry)
+}
+
+// expired counts and tells what has gone from keepDir since its time was over.
+func (m *Manager) expired(files []kept.File) {
+	if len(files) == 0 {
+		return
+	}
+	var bytes int64
+	for _, f := range files {
+		bytes += f.Disk
+		m.metrics.removed.WithLabelValues("keepAfterRemoval").Inc()
+		m.Log.WithFields(logrus.Fields{"dir": f.Dir, "file": f.Name, "size": f.Size, "reason": "keepAfterRemoval"}).Debug("removed a log file of a pod or attempt that is gone")
+	}
+	m.Log.WithFields(logrus.Fields{"files": len(files), "bytes": bytes}).Info("removed log files of pods and attempts that are gone, since keepAfterRemoval is over")
 }
 
 // hold gives a log's current file its second name.

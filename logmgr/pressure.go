@@ -34,6 +34,7 @@ type pressure struct {
 	count         count
 	urged         []*containerLog
 	helpless      time.Time // when it was last said; zero: never
+	toll          toll
 }
 
 func newPressure(node Node) *pressure {
@@ -90,6 +91,7 @@ func (p *pressure) look(ctx context.Context, m *Manager) {
 	} else {
 		p.relax()
 	}
+	p.toll.tell(m, time.Now())
 	p.publish(m, found)
 }
 
@@ -132,6 +134,7 @@ func (p *pressure) relieve(ctx context.Context, m *Manager, node Node) measured 
 	found := p.measure(m, node, logs) // looking at all of it has taken some time
 	gone := m.removeFor(ctx, all, found.shortage)
 	p.settle(m, gone)
+	p.toll.add(gone, found.shortage)
 	found = p.measure(m, node, max(logs-gone.bytes, 0))
 	if !found.any() || ctx.Err() != nil {
 		return found

@@ -111,7 +111,8 @@ func (m *Manager) removeOldest(ctx context.Context, h *history, dir *logfile.Dir
 
 // removePiece removes all forms of a piece, unless somebody still writes to it. A
 // runtime may flush to a file after the reopen has returned, and a file that was just
-// swapped out can be the oldest.
+// swapped out can be the oldest. What goes as the policy has it is in the metrics, and in
+// the journal at debug only: a container may fill many files a second.
 func (m *Manager) removePiece(h *history, dir *logfile.Dir, p piece, reason retention.Reason, missed map[string]unread) (gone freed, held bool, err error) {
 	if p.kept {
 		kept, err := m.keeper.opened().Dir(h.dir)
@@ -148,7 +149,7 @@ func (m *Manager) removePiece(h *history, dir *logfile.Dir, p piece, reason rete
 			m.lost(u, log)
 			continue
 		}
-		log.Info("removed a rotated file")
+		log.Debug("removed a rotated file")
 	}
 	return gone, false, nil
 }

@@ -1,0 +1,36 @@
+package logmgr
+
+import (
+	"time"
+
+	"github.com/sirupsen/logrus"
+)
+
+// tollEvery is how often it is told at most what has gone for the node's bounds: they may
+// be broken anew every second.
+const tollEvery = 10 * time.Second
+
+// toll sums up what has gone for the node's bounds and was not told yet.
+type toll struct {
+	gone freed
+	why  string    // the bounds that were broken, the last time
+	said time.Time // zero: never
+}
+
+func (t *toll) add(gone freed, broken shortage) {
+	if gone != (freed{}) {
+		t.gone.bytes += gone.bytes
+		t.gone.inodes += gone.inodes
+		t.why = broken.String()
+	}
+}
+
+// tell writes one line about all of it, when it is time.
+func (t *toll) tell(m *Manager, now time.Time) {
+	if t.gone == (freed{}) || !t.said.IsZero() && now.Sub(t.said) < tollEvery {
+		return
+	}
+	m.Log.WithFields(logrus.Fields{"files": t.gone.inodes, "bytes": t.gone.bytes, "exceeded": t.why}).
+		Info("removed log files to keep the node's bounds")
+	*t = toll{said: now}
+}

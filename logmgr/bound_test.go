@@ -131,6 +131,30 @@ func TestTrickleTurnsIntoFlood(t *testing.T) {
 	}
 }
 
+// TestSmallSlowLogTurnsIntoFlood: a log that the fastest writer fills within a few looks
+// of the poller is looked at oftener once it may matter.
+func TestSmallSlowLogTurnsIntoFlood(t *testing.T) {
+	for step := range 20 {
+		filled := 0.8 + 0.008*float64(step)
+		t.Run(fmt.Sprint(filled), func(t *testing.T) {
+			bubble(t, func(t *testing.T, r *rig) {
+				r.policy.MaxSize = 2 * mib
+				r.fake.Latency = time.Millisecond
+				r.start()
+				c := r.run("app")
+				r.trickle(time.Second, c)
+				r.pass(3 * time.Second)
+				r.must(c.Grow(int64(filled * float64(2*mib))))
+				r.pass(3 * time.Second)
+				r.trickle(time.Second, c)
+				r.pass(time.Duration(step) * 370 * time.Microsecond)
+				r.grow(c, 100e6, 60*time.Millisecond)
+				checkBound(r, c, 2)
+			})
+		})
+	}
+}
+
 // TestFloodFromTheFirstMoment: nothing is known of the log yet, and a writer may be
 // faster than the fastest that is expected.
 func TestFloodFromTheFirstMoment(t *testing.T) {

@@ -136,9 +136,10 @@ func (p *pace) young(now time.Time) time.Duration {
 // quiet tells whether the log has stopped growing.
 func (p *pace) quiet() bool { return p.at.Sub(p.grownAt) >= quietAfter }
 
-// calm tells whether the log, as it grows, is far from its limit.
+// calm tells whether the log, as it grows, is far from its limit, and need not be looked
+// at oftener than the poller does.
 func (p *pace) calm(limit int64) bool {
-	return p.measured && !p.due(limit) && p.reaches(limit) >= calmFor.Seconds()
+	return p.measured && !p.due(limit) && p.reaches(limit) >= calmFor.Seconds() && p.wait(limit) >= pollTick
 }
 
 // reaches is in how many seconds the limit would be reached by a writer somewhat faster

@@ -32,10 +32,10 @@ type poller struct {
 
 // doze is a log's place with the poller.
 type doze struct {
-	dozes bool
-	tick  int64     // of the next look
-	limit int64     // Policy.MaxSize
-	ripe  time.Time // when it is to be rotated for its age; zero: never
+	dozes  bool
+	tick   int64     // of the next look
+	policy *Policy   // that it dozes under
+	ripe   time.Time // when it is to be rotated for its age; zero: never
 }
 
 func newPoller() *poller {
@@ -156,13 +156,14 @@ func (p *poller) look(m *Manager, logs []*containerLog, now time.Time) {
 // changed, and that as before.
 func (l *containerLog) glance(now time.Time) (wait time.Duration, stays bool) {
 	info, err := l.dir.Stat(l.name)
-	if err != nil || info.ID != l.current || l.pace.size == 0 && info.Size > 0 { // its age begins
+	policy := l.doze.policy
+	if err != nil || info.ID != l.current || l.policy.Load() != policy || l.pace.size == 0 && info.Size > 0 { // its age begins
 		return 0, false
 	}
 	l.pace.look(now, info.Size)
-	wait = l.pace.wait(l.doze.limit)
+	wait = l.pace.wait(policy.MaxSize)
 	if !l.doze.ripe.IsZero() {
 		wait = min(wait, l.doze.ripe.Sub(now))
 	}
-	return wait, wait > 0 && l.pace.calm(l.doze.limit) && !l.pace.quiet()
+	return wait, wait > 0 && l.pace.calm(policy.MaxSize) && !l.pace.quiet()
 }

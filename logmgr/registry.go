@@ -263,9 +263,9 @@ func (r *registry) settled(l *containerLog) {
 }
 
 func (r *registry) remove(id string) {
+	delete(r.asked, id) // an answer that is still to come is about what was
 	c := r.containers[id]
 	if c == nil {
-		delete(r.asked, id)
 		return
 	}
 	delete(r.containers, id)

@@ -37,7 +37,8 @@ func (t *tender) tend(ctx context.Context) {
 	defer timer.Stop()
 	defer t.watched()
 	for ctx.Err() == nil {
-		t.policy = *t.l.policy.Load()
+		policy := t.l.policy.Load()
+		t.policy = *policy
 		if !t.policy.rotates() && t.notice() {
 			return
 		}
@@ -49,7 +50,7 @@ func (t *tender) tend(ctx context.Context) {
 			switch {
 			case !t.l.pace.quiet():
 				if t.l.pace.calm(t.policy.MaxSize) {
-					t.doze(wait)
+					t.doze(policy, wait)
 					return
 				}
 			case t.sleep():
@@ -125,9 +126,9 @@ func (t *tender) measure() (logfile.Info, error) {
 }
 
 // doze leaves the log to the poller.
-func (t *tender) doze(wait time.Duration) {
+func (t *tender) doze(p *Policy, wait time.Duration) {
 	now := time.Now()
-	t.l.doze = doze{limit: t.policy.MaxSize}
+	t.l.doze = doze{policy: p}
 	if left, never := t.ripens(now); !never {
 		t.l.doze.ripe = now.Add(left)
 	}

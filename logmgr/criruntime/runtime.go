@@ -32,11 +32,11 @@ type Runtime struct {
 // New returns a Runtime that calls over conn.
 func New(conn grpc.ClientConnInterface) *Runtime { return &Runtime{conn: conn} }
 
-// List implements logmgr.Runtime. What it returns is overwritten by the next call: it
-// comes every few seconds, with next to nothing new.
+// List implements logmgr.Runtime. What it returns is overwritten by the next call, so
+// there must be one caller: it comes every few seconds, with next to nothing new.
 func (r *Runtime) List(ctx context.Context) ([]logmgr.Listed, error) {
 	list := r.last.Swap(nil)
-	if list == nil { // the first one, or somebody lists at the same time
+	if list == nil { // the first one, or the one before has failed
 		list = &listing{names: names{}}
 	}
 	err := r.call(ctx, "ListContainers", &cri.ListContainersRequest{}, list, grpc.ForceCodecV2(newListCodec()))

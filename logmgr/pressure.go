@@ -97,8 +97,9 @@ func (p *pressure) look(ctx context.Context, m *Manager) {
 
 // measured is what a look at the node has found.
 type measured struct {
-	logs  int64 // bytes
-	space logfile.Space
+	logs    int64 // bytes
+	counted bool  // otherwise nobody has looked, and that is no number
+	space   logfile.Space
 	shortage
 }
 
@@ -109,7 +110,7 @@ func (p *pressure) measure(m *Manager, node Node, logs int64) measured {
 	soon, now := space, time.Now()
 	soon.FreeBytes = p.bytes.look(space.FreeBytes, now)
 	soon.FreeInodes = p.inodes.look(space.FreeInodes, now)
-	return measured{logs, space, node.shortage(logs, soon)}
+	return measured{logs, node.MaxBytes > 0, space, node.shortage(logs, soon)}
 }
 
 func (p *pressure) ask(m *Manager) logfile.Space {
@@ -168,10 +169,11 @@ func (p *pressure) despair(m *Manager, left shortage) {
 
 // publish shows the outcome of a look.
 func (p *pressure) publish(m *Manager, found measured) {
-	p.seen.Store(&NodeStatus{
-		LogBytes: found.logs, FreeBytes: found.space.FreeBytes, FreeInodes: found.space.FreeInodes,
-		Broken: found.String(),
-	})
+	status := &NodeStatus{FreeBytes: found.space.FreeBytes, FreeInodes: found.space.FreeInodes, Broken: found.String()}
+	if found.counted {
+		status.LogBytes = &found.logs
+	}
+	p.seen.Store(status)
 	for bound, broken := range found.broken() {
 		value := 0.0
 		if broken {

@@ -1,12 +1,14 @@
 package logmgr_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -166,8 +168,8 @@ func TestMaxBytes(t *testing.T) {
 		if got > budget || got < budget-mib-128*kib {
 			t.Errorf("%d KiB of logs, want %d or little less", got/kib, budget/kib)
 		}
-		if told := r.Status().Node.LogBytes; told != got {
-			t.Errorf("%d bytes are told of, there are %d", told, got)
+		if told := r.Status().Node.LogBytes; told == nil || *told != got {
+			t.Errorf("%v bytes are told of, there are %d", told, got)
 		}
 		if r.metric("files_removed_total", "node.maxBytes") == 0 {
 			t.Error("no removal is counted")
@@ -178,6 +180,27 @@ func TestMaxBytes(t *testing.T) {
 		r.pass(10 * time.Minute)
 		if now, _ := r.usage(); now != got {
 			t.Errorf("%d bytes of logs later, %d before", now, got)
+		}
+	})
+}
+
+// TestLogBytesAreCountedOnlyForABudget: what nobody has counted is told as no number, and
+// as one as soon as there is a budget.
+func TestLogBytesAreCountedOnlyForABudget(t *testing.T) {
+	floor := logmgr.Node{MinFree: logmgr.Floor{Amount: mib}}
+	withDisk(t, floor, func(t *testing.T, r *rig, d *disk) {
+		r.start()
+		r.must(r.run("app").Print("stdout", 500, 1000))
+		for name, node := range map[string]logmgr.Node{"none": {}, "floor": floor, "budget": {MaxBytes: 8 * mib}} {
+			s := r.options.Settings
+			s.Node, s.PolicyOf = node, always(r.policy)
+			r.Configure(s)
+			r.pass(3 * time.Second)
+			text, err := json.Marshal(r.Status().Node)
+			r.must(err)
+			if told, want := strings.Contains(string(text), `"logBytes":`), name == "budget"; told != want {
+				t.Errorf("with the bound %q the status is %s", name, text)
+			}
 		}
 	})
 }

@@ -30,10 +30,10 @@ type ReaderStatus struct {
 }
 
 // NodeStatus is about the bounds of all logs together, as of the last second. Without
-// such bounds nobody looks, and all of it is zero.
+// such bounds nobody looks, and what is free is zero.
 type NodeStatus struct {
-	// LogBytes is what all logs take on disk; counted only where that has a bound.
-	LogBytes int64 `json:"logBytes"`
+	// LogBytes is what all logs take on disk; nil: it is not counted, since it has no bound.
+	LogBytes *int64 `json:"logBytes,omitempty"`
 	// FreeBytes and FreeInodes are left on the file system of the logs.
 	FreeBytes  int64 `json:"freeBytes"`
 	FreeInodes int64 `json:"freeInodes"`

@@ -38,6 +38,8 @@ type daemon struct {
 	log      *logrus.Logger
 	registry *prometheus.Registry
 	reloads  *prometheus.CounterVec
+	valid    prometheus.Gauge // whether the configuration file is, as it was read last
+	broken   bool             // it is not; followConfig's
 	// annotations tells of those that are not followed.
 	annotations *policy.Reporter
 	proxy       *proxy.Proxy
@@ -68,7 +70,11 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	d.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: "cri_logshim", Name: "config_reloads_total", Help: "Reloads of the configuration, by result.",
 	}, []string{"result"})
-	d.registry.MustRegister(d.reloads, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	d.valid = prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: "cri_logshim", Name: "config_valid", Help: "1 if the configuration file is valid, as it was read last; 0 while an older one stays in force.",
+	})
+	d.valid.Set(1)
+	d.registry.MustRegister(d.reloads, d.valid, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if d.annotations, err = policy.NewReporter(d.log, d.registry); err != nil {
 		return nil, err
 	}

@@ -55,11 +55,17 @@ func (d *daemon) reload(asked bool) {
 		d.invalid(err)
 		return
 	}
+	repaired := d.broken
+	d.broken = false
+	d.valid.Set(1)
 	merged := withReloadable(d.config, next)
 	if waiting := differing(merged, next); len(waiting) > 0 {
 		d.log.WithField("settings", strings.Join(waiting, ", ")).Warn("changed settings come into force with a restart")
 	}
 	if reflect.DeepEqual(merged, d.config) && !asked {
+		if repaired {
+			d.log.Info("the configuration file is valid again; what is in force has not changed")
+		}
 		return
 	}
 	settings, err := policy.Settings(merged, d.annotations.Report)
@@ -103,6 +109,8 @@ func terms(c config.Configuration) []time.Duration {
 // its own.
 func (d *daemon) invalid(err error) {
 	d.reloads.WithLabelValues("invalid").Inc()
+	d.broken = true
+	d.valid.Set(0)
 	for _, fault := range each(err) {
 		d.log.WithError(fault).Error("the new configuration is invalid, so the old one stays in force")
 	}

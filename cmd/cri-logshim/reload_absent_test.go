@@ -83,6 +83,7 @@ func newReloader(t *testing.T, o *options) (*daemon, *test.Hook) {
 	return &daemon{
 		options: o, config: c, log: log, logs: logs, annotations: reporter,
 		reloads: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "reloads", Help: "Reloads."}, []string{"result"}),
+		valid:   prometheus.NewGauge(prometheus.GaugeOpts{Name: "valid", Help: "Whether the file is."}),
 	}, journal
 }
 

@@ -144,7 +144,8 @@ func TestReloadPolicies(t *testing.T) {
 			func(c *config.Configuration) { c.Annotations.Enabled = true },
 		},
 		"ceiling": {
-			func(c *config.Configuration) { c.Annotations.Ceiling.MaxSize = 64<<10 + 1 },
+			// Well above the log's size: one that is nearly full may be rotated a little early.
+			func(c *config.Configuration) { c.Annotations.Ceiling.MaxSize = 512 << 10 },
 			func(c *config.Configuration) { c.Annotations.Ceiling.MaxSize = 64 << 10 },
 		},
 	} {
@@ -286,6 +287,41 @@ func TestReloadInvalid(t *testing.T) {
 	}
 	p.write(t)
 	receive(t, "a reopen", f.reopens)
+	d.end(t)
+}
+
+// A file that is repaired to what is in force is told of once, and its state is in the
+// metrics.
+func TestReloadRepaired(t *testing.T) {
+	t.Parallel()
+	p, _, d := newReloading(t)
+	text, err := p.config.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	valid := func(want string) {
+		t.Helper()
+		eventually(t, "the state of the file", func() bool { return metric(t, p, "cri_logshim_config_valid") == want })
+	}
+	valid("1")
+	const again = "the configuration file is valid again"
+	for i := range 2 {
+		p.writeText(t, strings.Replace(string(text), "maxFiles: 5", "maxFiles: 1", 1))
+		valid("0")
+		if got := d.said(again); len(got) != i {
+			t.Errorf("it says %q of an invalid file", got)
+		}
+		p.write(t)
+		valid("1")
+		eventually(t, "a word of it", func() bool { return len(d.said("level=info", again)) == i+1 })
+	}
+	p.writeText(t, string(text)+"# nothing else\n")
+	p.config.Rotation.MaxFiles = 6
+	p.write(t)
+	d.waitSaid(t, "configuration reloaded")
+	if got := d.said(again); len(got) != 2 {
+		t.Errorf("it says %q, want two lines", got)
+	}
 	d.end(t)
 }
 

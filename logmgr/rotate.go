@@ -169,14 +169,15 @@ func (t *tender) reopenMissing(ctx context.Context) {
 	err := t.reopen(ctx)
 	switch {
 	case err == nil:
-		l.retry.succeeded()
 		l.doubt = doubt{}
-		t.m.metrics.healed.Inc()
-		l.log().Info("reopened the log, which was missing")
 		if _, err := l.dir.Stat(l.name); err != nil {
 			l.retry.failed(time.Now())
 			l.complain("the runtime has reopened the log, but it is not at its path", err)
+			return
 		}
+		l.retry.succeeded()
+		t.m.metrics.healed.Inc()
+		l.log().Info("reopened the log, which was missing")
 	case errors.Is(err, ErrRefused):
 		l.retry.failed(time.Now())
 		l.complain("the log is missing and the runtime refuses to reopen it", err)

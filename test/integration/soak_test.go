@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -230,9 +231,13 @@ func (d *disturbance) rotateToo(ctx context.Context, c *testbed.Container, lengt
 	return kubelet.Close()
 }
 
-// check ends the shim and looks for every line of the round.
+// check ends the shim and looks for every line of the round. What the last kill has left
+// both compressed and not is healed before that.
 func (d *disturbance) check(t *testing.T, shared *testbed.Container, coming *testbed.Pod, attempts int) {
 	t.Helper()
+	for _, log := range []string{d.whole.LogPath(), shared.LogPath(), filepath.Join(coming.Config.LogDirectory, "app", "0.log")} {
+		eventually(t, func(context.Context) error { return unpaired(filepath.Dir(log)) })
+	}
 	found := complete(t, d.shim, d.whole.LogPath(), "stdout", "stderr")
 	d.total.files += found.Files
 	d.total.bytes += found.Bytes
@@ -241,6 +246,22 @@ func (d *disturbance) check(t *testing.T, shared *testbed.Container, coming *tes
 		c := testbed.Container{Pod: coming, Config: testbed.ContainerConfig("app", uint32(attempt))}
 		complete(t, d.shim, c.LogPath(), "stdout", "stderr")
 	}
+}
+
+// unpaired is nil if no file of a directory is there compressed and uncompressed.
+func unpaired(dir string) error {
+	names, err := inodes(dir)
+	if err != nil {
+		return err
+	}
+	for name := range names {
+		for _, suffix := range []string{".gz", ".zst"} {
+			if _, both := names[name+suffix]; both {
+				return fmt.Errorf("%s has both %s and its compressed form", dir, name)
+			}
+		}
+	}
+	return nil
 }
 
 // clear removes the pods and, as kubelet does, what they have logged.

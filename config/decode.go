@@ -3,6 +3,7 @@ package config
 import (
 	"encoding"
 	"fmt"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -16,6 +17,7 @@ import (
 // stood; here every fault has its path, and every path its line.
 type decoder struct {
 	lines  Lines
+	texts  map[string]string // of the single values, as they are written, by path
 	faults faults
 }
 
@@ -51,10 +53,14 @@ func (d *decoder) section(path string, n *yaml.Node, v reflect.Value) {
 	for field, value := range v.Fields() {
 		fields[keyOf(field)] = value
 	}
-	d.mapping(path, n, func(key, value *yaml.Node, path string) {
+	if _, switched := fields["enabled"]; switched && n.ShortTag() == "!!bool" {
+		d.fault(path, n.Line, "must be a mapping of settings, is %s; did you mean {enabled: %s}?", describe(n), n.Value)
+		return
+	}
+	d.mapping(path, "settings", n, func(key, value *yaml.Node, path string) {
 		field, known := fields[key.Value]
 		if !known {
-			d.fault(path, key.Line, "%s", unknownSetting(key.Value, keysOf(v.Type())))
+			d.fault(path, key.Line, "%s", unknownSetting(key.Value, v.Type()))
 			return
 		}
 		d.decode(path, value, field)
@@ -64,7 +70,7 @@ func (d *decoder) section(path string, n *yaml.Node, v reflect.Value) {
 // stringMap fills a map from names to texts.
 func (d *decoder) stringMap(path string, n *yaml.Node, v reflect.Value) {
 	v.SetZero()
-	d.mapping(path, n, func(key, value *yaml.Node, path string) {
+	d.mapping(path, "names and values", n, func(key, value *yaml.Node, path string) {
 		if v.IsNil() {
 			v.Set(reflect.MakeMap(v.Type()))
 		}
@@ -75,12 +81,13 @@ func (d *decoder) stringMap(path string, n *yaml.Node, v reflect.Value) {
 }
 
 // mapping calls each for every key that is a text and not there twice.
-func (d *decoder) mapping(path string, n *yaml.Node, each func(key, value *yaml.Node, path string)) {
+// Of says what there is one of.
+func (d *decoder) mapping(path, of string, n *yaml.Node, each func(key, value *yaml.Node, path string)) {
 	if isNull(n) {
 		return
 	}
 	if n.Kind != yaml.MappingNode {
-		d.fault(path, n.Line, "must be a mapping of settings, is %s", describe(n))
+		d.fault(path, n.Line, "must be a mapping of %s, is %s", of, describe(n))
 		return
 	}
 	seen := map[string]int{}
@@ -125,14 +132,24 @@ func (d *decoder) list(path string, n *yaml.Node, v reflect.Value) {
 func (d *decoder) scalar(path string, n *yaml.Node, v reflect.Value) {
 	switch {
 	case isNull(n):
-		d.fault(path, n.Line, `has no value; leave it out for the default, or write ""`)
+		d.fault(path, n.Line, "has no value; leave it out for the default%s", orEmpty(v))
 	case n.Kind != yaml.ScalarNode || !isPlainTag(n.ShortTag()):
 		d.fault(path, n.Line, "must be a single value, is %s", describe(n))
 	default:
+		d.texts[path] = n.Value
 		if err := setScalar(n, v); err != nil {
 			d.fault(path, n.Line, "%v", err)
 		}
 	}
+}
+
+// orEmpty tells that a setting may be written as nothing, if that is so for its kind.
+func orEmpty(v reflect.Value) string {
+	switch v.Type() {
+	case reflect.TypeFor[string](), reflect.TypeFor[Floor](), reflect.TypeFor[FileMode]():
+		return `, or write ""`
+	}
+	return ""
 }
 
 func setScalar(n *yaml.Node, v reflect.Value) error {
@@ -147,6 +164,9 @@ func setScalar(n *yaml.Node, v reflect.Value) error {
 		v.SetString(n.Value)
 		return nil
 	case reflect.Int:
+		if n.Style == 0 && isBare(n.Value) && n.Decode(v.Addr().Interface()) != nil {
+			return fmt.Errorf("must be a whole number that is not as large as %s", n.Value)
+		}
 		if n.ShortTag() != "!!int" || n.Decode(v.Addr().Interface()) != nil {
 			return fmt.Errorf("must be a whole number%s, is %q", unquoted(n), n.Value)
 		}
@@ -172,11 +192,26 @@ func unquoted(n *yaml.Node) string {
 func setDuration(text string, v reflect.Value) error {
 	duration, err := time.ParseDuration(text)
 	if err != nil {
-		return fmt.Errorf("must be a duration such as 90s, 2m or 168h, is %q", text)
+		return fmt.Errorf("must be a duration such as 90s, 2m or 168h, is %q%s", text, durationHint(text))
 	}
 	v.SetInt(int64(duration))
 	return nil
 }
+
+// durationHint helps who wrote days, or a duration that is longer than any can be.
+func durationHint(text string) string {
+	if days, isDays := strings.CutSuffix(text, "d"); isDays && isBare(days) && len(days) <= 4 {
+		n, _ := strconv.Atoi(days) // digits, and few
+		return fmt.Sprintf(" (there is no unit for days; did you mean %dh?)", 24*n)
+	}
+	if hours, isHours := strings.CutSuffix(text, "h"); isHours && isBare(hours) {
+		return fmt.Sprintf(" (too long; the longest is %.0fh)", time.Duration(math.MaxInt64).Truncate(time.Hour).Hours())
+	}
+	return ""
+}
+
+// isBare tells a number without sign, point or unit.
+func isBare(text string) bool { return text != "" && strings.Trim(text, "0123456789") == "" }
 
 func (d *decoder) fault(path string, line int, format string, args ...any) {
 	d.faults = append(d.faults, Fault{Line: line, Path: path, Message: fmt.Sprintf(format, args...)})
@@ -248,6 +283,9 @@ func describe(n *yaml.Node) string {
 	case yaml.AliasNode:
 		return "an alias"
 	case yaml.ScalarNode, yaml.DocumentNode:
+	}
+	if isPlainTag(n.ShortTag()) {
+		return fmt.Sprintf("the single value %q", n.Value)
 	}
 	return fmt.Sprintf("%q with the tag %s", n.Value, n.ShortTag())
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Fault is one thing that is wrong with a configuration. An error of Parse and
@@ -37,6 +38,17 @@ func (f Fault) Error() string {
 		text = where + ": " + text
 	}
 	return text
+}
+
+// unitHint begins what a message of a size goes on with that may lack its unit.
+const unitHint = " (bytes); did you mean "
+
+// writtenAs leaves out the hint at a forgotten unit where the text has one.
+func (f Fault) writtenAs(text string) Fault {
+	if strings.Trim(text, "0123456789") != "" {
+		f.Message, _, _ = strings.Cut(f.Message, unitHint)
+	}
+	return f
 }
 
 // faultFunc notes a fault of the setting at path.

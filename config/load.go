@@ -26,7 +26,7 @@ type Check func(Configuration) []Fault
 // is wrong, those of the checks among them.
 func Parse(name string, data []byte, checks ...Check) (Configuration, Lines, error) {
 	c := Default()
-	d := decoder{lines: Lines{}}
+	d := decoder{lines: Lines{}, texts: map[string]string{}}
 	if root, err := parseDocument(data); err != nil {
 		d.faults = append(d.faults, syntaxFault(err))
 	} else if root != nil {
@@ -66,6 +66,7 @@ func (d *decoder) document(root *yaml.Node, c *Configuration, checks []Check) {
 		if unread[f.Path] {
 			continue // what could not be read is not what was meant
 		}
+		f = f.writtenAs(d.texts[f.Path])
 		f.Line = d.lineOf(f.Path)
 		d.faults = append(d.faults, f)
 	}

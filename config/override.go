@@ -28,11 +28,11 @@ func ParseRotationSetting(name, text string) (RotationOverride, error) {
 		var found faults
 		checkOverride(found.add, "", o)
 		if len(found) > 0 {
-			return RotationOverride{}, errors.New(found[0].Message)
+			return RotationOverride{}, errors.New(found[0].writtenAs(text).Message)
 		}
 		return o, nil
 	}
-	return RotationOverride{}, errors.New(unknownSetting(name, RotationSettings()))
+	return RotationOverride{}, errors.New(unknownSetting(name, reflect.TypeFor[Rotation]()))
 }
 
 // Over returns r with what the override sets in place of its own.
@@ -75,10 +75,13 @@ func (r Rotation) override() RotationOverride {
 }
 
 // Text returns the value of the setting of this name for people: as a file has
-// it, or off.
+// it, or off, with the reason where that is another setting.
 func (r Rotation) Text(name string) string {
 	for field, value := range reflect.ValueOf(r).Fields() {
 		if keyOf(field) == name {
+			if name == "maxFilesUnread" && r.off(name) && r.MaxFilesUnread > 0 {
+				return fmt.Sprintf("off (%d is not above maxFiles)", r.MaxFilesUnread)
+			}
 			if r.off(name) {
 				return "off"
 			}

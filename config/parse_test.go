@@ -175,7 +175,7 @@ func TestEveryFaultAtOnce(t *testing.T) {
 		"wrong format": {
 			"apiVersion: cri-logshim.io/v2\nkind: Config\n",
 			`c.yaml:1: apiVersion: must be cri-logshim.io/v1alpha1, is "cri-logshim.io/v2"
-c.yaml:2: kind: must be Configuration, is "Config"`,
+c.yaml:2: kind: must be Configuration, is "Config"; did you mean Configuration?`,
 		},
 		"no format": {
 			"mode: proxy\n",
@@ -205,7 +205,7 @@ c.yaml:7: "<<": unknown setting; known here: apiVersion, kind, mode, listen, run
 		"wrong shapes": {
 			head + "mode: [proxy]\nrotation: 5\nlog: [info]\npolicies: {}\nadmin:\n  ? [a]\n  : b\nlisten: !!binary dW5peA==\nlinks:\n  legacyDir:\n",
 			`c.yaml:3: mode: must be a single value, is a list
-c.yaml:4: rotation: must be a mapping of settings, is "5" with the tag !!int
+c.yaml:4: rotation: must be a mapping of settings, is the single value "5"
 c.yaml:5: log: must be a mapping of settings, is a list
 c.yaml:6: policies: must be a list, is a mapping
 c.yaml:8: admin: a key must be a name, is a list

@@ -59,6 +59,8 @@ func TestRefused(t *testing.T) {
 		{"rotation: {maxSize: 4095}", "rotation.maxSize", "at least 4Ki, or negative to turn rotation off, is 4095 (bytes); did you mean 4095Mi?"},
 		{"rotation: {maxSize: 1Ki}", "rotation.maxSize", "at least 4Ki, or negative to turn rotation off, is 1Ki"},
 		{"policies: [{rotation: {maxSize: 50}}]", "policies[0].rotation.maxSize", "did you mean 50Mi?"},
+		{"rotation: {maxSize: 512}", "rotation.maxSize", "is 512 (bytes); did you mean 512Mi?"},
+		{"rotation: {maxSize: 1.3Ki}", "rotation.maxSize", "must be a whole number of bytes, is 1.3Ki"},
 		{"rotation: {maxSize: 100m}", "rotation.maxSize", "m is milli"},
 		{"rotation: {maxSize: -100m}", "rotation.maxSize", "whole number"},
 		{"rotation: {maxSize: 0.5}", "rotation.maxSize", "whole number"},
@@ -80,12 +82,15 @@ func TestRefused(t *testing.T) {
 		{`rotation: {maxFiles: "5"}`, "rotation.maxFiles", `must be a whole number without quotes, is "5"`},
 		{"rotation: {maxFiles: '5'}", "rotation.maxFiles", `must be a whole number without quotes, is "5"`},
 		{`annotations: {enabled: "true"}`, "annotations.enabled", `must be true or false without quotes, is "true"`},
-		{"rotation: {maxFiles: 9223372036854775808}", "rotation.maxFiles", "whole number"},
+		{"rotation: {maxFiles: 9223372036854775808}", "rotation.maxFiles", "a whole number that is not as large as 9223372036854775808"},
+		{"rotation: {maxFiles: 99999999999999999999}", "rotation.maxFiles", "a whole number that is not as large as 99999999999999999999"},
 		{"rotation: {maxFilesUnread: -1}", "rotation.maxFilesUnread", "at least 0"},
 		{"rotation: {maxFilesUnread: many}", "rotation.maxFilesUnread", "whole number"},
 		{"rotation: {compression: GZIP}", "rotation.compression", "none or gzip or zstd"},
 		{`rotation: {compression: ""}`, "rotation.compression", "missing or empty"},
 		{"rotation: {compressAfter: -1s}", "rotation.compressAfter", "at least 0s"},
+		{"rotation: {compressAfter: 99999999h}", "rotation.compressAfter", "(too long; the longest is 2562047h)"},
+		{"rotation: {compressAfter: 1d}", "rotation.compressAfter", "(there is no unit for days; did you mean 24h?)"},
 		{"rotation: {compressAfter: soon}", "rotation.compressAfter", "must be a duration"},
 		{"rotation: {maxAge: 1}", "rotation.maxAge", "must be a duration"},
 		{"rotation: {maxAge: -1s}", "rotation.maxAge", "at least 1s, or 0s for off, is -1s"},
@@ -113,6 +118,11 @@ func TestRefused(t *testing.T) {
 		{"rotation: {maxSzie: 3}", `rotation.maxSzie`, "unknown setting; did you mean maxSize?"},
 		{"rotation: {size: 3}", `rotation.size`, "unknown setting; known here: maxSize, maxFiles, maxFilesUnread, maxAge, deleteAfter, maxTotalSize, compression, compressAfter, keepAfterRemoval"},
 
+		{"maxSize: 50Mi", "maxSize", "unknown setting; did you mean rotation.maxSize?"},
+		{"minfree: 5%", "minfree", "unknown setting; did you mean node.minFree?"},
+		{"rotation: true", "rotation", `must be a mapping of settings, is the single value "true"`},
+		{"annotations: false", "annotations", `is the single value "false"; did you mean {enabled: false}?`},
+		{"policies: [{match: {podLabels: []}, rotation: {maxFiles: 3}}]", "policies[0].match.podLabels", "must be a mapping of names and values, is a list"},
 		{"policies: {rotation: {maxFiles: 3}}", "policies", "must be a list"},
 		{"policies: [{rotations: {maxFiles: 3}, rotation: {maxFiles: 3}}]", "policies[0].rotations", "did you mean rotation?"},
 		{"policies: [{rotation: {maxsize: 1Mi}}]", "policies[0].rotation.maxsize", "did you mean maxSize?"},
@@ -193,6 +203,9 @@ func TestRefused(t *testing.T) {
 		{"admin: {metrics: unix://m.sock}", "admin.metrics", "must be unix://"},
 		{"admin: {metrics: unix:///run/cri-logshim/admin.sock}", "admin.metrics", "must not be the same as admin.listen"},
 		{"log: {level: fatal}", "log.level", "trace or debug or info or warn or error"},
+		{"log: {level: warning}", "log.level", "; did you mean warn?"},
+		{"log: {level: err}", "log.level", "; did you mean error?"},
+		{"rotation: {compression: zst}", "rotation.compression", "; did you mean zstd?"},
 		{"log: {format: logfmt}", "log.format", "text or json"},
 	} {
 		t.Run(test.text, func(t *testing.T) {
@@ -255,6 +268,28 @@ func TestChecks(t *testing.T) {
 		_, _, err := config.Parse("c.yaml", []byte(head+text+"\n"), check)
 		if err == nil || err.Error() != want {
 			t.Errorf("%q: %v\nwant %s", text, err, want)
+		}
+	}
+}
+
+// TestHintsThatDoNotFit holds what is not to be suggested.
+func TestHintsThatDoNotFit(t *testing.T) {
+	for text, words := range map[string]string{
+		"rotation: {maxSize: 0.5Ki}":                   "did you mean",
+		"rotation: {maxSize: 0.5k}":                    "did you mean",
+		"rotation: {maxSize: }":                        `""`,
+		"rotation: {maxFiles: }":                       `""`,
+		"rotation: {compression: }":                    `""`,
+		"rotation: {compression: lz4}":                 "did you mean",
+		"rotation: {compressAfter: 99999d}":            "there is no unit",
+		"rotation: {maxFiles: 5.5}":                    "as large as",
+		"rotation: {maxFiles: '99999999999999999999'}": "as large as",
+	} {
+		_, _, err := config.Parse("c.yaml", []byte(head+"\n"+text+"\n"))
+		if err == nil {
+			t.Errorf("%s is not refused", text)
+		} else if strings.Contains(err.Error(), words) {
+			t.Errorf("%s: %v", text, err)
 		}
 	}
 }

@@ -52,7 +52,7 @@ func checkSize(fault faultFunc, at string, size, least Size, or string) {
 	}
 	hint := ""
 	if size > 0 && size%(1<<10) != 0 {
-		hint = fmt.Sprintf(" (bytes); did you mean %dMi?", size)
+		hint = fmt.Sprintf("%s%dMi?", unitHint, size)
 	}
 	fault(at, "must be at least %s%s, is %s%s", least, or, size, hint)
 }

@@ -1,14 +1,27 @@
 package config
 
 import (
+	"reflect"
 	"strings"
 )
 
-// unknownSetting says what is wrong with a name that is not among the known ones.
-func unknownSetting(name string, known []string) string {
+// unknownSetting says what is wrong with a name that a section does not have, though one
+// of its sections may.
+func unknownSetting(name string, section reflect.Type) string {
+	known := keysOf(section)
 	for _, k := range known {
 		if similar(name, k) {
 			return "unknown setting; did you mean " + k + "?"
+		}
+	}
+	for field := range section.Fields() {
+		if field.Type.Kind() != reflect.Struct {
+			continue
+		}
+		for _, k := range keysOf(field.Type) {
+			if k != "" && similar(name, k) {
+				return "unknown setting; did you mean " + keyOf(field) + "." + k + "?"
+			}
 		}
 	}
 	return "unknown setting; known here: " + strings.Join(known, ", ")
@@ -47,4 +60,15 @@ const shortestSimilar = 4
 
 func plainName(name string) string {
 	return strings.NewReplacer("-", "", "_", "").Replace(strings.ToLower(name))
+}
+
+// isShortFor tells whether one of two values is a longer or shorter form of the other, as
+// warning and warn, or else another spelling of it.
+func isShortFor(a, b string) bool {
+	const shortest = 2
+	long, short := strings.ToLower(a), strings.ToLower(b)
+	if len(long) < len(short) {
+		long, short = short, long
+	}
+	return len(short) >= shortest && strings.HasPrefix(long, short) || similar(a, b)
 }

@@ -132,5 +132,11 @@ func checkOneOf[T ~string](fault faultFunc, at string, value T, allowed ...T) {
 		fault(at, "must be %s, is missing or empty", strings.Join(names, " or "))
 		return
 	}
+	for _, a := range names {
+		if isShortFor(a, string(value)) {
+			fault(at, "must be %s, is %q; did you mean %s?", strings.Join(names, " or "), value, a)
+			return
+		}
+	}
 	fault(at, "must be %s, is %q", strings.Join(names, " or "), value)
 }

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"strconv"
@@ -21,7 +20,7 @@ func (s *Size) UnmarshalText(text []byte) error {
 		*s = 0
 		return nil
 	}
-	n, err := parseQuantity(string(text))
+	n, err := parseQuantity(string(text), " of bytes")
 	if err != nil {
 		return err
 	}
@@ -62,7 +61,7 @@ func (f *Floor) UnmarshalText(text []byte) error {
 	if share, isPercent := strings.CutSuffix(s, "%"); isPercent {
 		return f.setPercent(share)
 	}
-	n, err := parseQuantity(s)
+	n, err := parseQuantity(s, "")
 	if err != nil {
 		return fmt.Errorf("%w, or a percentage such as 12%%", err)
 	}
@@ -135,10 +134,10 @@ func (m FileMode) String() string {
 // maxQuantityText is longer than any quantity that fits into an int64.
 const maxQuantityText = 64
 
-// parseQuantity reads a Kubernetes quantity that is a whole number.
+// parseQuantity reads a Kubernetes quantity that is a whole number; of says of what.
 // resource.ParseQuantity rounds to nano units and cuts off at the largest
 // int64 without a word, so that both are looked for here.
-func parseQuantity(s string) (int64, error) {
+func parseQuantity(s, of string) (int64, error) {
 	// An exponent such as 1e999999999 would be computed, for minutes.
 	_, exponent, _ := strings.Cut(strings.ToLower(s), "e")
 	if len(s) > maxQuantityText || len(strings.TrimLeft(exponent, "+-")) > 2 {
@@ -158,7 +157,7 @@ func parseQuantity(s string) (int64, error) {
 	}
 	n := q.Value()
 	if resource.NewQuantity(n, resource.DecimalSI).Cmp(q) != 0 {
-		return 0, errors.New("must be a whole number, is " + s + fractionHint(s))
+		return 0, fmt.Errorf("must be a whole number%s, is %s%s", of, s, fractionHint(s))
 	}
 	return n, nil
 }

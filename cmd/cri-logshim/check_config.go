@@ -22,7 +22,7 @@ func newCheckConfigCommand(o *options) *cobra.Command {
 		Short:   "Print the effective configuration, or everything that is wrong with it",
 		Long:    checkConfigHelp,
 		Example: checkConfigExample,
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := o.load()
 			if err != nil {

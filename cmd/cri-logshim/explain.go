@@ -44,7 +44,12 @@ func newExplainCommand(o *options) *cobra.Command {
 		Short:   "Show which settings hold for a pod's logs, and where each comes from",
 		Long:    explainHelp,
 		Example: explainExample,
-		Args:    cobra.ExactArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("explain takes one pod, or one container of it: %s", cmd.UseLine())
+			}
+			return nil
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if !slices.Contains([]string{"text", "json", "yaml"}, output) {
 				return fmt.Errorf("output %q: must be text, json or yaml", output)

@@ -61,7 +61,7 @@ func metricRows(t *testing.T) (rows []string) {
 	over, end := context.WithCancel(t.Context())
 	end()
 	defer func() {
-		if err := cmp.Or(d.logs.Run(over), d.close()); err != nil { //nolint:contextcheck // it is over
+		if err := cmp.Or(d.logs.Run(over), d.close()); err != nil {
 			t.Error(err)
 		}
 	}()

@@ -49,6 +49,15 @@ func (o *options) addFlags(cmd *cobra.Command) {
 	cmd.PreRun = func(*cobra.Command, []string) { o.given = flags.Changed }
 }
 
+// noArguments refuses arguments of a command that reads the configuration: the file is
+// named by a flag.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s takes no argument, is given %q; a configuration file is named by --config", cmd.Name(), args[0])
+}
+
 // load returns the configuration that is in force: the file's, with the flags
 // in place of what they override. The file may be absent only where nobody named
 // it. The error has one line for each fault.

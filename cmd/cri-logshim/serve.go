@@ -33,7 +33,7 @@ func newServeCommand(o *options) *cobra.Command {
 		Short:   "Serve kubelet and manage container logs",
 		Long:    serveHelp,
 		Example: serveExample,
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return serve(cmd.Context(), o)
 		},

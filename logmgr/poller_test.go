@@ -105,3 +105,25 @@ func TestDozingLogRipens(t *testing.T) {
 		r.verify(c)
 	})
 }
+
+// TestDozingLogIsReplaced: a file that somebody else has put in a dozing log's place,
+// without our knowing, is given what new files are given.
+func TestDozingLogIsReplaced(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.options.Files.Mode = 0o644
+		r.start()
+		c := r.run("app")
+		r.trickle(500*time.Millisecond, c)
+		r.must(os.Rename(c.Path(), c.Path()+aside))
+		r.fake.Latency = 0
+		r.must(r.fake.ReopenLog(t.Context(), c.ID()))
+		r.must(c.Print("stdout", 20, 100)) // as if the old one had grown
+		r.trickle(2*time.Second, c)
+		info, err := os.Stat(c.Path())
+		r.must(err)
+		if info.Mode() != 0o644 {
+			t.Errorf("the new file has mode %v", info.Mode())
+		}
+		r.linesOnceEach(c)
+	})
+}

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strconv"
 
 	"github.com/cri-logshim/cri-logshim/test/integration/testbed"
@@ -26,9 +28,21 @@ func table(found testbed.Verification) []string {
 	} {
 		lines = append(lines, row(count.name, thousands(count.stdout), thousands(count.stderr)))
 	}
-	return append(lines, "",
+	lines = append(lines, "")
+	if len(found.Rotated) > 0 {
+		lines = append(lines, fmt.Sprintf("rotated files: median %s, 99th percentile %s",
+			mebibytes(quantile(found.Rotated, 0.5)), mebibytes(quantile(found.Rotated, 0.99))))
+	}
+	return append(lines,
 		fmt.Sprintf("largest of %d files: %s, %.2f times the limit of %s",
 			found.Files, mebibytes(found.LargestFile), float64(found.LargestFile)/limit, mebibytes(limit)))
+}
+
+// quantile is the smallest of the values, of which there is one at least, that is not
+// below a share of them.
+func quantile(values []int64, share float64) int64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[max(int(math.Ceil(share*float64(len(sorted)))), 1)-1]
 }
 
 func row(name, stdout, stderr string) string {

@@ -94,7 +94,7 @@ func (c *Containerd) Start(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	if err := c.cell.start(ctx); err != nil {
-		return fmt.Errorf("start containerd %s: %w", c.Version, err)
+		return fmt.Errorf("start containerd %s: %w\n%s", c.Version, err, c.Log())
 	}
 	client, err := c.Dial()
 	if err != nil {

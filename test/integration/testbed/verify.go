@@ -13,9 +13,10 @@ import (
 
 // Verification is what was found of the lines of one seqwriter.
 type Verification struct {
-	Files       int   // of the log
-	Bytes       int64 // of all files, uncompressed
-	LargestFile int64 // bytes, uncompressed
+	Files       int     // of the log
+	Bytes       int64   // of all files, uncompressed
+	LargestFile int64   // bytes, uncompressed
+	Rotated     []int64 // bytes of each rotated file, uncompressed
 	Streams     map[string]*StreamVerification
 }
 
@@ -57,6 +58,9 @@ func Verify(log string, elsewhere ...string) (Verification, error) {
 		v.Files++
 		v.Bytes += size
 		v.LargestFile = max(v.LargestFile, size)
+		if filepath.Ext(name) != ".log" {
+			v.Rotated = append(v.Rotated, size)
+		}
 	}
 	for _, s := range v.Streams {
 		s.conclude()

@@ -17,10 +17,11 @@ import (
 // stays within it, a foreign file that wants more is refused.
 const zstdWindow = 8 << 20
 
-// zstdOwnWindow is the window in bytes of what is written here. A larger one made the
-// container logs of the benchmark no smaller, and compression slower. Neither do slower
-// levels than the fastest make them smaller. The benchmark has a part on compression.
-const zstdOwnWindow = 1 << 20
+// zstdOwnWindow is the window in bytes of what is written here. Both larger and smaller
+// ones made the container logs of the benchmark larger, and larger ones took more time.
+// Neither do slower levels than the fastest make them smaller. The benchmark has a part on
+// compression.
+const zstdOwnWindow = 512 << 10
 
 // Encoder compresses a stream. Close finishes it and does not close what it is written
 // to; Reset then begins another one. The calling goroutine does all the work, so that

@@ -113,11 +113,7 @@ func TestNextAttemptWhileItSettles(t *testing.T) {
 		first := r.run("app")
 		r.pass(10 * time.Second)
 		r.exit(first)
-		facts := r.facts("app")
-		facts.ID = "idsecond"
-		second := r.behind(facts)
-		r.Created(facts)
-		r.Started(second.ID(), false)
+		second := r.runAgain("app", "idsecond")
 		r.pass(time.Second)
 		if !r.managed(second) {
 			t.Error("the second one's log is not managed")

@@ -205,13 +205,9 @@ func TestLegacyLinkOfTheNextAttempt(t *testing.T) {
 		first := r.run("app")
 		r.pass(2 * time.Second)
 		r.exit(first)
-		facts := r.facts("app")
-		facts.ID = "idsecond"
-		second := r.behind(facts)
-		r.Created(facts)
-		r.Started(second.ID(), false)
+		second := r.runAgain("app", "idsecond")
 		r.pass(time.Minute)
-		if got := target(r.legacyLink(facts)); got != second.Path() {
+		if got := target(r.legacyLink(second.Facts())); got != second.Path() {
 			t.Errorf("the second one's link: %q", got)
 		}
 	})

@@ -165,6 +165,18 @@ func (r *rig) run(name string) *runtimetest.Container {
 	return c
 }
 
+// runAgain makes and starts a container of the same name, pod and attempt as that of run,
+// and tells the manager so, which has not heard it when this returns.
+func (r *rig) runAgain(name, id string) *runtimetest.Container {
+	r.Helper()
+	facts := r.facts(name)
+	facts.ID = id
+	c := r.behind(facts)
+	r.Created(facts)
+	r.Started(id, false)
+	return c
+}
+
 // exit ends a container and tells the manager so.
 func (r *rig) exit(c *runtimetest.Container) {
 	r.Helper()

@@ -21,12 +21,7 @@ import (
 func TestFullDisk(t *testing.T) {
 	disk := mountSmall(t) // before a containerd starts, whose mounts are its own
 	onBoth(t, func(t *testing.T, containerd *testbed.Containerd) {
-		containerd.PodLogsDir = filepath.Join(disk, containerd.Version, "pods")
-		t.Cleanup(func() {
-			if err := os.RemoveAll(filepath.Dir(containerd.PodLogsDir)); err != nil {
-				t.Error(err)
-			}
-		})
+		containerd.PodLogsDir = filepath.Join(shareOf(t, disk, containerd), "pods")
 		shim, client := newShim(t, containerd, func(c *config.Configuration) {
 			keepAll(c)
 			c.KeepDir = filepath.Join(disk, containerd.Version, "kept")
@@ -128,4 +123,16 @@ func fill(t *testing.T, name string) {
 	if err := file.Close(); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// shareOf is the directory of a containerd on a disk that two of them have in turn.
+func shareOf(t *testing.T, disk string, containerd *testbed.Containerd) string {
+	t.Helper()
+	dir := filepath.Join(disk, containerd.Version)
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
 }

@@ -18,12 +18,7 @@ import (
 func TestNoInodes(t *testing.T) {
 	disk := mountSmall(t) // before a containerd starts, whose mounts are its own
 	onBoth(t, func(t *testing.T, containerd *testbed.Containerd) {
-		containerd.PodLogsDir = filepath.Join(disk, containerd.Version)
-		t.Cleanup(func() {
-			if err := os.RemoveAll(containerd.PodLogsDir); err != nil {
-				t.Error(err)
-			}
-		})
+		containerd.PodLogsDir = shareOf(t, disk, containerd)
 		shim, client := newShim(t, containerd, func(c *config.Configuration) {
 			keepAll(c)
 			c.Rotation.CompressAfter = 1 << 50 // never

@@ -22,12 +22,7 @@ import (
 func TestNoRoomInKeepDir(t *testing.T) {
 	disk := mountSmall(t, "max_dir_size_kb=16") // before a containerd starts, whose mounts are its own
 	onBoth(t, func(t *testing.T, containerd *testbed.Containerd) {
-		containerd.PodLogsDir = filepath.Join(disk, containerd.Version, "pods")
-		t.Cleanup(func() {
-			if err := os.RemoveAll(filepath.Dir(containerd.PodLogsDir)); err != nil {
-				t.Error(err)
-			}
-		})
+		containerd.PodLogsDir = filepath.Join(shareOf(t, disk, containerd), "pods")
 		shim, client := newShim(t, containerd, func(c *config.Configuration) {
 			keepAll(c)
 			c.KeepDir = filepath.Join(disk, containerd.Version, "kept")

@@ -3,7 +3,6 @@ package integration
 import (
 	"context"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -19,12 +18,7 @@ func TestDiskIsWonBack(t *testing.T) {
 	const floor = 8 << 20
 	disk := mountSmall(t) // before a containerd starts, whose mounts are its own
 	onBoth(t, func(t *testing.T, containerd *testbed.Containerd) {
-		containerd.PodLogsDir = filepath.Join(disk, containerd.Version)
-		t.Cleanup(func() {
-			if err := os.RemoveAll(containerd.PodLogsDir); err != nil {
-				t.Error(err)
-			}
-		})
+		containerd.PodLogsDir = shareOf(t, disk, containerd)
 		shim, client := newShim(t, containerd, func(c *config.Configuration) {
 			keepAll(c)
 			c.Rotation.CompressAfter = 1 << 50 // none

@@ -24,7 +24,7 @@ import (
 // newKubelet starts a real kubelet before a shim.
 func newKubelet(t *testing.T, containerd *testbed.Containerd, shim *testbed.Shim, logs testbed.ContainerLogs) *testbed.Kubelet {
 	t.Helper()
-	kubelet, err := testbed.NewKubelet(t.Context(), containerd, shim.Config.Listen, programs, logs)
+	kubelet, err := testbed.NewKubelet(t.Context(), containerd, programs, testbed.KubeletOptions{Endpoint: shim.Config.Listen, Logs: logs})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -115,7 +115,7 @@ func (t trial) startNode(ctx context.Context, install testbed.Install, programs 
 		}
 		endpoint = n.shim.Config.Listen
 	}
-	n.kubelet, err = testbed.NewKubelet(ctx, n.containerd, endpoint, programs, t.logs)
+	n.kubelet, err = testbed.NewKubelet(ctx, n.containerd, programs, testbed.KubeletOptions{Endpoint: endpoint, Logs: t.logs})
 	return n, err
 }
 

@@ -39,6 +39,13 @@ func LeftToTheShim() ContainerLogs {
 	return ContainerLogs{MaxSize: "1P", MaxFiles: 5, MaxWorkers: 1, MonitorInterval: time.Hour}
 }
 
+// KubeletOptions say what kubelet speaks to and how it is set.
+type KubeletOptions struct {
+	// Endpoint is the CRI endpoint: containerd's, or that of a shim before it.
+	Endpoint string
+	Logs     ContainerLogs
+}
+
 // Kubelet is a real kubelet without an API server. It runs static pods on a containerd,
 // with or without cri-logshim between the two. It sees an empty /var/log, an empty
 // /var/lib (below which its device plugins have a fixed place) and kernel settings as it
@@ -57,10 +64,10 @@ type Kubelet struct {
 	client *Client // of the endpoint that kubelet uses too
 }
 
-// NewKubelet starts a kubelet that speaks to a CRI endpoint of containerd or a shim before
-// it, with all that it makes within containerd.Dir, and waits until it serves. It is to
-// be closed before the endpoint. Its pods stay until containerd is closed.
-func NewKubelet(ctx context.Context, containerd *Containerd, endpoint string, programs Programs, logs ContainerLogs) (*Kubelet, error) {
+// NewKubelet starts a kubelet before containerd, with all that it makes within
+// containerd.Dir, and waits until it serves. It is to be closed before the endpoint. Its
+// pods stay until containerd is closed.
+func NewKubelet(ctx context.Context, containerd *Containerd, programs Programs, o KubeletOptions) (*Kubelet, error) {
 	cache, err := cacheDir()
 	if err != nil {
 		return nil, err
@@ -74,7 +81,7 @@ func NewKubelet(ctx context.Context, containerd *Containerd, endpoint string, pr
 		return nil, fmt.Errorf("make a folder for kubelet: %w", err)
 	}
 	k := &Kubelet{PodLogsDir: containerd.PodLogsDir, LegacyDir: containerd.LegacyDir(), dir: dir}
-	if err := k.prepare(ctx, cgroupOf(containerd.Dir), endpoint, logs); err != nil {
+	if err := k.prepare(ctx, cgroupOf(containerd.Dir), o); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
 	if err := k.makeCell(programs.cell, binary); err != nil {
@@ -87,20 +94,20 @@ func NewKubelet(ctx context.Context, containerd *Containerd, endpoint string, pr
 }
 
 // prepare makes the folders and the configuration.
-func (k *Kubelet) prepare(ctx context.Context, cgroup, endpoint string, logs ContainerLogs) error {
+func (k *Kubelet) prepare(ctx context.Context, cgroup string, o KubeletOptions) error {
 	for _, folder := range []string{k.manifests(), k.root(), k.LegacyDir} {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return fmt.Errorf("make a folder for kubelet: %w", err)
 		}
 	}
 	var err error
-	if k.client, err = Dial(endpoint); err != nil {
+	if k.client, err = Dial(o.Endpoint); err != nil {
 		return err
 	}
 	if k.port, err = freePort(ctx); err != nil {
 		return err
 	}
-	text, err := k.config(cgroup, endpoint, logs)
+	text, err := k.config(cgroup, o)
 	if err != nil {
 		return err
 	}

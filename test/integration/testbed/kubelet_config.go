@@ -10,7 +10,7 @@ import (
 // the places and the log settings: nothing asks for an API server, cgroup v1 is good
 // enough, nothing needs CAP_SYS_RESOURCE, no firewall rule is written, and a nearly full
 // disk evicts no pod and removes no image.
-func (k *Kubelet) config(cgroup, endpoint string, logs ContainerLogs) (string, error) {
+func (k *Kubelet) config(cgroup string, o KubeletOptions) (string, error) {
 	text, err := json.MarshalIndent(map[string]any{
 		"apiVersion":                    "kubelet.config.k8s.io/v1beta1",
 		"kind":                          "KubeletConfiguration",
@@ -22,12 +22,12 @@ func (k *Kubelet) config(cgroup, endpoint string, logs ContainerLogs) (string, e
 		"staticPodPath":                 k.manifests(),
 		"fileCheckFrequency":            "1s",
 		"syncFrequency":                 "5s",
-		"containerRuntimeEndpoint":      endpoint,
+		"containerRuntimeEndpoint":      o.Endpoint,
 		"podLogsDir":                    k.PodLogsDir,
-		"containerLogMaxSize":           logs.MaxSize,
-		"containerLogMaxFiles":          logs.MaxFiles,
-		"containerLogMaxWorkers":        logs.MaxWorkers,
-		"containerLogMonitorInterval":   logs.MonitorInterval.String(),
+		"containerLogMaxSize":           o.Logs.MaxSize,
+		"containerLogMaxFiles":          o.Logs.MaxFiles,
+		"containerLogMaxWorkers":        o.Logs.MaxWorkers,
+		"containerLogMonitorInterval":   o.Logs.MonitorInterval.String(),
 		"resolvConf":                    k.resolver(),
 		"volumePluginDir":               filepath.Join(k.dir, "plugins"),
 		"failCgroupV1":                  false,

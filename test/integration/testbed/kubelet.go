@@ -44,6 +44,8 @@ type KubeletOptions struct {
 	// Endpoint is the CRI endpoint: containerd's, or that of a shim before it.
 	Endpoint string
 	Logs     ContainerLogs
+	// FeatureGates are what differs from kubelet's defaults.
+	FeatureGates map[string]bool
 }
 
 // Kubelet is a real kubelet without an API server. It runs static pods on a containerd,

@@ -30,6 +30,7 @@ func (k *Kubelet) config(cgroup string, o KubeletOptions) (string, error) {
 		"containerLogMonitorInterval":   o.Logs.MonitorInterval.String(),
 		"resolvConf":                    k.resolver(),
 		"volumePluginDir":               filepath.Join(k.dir, "plugins"),
+		"featureGates":                  o.FeatureGates,
 		"failCgroupV1":                  false,
 		"failSwapOn":                    false,
 		"cgroupDriver":                  "cgroupfs",

@@ -19,6 +19,20 @@ func (s *Shim) Metric(ctx context.Context, name string, labels ...string) (float
 	if err != nil {
 		return 0, err
 	}
+	return metricIn(text, name, labels)
+}
+
+// Metric is the sum of all of kubelet's series of a name, as of a shim's.
+func (k *Kubelet) Metric(ctx context.Context, name string, labels ...string) (float64, error) {
+	text, err := k.Get(ctx, "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	return metricIn(text, name, labels)
+}
+
+// metricIn sums up the series of a name in a page of metrics.
+func metricIn(text, name string, labels []string) (float64, error) {
 	var sum float64
 	for line := range strings.Lines(text) {
 		series, value, ok := strings.Cut(line, " ")

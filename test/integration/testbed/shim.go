@@ -30,6 +30,7 @@ type Shim struct {
 	cmd     *exec.Cmd     // nil: never started
 	ended   chan struct{} // closed when the process of cmd has ended
 	failure error         // how it ended; to be read after ended
+	held    *heldSocket   // nil: the process makes its socket itself
 }
 
 // NewShim starts cri-logshim before a containerd, with all that it makes within
@@ -155,6 +156,9 @@ func (s *Shim) launch(wrapper ...string) error {
 	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Stderr = output
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	if s.held != nil {
+		s.held.passTo(cmd)
+	}
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -211,12 +215,18 @@ func (s *Shim) Kill() error {
 	return err
 }
 
-// Close ends the shim at once if it runs. Its files go with containerd's.
+// Close ends the shim at once if it runs, and lets go of a held socket. Its files go with
+// containerd's.
 func (s *Shim) Close() error {
-	if !s.Running() {
-		return nil
+	var errs []error
+	if s.Running() {
+		errs = append(errs, s.Kill())
 	}
-	return s.Kill()
+	if s.held != nil {
+		errs = append(errs, s.held.release())
+		s.held = nil
+	}
+	return errors.Join(errs...)
 }
 
 // Running tells whether the process runs.

@@ -13,11 +13,15 @@ import (
 	"time"
 )
 
-// KubeletVersion is the kubelet that hack/setup.sh builds.
-const KubeletVersion = "1.36.3"
+// The kubelets that hack/setup.sh builds.
+const (
+	KubeletVersion = "1.36.3"
+	OldestKubelet  = "1.23.17" // speaks CRI v1alpha2; goes with Oldest
+)
 
-// kubeletNode is the node's name, which kubelet adds to the names of static pods.
-const kubeletNode = "node"
+// NodeName is the node's, which kubelet adds to the names of static pods. It is one by
+// which an API server on this machine reaches kubelet.
+const NodeName = "localhost"
 
 // ContainerLogs are kubelet's settings of its own log rotation.
 type ContainerLogs struct {
@@ -41,14 +45,19 @@ func LeftToTheShim() ContainerLogs {
 
 // KubeletOptions say what kubelet speaks to and how it is set.
 type KubeletOptions struct {
+	// Version is KubeletVersion if empty, or OldestKubelet.
+	Version string
 	// Endpoint is the CRI endpoint: containerd's, or that of a shim before it.
 	Endpoint string
 	Logs     ContainerLogs
-	// FeatureGates are what differs from kubelet's defaults.
+	// FeatureGates are those that differ from the version's defaults.
 	FeatureGates map[string]bool
+	// Kubeconfig is a file that leads to an API server, at which kubelet then registers
+	// NodeName; empty: there is none, and all pods are static ones.
+	Kubeconfig string
 }
 
-// Kubelet is a real kubelet without an API server. It runs static pods on a containerd,
+// Kubelet is a real kubelet, by default without an API server. It runs static pods on a containerd,
 // with or without cri-logshim between the two. It sees an empty /var/log, an empty
 // /var/lib (below which its device plugins have a fixed place) and kernel settings as it
 // wants them, so that it changes none of the machine's. Its methods are not to be called
@@ -59,31 +68,31 @@ type Kubelet struct {
 	// LegacyDir is what kubelet sees as /var/log/containers: containerd's.
 	LegacyDir string
 
-	dir    string
-	port   int
-	cell   *cell
-	output *os.File
-	client *Client // of the endpoint that kubelet uses too
+	options KubeletOptions
+	dir     string
+	port    int
+	cell    *cell
+	output  *os.File
+	client  *Client // of the endpoint that kubelet uses too
 }
 
 // NewKubelet starts a kubelet before containerd, with all that it makes within
 // containerd.Dir, and waits until it serves. It is to be closed before the endpoint. Its
 // pods stay until containerd is closed.
 func NewKubelet(ctx context.Context, containerd *Containerd, programs Programs, o KubeletOptions) (*Kubelet, error) {
-	cache, err := cacheDir()
+	if o.Version == "" {
+		o.Version = KubeletVersion
+	}
+	binary, err := kubeletBinary(o.Version)
 	if err != nil {
 		return nil, err
-	}
-	binary := filepath.Join(cache, "kubelet-"+KubeletVersion, "bin", "kubelet")
-	if _, err := os.Stat(binary); err != nil {
-		return nil, fmt.Errorf("kubelet %s is not set up, run hack/setup.sh: %w", KubeletVersion, err)
 	}
 	dir, err := os.MkdirTemp(containerd.Dir, "kubelet-")
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for kubelet: %w", err)
 	}
-	k := &Kubelet{PodLogsDir: containerd.PodLogsDir, LegacyDir: containerd.LegacyDir(), dir: dir}
-	if err := k.prepare(ctx, cgroupOf(containerd.Dir), o); err != nil {
+	k := &Kubelet{PodLogsDir: containerd.PodLogsDir, LegacyDir: containerd.LegacyDir(), options: o, dir: dir}
+	if err := k.prepare(ctx, cgroupOf(containerd.Dir)); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
 	if err := k.makeCell(programs.cell, binary); err != nil {
@@ -95,21 +104,33 @@ func NewKubelet(ctx context.Context, containerd *Containerd, programs Programs, 
 	return k, nil
 }
 
+func kubeletBinary(version string) (string, error) {
+	cache, err := cacheDir()
+	if err != nil {
+		return "", err
+	}
+	binary := filepath.Join(cache, "kubelet-"+version, "bin", "kubelet")
+	if _, err := os.Stat(binary); err != nil {
+		return "", fmt.Errorf("kubelet %s is not set up, run hack/setup.sh: %w", version, err)
+	}
+	return binary, nil
+}
+
 // prepare makes the folders and the configuration.
-func (k *Kubelet) prepare(ctx context.Context, cgroup string, o KubeletOptions) error {
-	for _, folder := range []string{k.manifests(), k.root(), k.LegacyDir} {
+func (k *Kubelet) prepare(ctx context.Context, cgroup string) error {
+	for _, folder := range []string{k.manifests(), k.Root(), k.LegacyDir} {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return fmt.Errorf("make a folder for kubelet: %w", err)
 		}
 	}
-	var err error
-	if k.client, err = Dial(o.Endpoint); err != nil {
+	if err := k.Use(k.options.Endpoint); err != nil {
 		return err
 	}
+	var err error
 	if k.port, err = freePort(ctx); err != nil {
 		return err
 	}
-	text, err := k.config(cgroup, o)
+	text, err := k.config(cgroup)
 	if err != nil {
 		return err
 	}
@@ -118,7 +139,7 @@ func (k *Kubelet) prepare(ctx context.Context, cgroup string, o KubeletOptions) 
 			return fmt.Errorf("write the kubelet configuration: %w", err)
 		}
 	}
-	if k.output, err = os.OpenFile(k.logFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+	if k.output, err = os.OpenFile(k.LogFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
 		return fmt.Errorf("make kubelet's own log: %w", err)
 	}
 	return nil
@@ -129,11 +150,32 @@ func (k *Kubelet) makeCell(cell, binary string) (err error) {
 	for setting, value := range wantedKernelSettings() {
 		args = append(args, "-pretend", filepath.Join("/proc/sys", setting)+"="+value)
 	}
-	args = append(args, binary,
-		"--config="+k.configFile(), "--root-dir="+k.root(), "--cert-dir="+filepath.Join(k.dir, "pki"), "--hostname-override="+kubeletNode)
+	args = append(append(args, binary), k.flags()...)
 	env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 	k.cell, err = newCell(cell, k.output, env, args...)
 	return err
+}
+
+// Use makes the next Start speak to another endpoint of the same containerd. Kubelet's own
+// setting is a link, and stays as it is.
+func (k *Kubelet) Use(endpoint string) error {
+	client, err := Dial(endpoint)
+	if err != nil {
+		return err
+	}
+	if k.client != nil {
+		if err := k.client.Close(); err != nil {
+			return errors.Join(err, client.Close())
+		}
+	}
+	k.client = client
+	if err := os.Symlink(socketOf(endpoint), k.socket()+".new"); err != nil {
+		return fmt.Errorf("lead kubelet to %q: %w", endpoint, err)
+	}
+	if err := os.Rename(k.socket()+".new", k.socket()); err != nil {
+		return fmt.Errorf("lead kubelet to %q: %w", endpoint, err)
+	}
+	return nil
 }
 
 // Start starts kubelet after a Stop, and waits until it serves.
@@ -164,6 +206,9 @@ func (k *Kubelet) Stop(ctx context.Context) error {
 	return k.cell.stop(ctx, syscall.SIGTERM)
 }
 
+// Kill ends kubelet at once, as a crash would. Pods live on.
+func (k *Kubelet) Kill(ctx context.Context) error { return k.cell.stop(ctx, syscall.SIGKILL) }
+
 // PID is the process id of the running kubelet, as the machine counts.
 func (k *Kubelet) PID() (int, error) {
 	tasks := filepath.Join("/proc", strconv.Itoa(k.cell.cmd.Process.Pid), "task")
@@ -186,11 +231,14 @@ func (k *Kubelet) PID() (int, error) {
 }
 
 // Log is the end of what kubelet has logged itself.
-func (k *Kubelet) Log() string { return tail(k.logFile()) }
+func (k *Kubelet) Log() string { return tail(k.LogFile()) }
+
+// LogFile is where every process of this kubelet logs itself.
+func (k *Kubelet) LogFile() string { return filepath.Join(k.dir, "kubelet.log") }
 
 // Logged are the lines of kubelet's own log that have a text in them.
 func (k *Kubelet) Logged(text string) ([]string, error) {
-	content, err := os.ReadFile(k.logFile())
+	content, err := os.ReadFile(k.LogFile())
 	if err != nil {
 		return nil, fmt.Errorf("read kubelet's log: %w", err)
 	}
@@ -202,6 +250,9 @@ func (k *Kubelet) Logged(text string) ([]string, error) {
 	}
 	return found, nil
 }
+
+// Root is kubelet's root directory, below which pods have their folders, by uid.
+func (k *Kubelet) Root() string { return filepath.Join(k.dir, "root") }
 
 // Close ends kubelet at once. Its files go with containerd's.
 func (k *Kubelet) Close() error {
@@ -218,11 +269,10 @@ func (k *Kubelet) Close() error {
 	return errors.Join(errs...)
 }
 
-func (k *Kubelet) root() string       { return filepath.Join(k.dir, "root") }
 func (k *Kubelet) manifests() string  { return filepath.Join(k.dir, "manifests") }
 func (k *Kubelet) configFile() string { return filepath.Join(k.dir, "config.json") }
+func (k *Kubelet) socket() string     { return filepath.Join(k.dir, "cri.sock") }
 func (k *Kubelet) resolver() string   { return filepath.Join(k.dir, "resolv.conf") }
-func (k *Kubelet) logFile() string    { return filepath.Join(k.dir, "kubelet.log") }
 
 // freePort is a port of 127.0.0.1 that was free a moment ago.
 func freePort(ctx context.Context) (int, error) {

@@ -1,53 +1,96 @@
 package testbed
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
 
-// StaticPod is a pod with one container of the Image, named as AppContainer.
+// StaticPod is a pod of containers of the Image on the machine's network. With a Command
+// instead of Containers it has one container, named as AppContainer.
 type StaticPod struct {
-	Name    string   // without the node's name
-	Command []string // of the container
-	Restart string   // Always, OnFailure or Never
+	Name        string // without the node's name
+	Annotations map[string]string
+	Command     []string
+	Init        []StaticContainer // run one after the other before the others
+	Containers  []StaticContainer
+	Restart     string        // Always, OnFailure or Never
+	Grace       time.Duration // between SIGTERM and SIGKILL, in whole seconds; 0: one second
 }
 
-// AppContainer is the name of a static pod's container.
+// StaticContainer is one of a pod's containers.
+type StaticContainer struct {
+	Name    string
+	Command []string
+	Env     map[string]string
+}
+
+// AppContainer is the name of a static pod's only container.
 const AppContainer = "app"
 
-// staticNamespace is where static pods are.
-const staticNamespace = "default"
+// Namespace is where the pods of a kubelet are.
+const Namespace = "default"
 
 // FullName is the pod's name with the node's, which kubelet adds.
-func (p StaticPod) FullName() string { return p.Name + "-" + kubeletNode }
+func (p StaticPod) FullName() string { return p.Name + "-" + NodeName }
+
+// Manifest is the pod for kubelet or an API server, in JSON. It is bound to NodeName.
+func (p StaticPod) Manifest() ([]byte, error) {
+	return json.Marshal(map[string]any{
+		"apiVersion": "v1",
+		"kind":       "Pod",
+		"metadata":   map[string]any{"name": p.Name, "namespace": Namespace, "annotations": p.Annotations},
+		"spec": map[string]any{
+			"nodeName":                      NodeName,
+			"hostNetwork":                   true,
+			"dnsPolicy":                     "Default",
+			"enableServiceLinks":            false,
+			"automountServiceAccountToken":  false,
+			"restartPolicy":                 p.Restart,
+			"terminationGracePeriodSeconds": max(1, int(p.Grace/time.Second)),
+			"initContainers":                manifests(p.Init),
+			"containers":                    manifests(p.containers()),
+		},
+	})
+}
+
+func (p StaticPod) containers() []StaticContainer {
+	if len(p.Containers) == 0 {
+		return []StaticContainer{{Name: AppContainer, Command: p.Command}}
+	}
+	return p.Containers
+}
+
+func manifests(containers []StaticContainer) []map[string]any {
+	var all []map[string]any
+	for _, c := range containers {
+		var env []map[string]string
+		for _, name := range slices.Sorted(maps.Keys(c.Env)) {
+			env = append(env, map[string]string{"name": name, "value": c.Env[name]})
+		}
+		all = append(all, map[string]any{
+			"name": c.Name, "image": Image, "imagePullPolicy": "Never", "command": c.Command, "env": env,
+		})
+	}
+	return all
+}
 
 // Run makes kubelet run a static pod. It does not wait for it.
 func (k *Kubelet) Run(p StaticPod) error {
-	text, err := json.Marshal(map[string]any{
-		"apiVersion": "v1",
-		"kind":       "Pod",
-		"metadata":   map[string]any{"name": p.Name, "namespace": staticNamespace},
-		"spec": map[string]any{
-			"hostNetwork":                   true,
-			"dnsPolicy":                     "Default",
-			"restartPolicy":                 p.Restart,
-			"terminationGracePeriodSeconds": 1,
-			"containers": []map[string]any{{
-				"name": AppContainer, "image": Image, "imagePullPolicy": "Never", "command": p.Command,
-			}},
-		},
-	})
+	text, err := p.Manifest()
 	whole := filepath.Join(k.dir, "manifest.new") // kubelet shall not see half of it
 	if err == nil {
 		err = os.WriteFile(whole, text, 0o600)
@@ -74,11 +117,12 @@ func (k *Kubelet) manifest(p StaticPod) string { return filepath.Join(k.manifest
 // Containers are the containers of a static pod that the runtime knows, the newest first.
 func (k *Kubelet) Containers(ctx context.Context, p StaticPod) ([]*Container, error) {
 	answer, err := k.client.ListContainers(ctx, &runtimeapi.ListContainersRequest{Filter: &runtimeapi.ContainerFilter{
-		LabelSelector: map[string]string{"io.kubernetes.pod.name": p.FullName(), "io.kubernetes.pod.namespace": staticNamespace},
+		LabelSelector: map[string]string{"io.kubernetes.pod.name": p.FullName(), "io.kubernetes.pod.namespace": Namespace},
 	}})
 	if err != nil {
 		return nil, fmt.Errorf("list the containers of static pod %q: %w", p.Name, err)
 	}
+	slices.SortStableFunc(answer.Containers, func(a, b *runtimeapi.Container) int { return cmp.Compare(b.CreatedAt, a.CreatedAt) })
 	var found []*Container
 	for _, c := range answer.Containers {
 		uid := c.Labels["io.kubernetes.pod.uid"]
@@ -86,16 +130,22 @@ func (k *Kubelet) Containers(ctx context.Context, p StaticPod) ([]*Container, er
 			ID:     c.Id,
 			Config: &runtimeapi.ContainerConfig{Metadata: c.Metadata, LogPath: fmt.Sprintf("%s/%d.log", c.Metadata.Name, c.Metadata.Attempt)},
 			Pod: &Pod{ID: c.PodSandboxId, client: k.client, Config: &runtimeapi.PodSandboxConfig{
-				Metadata:     &runtimeapi.PodSandboxMetadata{Name: p.FullName(), Namespace: staticNamespace, Uid: uid},
-				LogDirectory: filepath.Join(k.PodLogsDir, strings.Join([]string{staticNamespace, p.FullName(), uid}, "_")),
+				Metadata:     &runtimeapi.PodSandboxMetadata{Name: p.FullName(), Namespace: Namespace, Uid: uid},
+				LogDirectory: filepath.Join(k.PodLogsDir, strings.Join([]string{Namespace, p.FullName(), uid}, "_")),
 			}},
 		})
 	}
 	return found, nil
 }
 
-// Running waits until a static pod's container runs or has run, and returns it.
+// Running waits until a static pod's container, the first if it has several, runs or has
+// run, and returns its newest attempt.
 func (k *Kubelet) Running(ctx context.Context, p StaticPod) (*Container, error) {
+	return k.RunningContainer(ctx, p, p.containers()[0].Name)
+}
+
+// RunningContainer is Running for a container by its name.
+func (k *Kubelet) RunningContainer(ctx context.Context, p StaticPod, name string) (*Container, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	var found *Container
@@ -104,10 +154,11 @@ func (k *Kubelet) Running(ctx context.Context, p StaticPod) (*Container, error) 
 		if err != nil {
 			return err
 		}
-		if len(containers) == 0 {
-			return errors.New("kubelet has not yet made its container")
+		newest := slices.IndexFunc(containers, func(c *Container) bool { return c.Config.Metadata.Name == name })
+		if newest < 0 {
+			return fmt.Errorf("kubelet has not yet made container %q", name)
 		}
-		found = containers[0]
+		found = containers[newest]
 		status, err := found.Status(ctx)
 		if err == nil && status.State == runtimeapi.ContainerState_CONTAINER_CREATED {
 			err = errors.New("its container is not yet started")

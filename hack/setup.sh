@@ -3,7 +3,7 @@
 #
 #   tools/runc, tools/busybox             the machine's own, or taken out of the distribution's packages
 #   containerd-<version>/bin/             containerd, its shim and ctr, built from their Go module
-#   kubelet-<version>/bin/kubelet         built from test/integration/kubelet, whose go.mod names the version
+#   kubelet-<version>/bin/kubelet         built from test/integration/kubelet or kubelet123, whose go.mod names the version
 #   otel-<sum>/otel                       built from test/integration/collectors/otel; <sum> is of its files
 #   otel                                  leads to the one that was set up last
 #   rsyslog/                              the distribution's package, and the libraries that only it needs
@@ -14,8 +14,9 @@
 set -euo pipefail
 
 readonly PINNED=2.4.2 # the newest supported
-readonly KUBELET=1.36.3
 readonly OLDEST=1.6.20 # the oldest supported, the last line that speaks CRI v1alpha2
+readonly KUBELET=1.36.3
+readonly OLDEST_KUBELET=1.23.17 # the last line that speaks CRI v1alpha2
 
 say() { printf 'setup: %s\n' "$*" >&2; }
 die() {
@@ -116,15 +117,16 @@ build_containerd() {
 build_pinned() { build_containerd "$PINNED" github.com/containerd/containerd/v2; }
 build_oldest() { build_containerd "$OLDEST" github.com/containerd/containerd; }
 
-# build_kubelet builds kubelet without cgo and -trimpath, as the tests beside its go.mod are, so that both share Go's cache.
+# build_kubelet builds one version from the module in a folder, without cgo and -trimpath, as the tests beside a go.mod are, so that
+# both share Go's cache.
 build_kubelet() {
-	local version=$KUBELET name=kubelet-$KUBELET module=k8s.io/kubernetes
+	local version=$1 folder=$2 name=kubelet-$1 module=k8s.io/kubernetes
 	[[ -d $cache/$name ]] && return
 	[[ $go ]] || go=$("$here/find-go.sh") || exit 1
 	say "kubelet $version: building, three to six minutes"
 	mkdir -p "$work/$name/bin"
 	(
-		cd "$here/../test/integration/kubelet"
+		cd "$here/../test/integration/$folder"
 		quietly "$go" list -m -f '{{.Version}}' "$module" && grep -qx "v$version" "$work/output" ||
 			die "kubelet $version: go.mod names another version: $(explain)"
 		quietly "$go" build -mod=readonly -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=v$version" \
@@ -219,7 +221,8 @@ demo) choose_containerd ;;
 test)
 	build_pinned
 	build_oldest
-	build_kubelet
+	build_kubelet "$KUBELET" kubelet
+	build_kubelet "$OLDEST_KUBELET" kubelet123
 	build_otel
 	set_up_rsyslog
 	choose_containerd # the demo is tested too

@@ -46,6 +46,8 @@ func (f *forwarder) handle(_ any, ss grpc.ServerStream) error {
 	switch m, _ := lookup(fullMethod); {
 	case m.unary():
 		return f.unary(ctx, conn, m, ss)
+	case m.endless:
+		return f.events(ctx, conn, m, ss)
 	case m.serverStream():
 		return f.serverStream(ctx, conn, m, ss)
 	default:

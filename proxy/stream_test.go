@@ -107,7 +107,11 @@ func TestARuntimeThatDiesMidStreamIsUnavailable(t *testing.T) {
 	for _, method := range streams {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
-			b := newBed(t, endless)
+			script := endless
+			if method == eventsMethod {
+				script = either
+			}
+			b := newBed(t, script)
 			cs, direct := b.open(method), directly(t, b, method)
 			for _, s := range []grpc.ClientStream{cs, direct} {
 				send(t, s, "request")
@@ -115,6 +119,9 @@ func TestARuntimeThatDiesMidStreamIsUnavailable(t *testing.T) {
 			}
 			if err := b.upstream.Stop(); err != nil {
 				t.Fatal(err)
+			}
+			if method == eventsMethod {
+				b.startUpstream(script) // the end of events is told by then, see events.go
 			}
 			_, err := recv(cs)
 			_, directErr := recv(direct)

@@ -80,8 +80,6 @@ func failAtOnce(t *testing.T, b *bed, then time.Time) {
 		refused = append(refused, time.Since(begin))
 		wantCode(t, err, codes.Unimplemented)
 
-		_, err = b.invoke(eventsMethod, "")
-		wantCode(t, err, codes.Unavailable)
 		_, err = recv(b.open(unknownBidi))
 		wantCode(t, err, codes.Unavailable)
 		if len(away) >= 20 && time.Now().After(then) {

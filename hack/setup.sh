@@ -2,8 +2,10 @@
 # Fetches and builds what the demo and the integration tests run against, into one cache directory:
 #
 #   tools/runc, tools/busybox             the machine's own, or taken out of the distribution's packages
+#   tools/etcd                            the same, for the API server
 #   containerd-<version>/bin/             containerd, its shim and ctr, built from their Go module
 #   kubelet-<version>/bin/kubelet         built from test/integration/kubelet or kubelet123, whose go.mod names the version
+#   kubernetes-<version>/bin/             kube-apiserver and kubectl, from the module of the newer kubelet
 #   otel-<sum>/otel                       built from test/integration/collectors/otel; <sum> is of its files
 #   otel                                  leads to the one that was set up last
 #   rsyslog/                              the distribution's package, and the libraries that only it needs
@@ -37,7 +39,7 @@ is_static() { ! ldd "$1" >/dev/null 2>&1; }
 from_package() {
 	local binary=$1 package=$2 found
 	unpack "$binary" "$package"
-	found=$(find "$work/package-$package/root" -type f -name "$binary" -perm -u+x | head -n 1)
+	found=$(find "$work/package-$package/root" -type f -path "*bin/$binary" -perm -u+x | head -n 1)
 	[[ $found ]] || die "$binary: package $package does not hold it"
 	mv -T "$found" "$work/$binary"
 }
@@ -92,6 +94,18 @@ set_up_busybox() {
 	keep_tool busybox
 }
 
+set_up_etcd() {
+	local own
+	[[ -x $cache/tools/etcd ]] && return
+	if own=$(command -v etcd); then
+		ln -s "$own" "$work/etcd"
+	else
+		from_package etcd etcd-server
+		quietly "$work/etcd" --version || die "etcd does not run here: $(explain)"
+	fi
+	keep_tool etcd
+}
+
 # build_containerd builds one version inside Go's module cache, where its own replace rules hold.
 build_containerd() {
 	local version=$1 module=$2 name=containerd-$1 source
@@ -133,6 +147,22 @@ build_kubelet() {
 			-o "$work/$name/bin/" "$module/cmd/kubelet" || die "kubelet $version: $(explain)"
 	) || exit 1
 	quietly "$work/$name/bin/kubelet" --version || die "kubelet $version does not run here: $(explain)"
+	mv -T "$work/$name" "$cache/$name"
+}
+
+# build_cluster builds what kubelet has around it in a cluster, as kubelet is built, so that they share Go's cache.
+build_cluster() {
+	local version=$KUBELET name=kubernetes-$KUBELET module=k8s.io/kubernetes program
+	[[ -d $cache/$name ]] && return
+	[[ $go ]] || go=$("$here/find-go.sh") || exit 1
+	say "kube-apiserver and kubectl $version: building, two to four minutes"
+	mkdir -p "$work/$name/bin"
+	(
+		cd "$here/../test/integration/kubelet"
+		quietly "$go" build -mod=readonly -ldflags "-s -w -X k8s.io/component-base/version.gitVersion=v$version" \
+			-o "$work/$name/bin/" "$module/cmd/kube-apiserver" "$module/cmd/kubectl" || die "kube-apiserver and kubectl $version: $(explain)"
+	) || exit 1
+	quietly "$work/$name/bin/kube-apiserver" --version || die "kube-apiserver $version does not run here: $(explain)"
 	mv -T "$work/$name" "$cache/$name"
 }
 
@@ -223,6 +253,8 @@ test)
 	build_oldest
 	build_kubelet "$KUBELET" kubelet
 	build_kubelet "$OLDEST_KUBELET" kubelet123
+	build_cluster
+	set_up_etcd
 	build_otel
 	set_up_rsyslog
 	choose_containerd # the demo is tested too

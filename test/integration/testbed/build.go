@@ -17,6 +17,7 @@ type Programs struct {
 	ShimNice  int    // niceness that the shim is started with, above that of the caller; the unit sets -10
 	cell      string // static
 	strike    string // static
+	nest      string // static
 }
 
 // Build builds the programs into a folder.
@@ -26,6 +27,7 @@ func Build(ctx context.Context, folder string) (Programs, error) {
 		SeqWriter: filepath.Join(folder, "seqwriter"),
 		cell:      filepath.Join(folder, "cell"),
 		strike:    filepath.Join(folder, "strike"),
+		nest:      filepath.Join(folder, "nest"),
 	}
 	nested, err := goCommand(ctx, ".", "list", "-m", "-f", "{{.Dir}}")
 	if err != nil {
@@ -36,6 +38,7 @@ func Build(ctx context.Context, folder string) (Programs, error) {
 		{nested, p.SeqWriter, "./seqwriter"},
 		{nested, p.cell, "./testbed/cell"},
 		{nested, p.strike, "./testbed/strike"},
+		{nested, p.nest, "./testbed/nest"},
 	} {
 		if _, err := goCommand(ctx, build.module, "build", "-buildvcs=false", "-o", build.program, build.pkg); err != nil {
 			return Programs{}, err

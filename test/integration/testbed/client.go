@@ -26,6 +26,7 @@ type Client struct {
 	// Conn is the connection itself, for calls that have no type.
 	Conn grpc.ClientConnInterface
 
+	root  string // where the paths of the server's logs begin; empty: at /
 	close func() error
 }
 

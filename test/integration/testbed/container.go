@@ -16,9 +16,9 @@ type Container struct {
 	Pod    *Pod
 }
 
-// LogPath is where the container's configuration puts its log.
+// LogPath is where the container's configuration puts its log, as the machine sees it.
 func (c *Container) LogPath() string {
-	return filepath.Join(c.Pod.Config.LogDirectory, c.Config.LogPath)
+	return filepath.Join(c.Pod.client.root, c.Pod.Config.LogDirectory, c.Config.LogPath)
 }
 
 // Start starts the container.

@@ -73,7 +73,7 @@ func (c *Containerd) prepare(programs Programs) error {
 		return fmt.Errorf("make a folder for pod logs: %w", err)
 	}
 	file := filepath.Join(c.Dir, "config.toml")
-	text, err := containerdConfig(c.Install, c.Dir)
+	text, err := containerdConfig(c.Install, placesIn(c.Dir))
 	if err != nil {
 		return err
 	}
@@ -150,25 +150,31 @@ func Sweep(dir string) error {
 
 // importImage gives containerd the one image that it knows.
 func (c *Containerd) importImage(ctx context.Context, programs Programs) error {
-	file := filepath.Join(c.Dir, "image.tar")
-	out, err := os.Create(file)
-	if err != nil {
-		return fmt.Errorf("make the image: %w", err)
-	}
-	if err := errors.Join(writeImage(out, c.Busybox, programs.SeqWriter), out.Close()); err != nil {
-		return fmt.Errorf("make the image: %w", err)
-	}
-	args := []string{"--address", c.socket(), "--namespace", "k8s.io", "images", "import", file}
-	if printed, err := exec.CommandContext(ctx, c.ctr(), args...).CombinedOutput(); err != nil {
-		return fmt.Errorf("import the image: %w\n%s", err, printed)
-	}
 	client, err := c.Dial()
 	if err != nil {
 		return err
 	}
+	return errors.Join(importImage(ctx, c.Install, programs, client, c.socket(), c.Dir), client.Close())
+}
+
+// importImage gives the containerd behind a socket the one image that it knows. The folder
+// holds it meanwhile.
+func importImage(ctx context.Context, install Install, programs Programs, client *Client, socket, folder string) error {
+	file := filepath.Join(folder, "image.tar")
+	out, err := os.Create(file)
+	if err != nil {
+		return fmt.Errorf("make the image: %w", err)
+	}
+	if err := errors.Join(writeImage(out, install.Busybox, programs.SeqWriter), out.Close()); err != nil {
+		return fmt.Errorf("make the image: %w", err)
+	}
+	args := []string{"--address", socket, "--namespace", "k8s.io", "images", "import", file}
+	if printed, err := exec.CommandContext(ctx, install.ctr(), args...).CombinedOutput(); err != nil {
+		return fmt.Errorf("import the image: %w\n%s", err, printed)
+	}
 	// CRI learns of the image from an event.
 	err = Until(ctx, func(ctx context.Context) error { return client.hasImage(ctx, Image) })
-	return errors.Join(err, client.Close(), os.Remove(file))
+	return errors.Join(err, os.Remove(file))
 }
 
 // cgroupOf is the parent of the cgroups of all pods of the containerd in dir.

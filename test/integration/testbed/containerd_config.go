@@ -3,6 +3,7 @@ package testbed
 import (
 	"bytes"
 	"fmt"
+	"path/filepath"
 	"strings"
 	"text/template"
 )
@@ -14,13 +15,13 @@ import (
 
 // configV3 is for containerd 2.
 const configV3 = `version = 3
-root = '{{.Dir}}/root'
-state = '{{.Dir}}/state'
+root = '{{.Root}}'
+state = '{{.State}}'
 imports = []
 disabled_plugins = ['io.containerd.image-verifier.v1.bindir', 'io.containerd.tracing.processor.v1.otlp']
 
 [grpc]
-  address = '{{.Dir}}/containerd.sock'
+  address = '{{.Socket}}'
 
 [debug]
   level = '{{.LogLevel}}'
@@ -34,8 +35,8 @@ disabled_plugins = ['io.containerd.image-verifier.v1.bindir', 'io.containerd.tra
   cdi_spec_dirs = []
 
 [plugins.'io.containerd.cri.v1.runtime'.cni]
-  bin_dirs = ['{{.Dir}}/cni']
-  conf_dir = '{{.Dir}}/cni'
+  bin_dirs = ['{{.CNI}}']
+  conf_dir = '{{.CNI}}'
 
 [plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
   runtime_type = 'io.containerd.runc.v2'
@@ -44,7 +45,7 @@ disabled_plugins = ['io.containerd.image-verifier.v1.bindir', 'io.containerd.tra
   BinaryName = '{{.Runc}}'
 
 [plugins.'io.containerd.internal.v1.opt']
-  path = '{{.Dir}}/opt'
+  path = '{{.Opt}}'
 
 [plugins.'io.containerd.nri.v1.nri']
   disable = true
@@ -52,12 +53,12 @@ disabled_plugins = ['io.containerd.image-verifier.v1.bindir', 'io.containerd.tra
 
 // configV2 is for containerd 1.
 const configV2 = `version = 2
-root = '{{.Dir}}/root'
-state = '{{.Dir}}/state'
+root = '{{.Root}}'
+state = '{{.State}}'
 imports = []
 
 [grpc]
-  address = '{{.Dir}}/containerd.sock'
+  address = '{{.Socket}}'
 
 [debug]
   level = '{{.LogLevel}}'
@@ -68,8 +69,8 @@ imports = []
   disable_apparmor = true
 
 [plugins.'io.containerd.grpc.v1.cri'.cni]
-  bin_dir = '{{.Dir}}/cni'
-  conf_dir = '{{.Dir}}/cni'
+  bin_dir = '{{.CNI}}'
+  conf_dir = '{{.CNI}}'
 
 [plugins.'io.containerd.grpc.v1.cri'.containerd.runtimes.runc]
   runtime_type = 'io.containerd.runc.v2'
@@ -78,14 +79,23 @@ imports = []
   BinaryName = '{{.Runc}}'
 
 [plugins.'io.containerd.internal.v1.opt']
-  path = '{{.Dir}}/opt'
+  path = '{{.Opt}}'
 
 [plugins.'io.containerd.nri.v1.nri']
   disable = true
 `
 
+// containerdPlaces are the paths that a containerd has for itself.
+type containerdPlaces struct{ Root, State, Socket, CNI, Opt string }
+
+// placesIn are those of a containerd that has everything in one folder.
+func placesIn(dir string) containerdPlaces {
+	in := func(name string) string { return filepath.Join(dir, name) }
+	return containerdPlaces{Root: in("root"), State: in("state"), Socket: in("containerd.sock"), CNI: in("cni"), Opt: in("opt")}
+}
+
 // containerdConfig is the configuration file of an installed containerd.
-func containerdConfig(install Install, dir string) ([]byte, error) {
+func containerdConfig(install Install, places containerdPlaces) ([]byte, error) {
 	text := configV3
 	if strings.HasPrefix(install.Version, "1.") {
 		text = configV2
@@ -95,6 +105,9 @@ func containerdConfig(install Install, dir string) ([]byte, error) {
 		return nil, fmt.Errorf("parse the containerd configuration: %w", err)
 	}
 	var b bytes.Buffer
-	err = file.Execute(&b, struct{ Dir, SandboxImage, Runc, LogLevel string }{dir, Image, install.Runc, install.LogLevel})
+	err = file.Execute(&b, struct {
+		containerdPlaces
+		SandboxImage, Runc, LogLevel string
+	}{places, Image, install.Runc, install.LogLevel})
 	return b.Bytes(), err
 }

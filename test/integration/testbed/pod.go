@@ -14,10 +14,14 @@ import (
 // PodConfig is what kubelet would ask for a pod on the machine's network, with the pod's
 // log directory below podLogsDir. The caller may change it before RunPod.
 func (c *Containerd) PodConfig(namespace, name string) *runtimeapi.PodSandboxConfig {
+	return podConfig(c.PodLogsDir, cgroupOf(c.Dir), namespace, name)
+}
+
+func podConfig(podLogsDir, cgroup, namespace, name string) *runtimeapi.PodSandboxConfig {
 	uid := rand.Text()
 	return &runtimeapi.PodSandboxConfig{
 		Metadata:     &runtimeapi.PodSandboxMetadata{Namespace: namespace, Name: name, Uid: uid},
-		LogDirectory: filepath.Join(c.PodLogsDir, namespace+"_"+name+"_"+uid),
+		LogDirectory: filepath.Join(podLogsDir, namespace+"_"+name+"_"+uid),
 		DnsConfig:    &runtimeapi.DNSConfig{Servers: []string{"127.0.0.1"}}, // otherwise the machine's is copied, which may lie below /run
 		Labels: map[string]string{
 			"io.kubernetes.pod.namespace": namespace,
@@ -25,7 +29,7 @@ func (c *Containerd) PodConfig(namespace, name string) *runtimeapi.PodSandboxCon
 			"io.kubernetes.pod.uid":       uid,
 		},
 		Linux: &runtimeapi.LinuxPodSandboxConfig{
-			CgroupParent: cgroupOf(c.Dir),
+			CgroupParent: cgroup,
 			SecurityContext: &runtimeapi.LinuxSandboxSecurityContext{
 				NamespaceOptions: &runtimeapi.NamespaceOption{Network: runtimeapi.NamespaceMode_NODE},
 			},
@@ -60,7 +64,7 @@ type Pod struct {
 // RunPod makes the pod's log directory, as kubelet does, and runs the sandbox.
 func (c *Client) RunPod(ctx context.Context, config *runtimeapi.PodSandboxConfig) (*Pod, error) {
 	if config.LogDirectory != "" {
-		if err := os.MkdirAll(config.LogDirectory, 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Join(c.root, config.LogDirectory), 0o755); err != nil {
 			return nil, fmt.Errorf("make the pod's log directory: %w", err)
 		}
 	}

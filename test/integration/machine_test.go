@@ -1,0 +1,100 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"testing"
+
+	"github.com/cri-logshim/cri-logshim/test/integration/testbed"
+)
+
+// atBoot is what an operator enables.
+func atBoot() map[string]string {
+	return map[string]string{
+		testbed.ContainerdUnit: "multi-user.target",
+		testbed.ShimUnit:       "multi-user.target",
+		testbed.ShimSocket:     "sockets.target",
+	}
+}
+
+// newMachine boots a machine whose containerd has the image.
+func newMachine(t *testing.T, o testbed.MachineOptions) *testbed.Machine {
+	t.Helper()
+	install, err := testbed.Installed(testbed.Newest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := testbed.NewMachine(t.Context(), install, programs, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			journal, err := m.Journal(context.Background(), testbed.ShimUnit, "--lines=100")
+			t.Logf("the shim's journal ends with (%v):\n%s", err, journal)
+		}
+		if err := m.Close(); err != nil {
+			t.Errorf("clean up: %v", err)
+		}
+	})
+	if err := m.ImportImage(t.Context(), install, programs); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// dialMachine is a client that speaks to containerd through the machine's shim.
+func dialMachine(t *testing.T, m *testbed.Machine) *testbed.Client {
+	t.Helper()
+	client, err := m.Dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return client
+}
+
+// At boot the socket is there first, then the runtime serves, then the shim; and a pod runs
+// through it. Each of them is up before the next is begun with.
+func TestBoot(t *testing.T) {
+	m := newMachine(t, testbed.MachineOptions{Enabled: atBoot()})
+	order := []string{testbed.ShimSocket, testbed.ContainerdUnit, testbed.ShimUnit}
+	for i, unit := range order {
+		if active := moment(t, m, unit, "ActiveEnterTimestampMonotonic"); i+1 < len(order) {
+			if next := moment(t, m, order[i+1], "InactiveExitTimestampMonotonic"); active == 0 || next < active {
+				t.Errorf("%s begins at %d µs, %s is up at %d µs", order[i+1], next, unit, active)
+			}
+		}
+	}
+	writer := runWriter(t, dialMachine(t, m), m.PodConfig("default", "writer"), "-stream=both", "-rate=10000000", "-count=60000")
+	exited(t, writer)
+	eventually(t, func(context.Context) error {
+		found, err := testbed.Verify(writer.LogPath())
+		if err == nil && found.Files < 2 {
+			err = fmt.Errorf("%s has not been rotated", writer.LogPath())
+		}
+		if err == nil {
+			err = found.Complete("stdout", "stderr")
+		}
+		return err
+	})
+}
+
+// moment is a time in microseconds since the start of the kernel; 0: never.
+func moment(t *testing.T, m *testbed.Machine, unit, property string) int64 {
+	t.Helper()
+	text, err := m.Property(t.Context(), unit, property)
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
+}

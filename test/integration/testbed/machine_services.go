@@ -1,0 +1,93 @@
+package testbed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// Start starts units in their turn, and returns when they have started.
+func (m *Machine) Start(ctx context.Context, units ...string) error {
+	for _, unit := range units {
+		if _, err := m.Run(ctx, "systemctl", "start", unit); err != nil {
+			journal, _ := m.Journal(ctx, unit, "--lines=30")
+			return fmt.Errorf("%w\n%s", err, journal)
+		}
+	}
+	return nil
+}
+
+// Property is a property of a unit, as "ActiveState", in the words of "systemctl show".
+func (m *Machine) Property(ctx context.Context, unit, name string) (string, error) {
+	value, err := m.Run(ctx, "systemctl", "show", "--property="+name, "--value", unit)
+	return strings.TrimSpace(value), err
+}
+
+// MainPID is the process of a service as the machine counts it; 0: none runs.
+func (m *Machine) MainPID(ctx context.Context, unit string) (int, error) {
+	value, err := m.Property(ctx, unit, "MainPID")
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(value)
+}
+
+// Journal is what a unit has printed and what systemd says of it. The arguments are more
+// of journalctl's.
+func (m *Machine) Journal(ctx context.Context, unit string, args ...string) (string, error) {
+	if _, err := m.Run(ctx, "journalctl", "--sync"); err != nil {
+		return "", err
+	}
+	return m.Run(ctx, append([]string{"journalctl", "--quiet", "--unit=" + unit}, args...)...)
+}
+
+// DropIn changes settings of a unit, as "systemctl edit" does; an empty text takes that
+// back.
+func (m *Machine) DropIn(ctx context.Context, unit, text string) error {
+	if err := m.WriteFile("/etc/systemd/system/"+unit+".d/test.conf", []byte(text), 0o644); err != nil {
+		return err
+	}
+	_, err := m.Run(ctx, "systemctl", "daemon-reload")
+	return err
+}
+
+// Configure writes cri-logshim's configuration file; the text needs not say which API
+// version it is of. It is watched, so a running service may follow at once.
+func (m *Machine) Configure(text string) error {
+	const head = "apiVersion: cri-logshim.io/v1alpha1\nkind: Configuration\n"
+	return m.WriteFile("/etc/cri-logshim/config.yaml", []byte(head+text), 0o644)
+}
+
+// Endpoint is where a unix socket of the machine is reached from outside.
+func (m *Machine) Endpoint(path string) string { return "unix://" + m.Root(path) }
+
+// Dial returns a new client that speaks to containerd through cri-logshim.
+func (m *Machine) Dial() (*Client, error) { return m.dial("/run/cri-logshim/cri-logshim.sock") }
+
+// DialContainerd returns a new client of containerd itself.
+func (m *Machine) DialContainerd() (*Client, error) { return m.dial(machineContainerd) }
+
+func (m *Machine) dial(path string) (*Client, error) {
+	client, err := Dial(m.Endpoint(path))
+	if err == nil {
+		client.root = m.Root("/")
+	}
+	return client, err
+}
+
+// ImportImage waits until containerd takes CRI calls, and gives it the Image.
+func (m *Machine) ImportImage(ctx context.Context, install Install, programs Programs) error {
+	client, err := m.DialContainerd()
+	if err != nil {
+		return err
+	}
+	waiting, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	err = Until(waiting, client.ready)
+	if err == nil {
+		err = importImage(ctx, install, programs, client, m.Root(machineContainerd), m.Dir)
+	}
+	return errors.Join(err, client.Close())
+}

@@ -24,7 +24,13 @@ import (
 // newKubelet starts a real kubelet before a shim.
 func newKubelet(t *testing.T, containerd *testbed.Containerd, shim *testbed.Shim, logs testbed.ContainerLogs) *testbed.Kubelet {
 	t.Helper()
-	kubelet, err := testbed.NewKubelet(t.Context(), containerd, programs, testbed.KubeletOptions{Endpoint: shim.Config.Listen, Logs: logs})
+	return startKubelet(t, containerd, testbed.KubeletOptions{Endpoint: shim.Config.Listen, Logs: logs})
+}
+
+// startKubelet starts a real kubelet.
+func startKubelet(t *testing.T, containerd *testbed.Containerd, o testbed.KubeletOptions) *testbed.Kubelet {
+	t.Helper()
+	kubelet, err := testbed.NewKubelet(t.Context(), containerd, programs, o)
 	if err != nil {
 		t.Fatal(err)
 	}

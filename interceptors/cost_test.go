@@ -20,7 +20,7 @@ func BenchmarkCost(b *testing.B) {
 		request      proto.Message
 	}{
 		{"no hook", "Version", &cri.VersionRequest{}},
-		{"before only", "ContainerStatus", &cri.ContainerStatusRequest{ContainerId: "one"}},
+		{"before and pass", "ContainerStatus", &cri.ContainerStatusRequest{ContainerId: "one"}},
 		{"after", "StopContainer", &cri.StopContainerRequest{ContainerId: "one"}},
 		{"create", "CreateContainer", filled},
 		{"create and fill", "CreateContainer", empty},

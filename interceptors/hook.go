@@ -31,6 +31,7 @@ type message[T any] interface {
 type verdict[Resp any] struct {
 	changed bool               // forward the request as the hook has changed it
 	answer  *Resp              // answer this, and do not ask the runtime
+	pass    func()             // called when there is an answer of the runtime, which waits for its return
 	done    func(*Resp, error) // called once, when the call is over; *Resp is nil after an error
 }
 
@@ -106,7 +107,8 @@ func (c *hookedCall[Req, Resp, PReq, PResp]) RecvMsg(m any) error {
 	return nil
 }
 
-// SendMsg keeps the answer for the hook, if it wants it.
+// SendMsg keeps the answer for the hook, if it wants it, and waits until the hook lets it
+// pass.
 func (c *hookedCall[Req, Resp, PReq, PResp]) SendMsg(m any) error {
 	if c.verdict.done != nil {
 		c.protect("response", func() error {
@@ -119,6 +121,12 @@ func (c *hookedCall[Req, Resp, PReq, PResp]) SendMsg(m any) error {
 				return err
 			}
 			c.response = resp
+			return nil
+		})
+	}
+	if c.verdict.pass != nil {
+		c.protect("pass", func() error {
+			c.verdict.pass()
 			return nil
 		})
 	}

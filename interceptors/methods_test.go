@@ -18,6 +18,7 @@ type hooked struct {
 	success, failure  []fact // what is told when the runtime accepts, and refuses
 	told              string // the log manager's method that is called after the call; empty: none
 	asked             string // the one that is called before; empty: none
+	passed            string // the one that is called with the answer, before that goes on; empty: none
 }
 
 // hookedMethods are all of them.
@@ -54,7 +55,7 @@ func hookedMethods() []hooked {
 			method:   "ContainerStatus",
 			request:  &cri.ContainerStatusRequest{ContainerId: "one", Verbose: true},
 			response: &cri.ContainerStatusResponse{Status: &cri.ContainerStatus{Id: "one", LogPath: "/pods/x/app/0.log"}, Info: map[string]string{"a": "b"}},
-			success:  []fact{{what: "held", id: "one"}}, failure: []fact{{what: "held", id: "one"}}, asked: "Hold",
+			success:  []fact{{what: "held", id: "one"}}, passed: "Hold",
 		},
 		{
 			method: "ReopenContainerLog", request: &cri.ReopenContainerLogRequest{ContainerId: "one"}, response: &cri.ReopenContainerLogResponse{},

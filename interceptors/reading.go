@@ -7,12 +7,12 @@ import (
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 )
 
-// containerStatus waits until the container's log path names a file: a reader
-// asks for the status first, and then opens what it names.
+// containerStatus keeps the answer until the container's log path names a file, and will
+// for some time: a reader asks for the status first, and then opens what it names. It is
+// the answer and not the question that is kept, since a reader's time begins with it.
 func containerStatus(g guard, logs LogManager) grpc.StreamServerInterceptor {
 	return hook(g, "ContainerStatus", func(ctx context.Context, req *cri.ContainerStatusRequest) verdict[cri.ContainerStatusResponse] {
-		logs.Hold(ctx, req.GetContainerId())
-		return verdict[cri.ContainerStatusResponse]{}
+		return verdict[cri.ContainerStatusResponse]{pass: func() { logs.Hold(ctx, req.GetContainerId()) }}
 	})
 }
 

@@ -16,39 +16,58 @@ const (
 	reopenMethod = "/runtime.v1.RuntimeService/ReopenContainerLog"
 )
 
-// The runtime is asked for a container's status when the log manager lets the
-// reader go on, and not before.
+// The runtime's answer about a container is there before a reader is held, and goes on
+// when the log manager lets the reader go, and not before.
 func TestStatusWaits(t *testing.T) {
-	var released atomic.Bool
-	b := newBed(t, func(context.Context, string, []byte) ([]byte, error) {
-		if !released.Load() {
-			return nil, status.Error(codes.Internal, "asked too early")
+	var asked, released atomic.Bool
+	b := newBed(t, func(_ context.Context, method string, _ []byte) ([]byte, error) {
+		if method == statusMethod {
+			asked.Store(true)
 		}
-		return []byte{}, nil
+		return []byte("\x0a\x00"), nil
 	})
 	holding, release := make(chan struct{}), make(chan struct{})
 	b.logs.hold = func(context.Context) {
+		if !asked.Load() {
+			t.Error("the reader is held before the runtime was asked")
+		}
 		close(holding)
 		<-release
 	}
 	done := make(chan outcome)
 	go func() {
-		done <- call(t.Context(), b.client, statusMethod, foreign(t, &cri.ContainerStatusRequest{ContainerId: "one"}))
+		got := call(t.Context(), b.client, statusMethod, foreign(t, &cri.ContainerStatusRequest{ContainerId: "one"}))
+		if !released.Load() {
+			t.Error("the reader has its answer too early")
+		}
+		done <- got
 	}()
 	<-holding
 	// Others are not held up.
-	if got := call(t.Context(), b.client, "/runtime.v1.RuntimeService/Version", nil); status.Code(got.err) != codes.Internal {
+	if got := call(t.Context(), b.client, "/runtime.v1.RuntimeService/Version", nil); got.err != nil {
 		t.Errorf("another call while one is held: %v", got.err)
 	}
 	released.Store(true)
 	close(release)
-	if got := <-done; got.err != nil {
-		t.Error(got.err)
+	if got := <-done; got.err != nil || string(got.response) != "\x0a\x00" {
+		t.Errorf("answer %q: %v", got.response, got.err)
 	}
 }
 
-// A reader that leaves while it is held is let go of, and the runtime never
-// hears of it.
+// An error of the runtime names no log: nobody is held for it.
+func TestStatusRefused(t *testing.T) {
+	b := newBed(t, func(context.Context, string, []byte) ([]byte, error) {
+		return nil, status.Error(codes.NotFound, "no such container")
+	})
+	got := call(t.Context(), b.client, statusMethod, foreign(t, &cri.ContainerStatusRequest{ContainerId: "one"}))
+	if status.Code(got.err) != codes.NotFound {
+		t.Error(got.err)
+	}
+	b.stop()
+	told(t, b.logs.take(), nil)
+}
+
+// A reader that leaves while it is held is let go of.
 func TestStatusLeaves(t *testing.T) {
 	b := newBed(t, func(context.Context, string, []byte) ([]byte, error) { return nil, nil })
 	holding := make(chan struct{})
@@ -68,7 +87,6 @@ func TestStatusLeaves(t *testing.T) {
 	}
 	b.stop()
 	told(t, b.logs.take(), []fact{{what: "held", id: "one"}})
-	arrived(t, b.upstream.take())
 }
 
 // A reopen that has just been done by ourselves is answered with success, and

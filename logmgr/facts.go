@@ -102,8 +102,8 @@ func (m *Manager) Reconcile() {
 }
 
 // Hold returns when the container's log path names a file again, if it is just
-// being rotated: a reader that asks for the path is about to open it. It takes
-// at most 250 ms.
+// being rotated: a reader that has asked for the path is about to open it, and for
+// 20 ms the next rotation is put off for it. It takes at most 250 ms.
 func (m *Manager) Hold(ctx context.Context, id string) {
 	if g := m.gates.get(id); g != nil {
 		g.gate.wait(ctx)

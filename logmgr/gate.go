@@ -13,13 +13,15 @@ import (
 const longestHold = 250 * time.Millisecond
 
 // gate is what CRI calls and the rotation of one container share: the rotation
-// lock, and the window in which the log's path names nothing.
+// lock, and the window in which the log's path names nothing, or is about to.
 type gate struct {
 	turn chan struct{} // holds a token while nobody rotates
 
-	mu     sync.Mutex
-	window chan struct{} // closed when the window ends; nil outside of one
-	opened logfile.ID    // the file that our reopen has made, if it was the last one; else zero
+	mu      sync.Mutex
+	window  chan struct{} // closed when the window ends; nil outside of one
+	waiting int           // readers that are held
+	passed  time.Time     // when a reader was let go last; zero: never yet
+	opened  logfile.ID    // the file that our reopen has made, if it was the last one; else zero
 }
 
 func newGate() *gate {
@@ -67,18 +69,36 @@ func (g *gate) openWindow() (end func()) {
 	}
 }
 
-// wait returns when no window is open, at the latest after longestHold.
+// wait returns when no window is open, at the latest after longestHold. Its caller is a
+// reader that opens the log next.
 func (g *gate) wait(ctx context.Context) {
 	g.mu.Lock()
-	window := g.window
-	g.mu.Unlock()
-	if window == nil {
-		return
+	defer g.mu.Unlock()
+	if window := g.window; window != nil {
+		g.waiting++
+		g.mu.Unlock()
+		select {
+		case <-window:
+		case <-ctx.Done():
+		}
+		g.mu.Lock()
+		g.waiting--
 	}
-	select {
-	case <-window:
-	case <-ctx.Done():
-	}
+	g.passed = time.Now()
+}
+
+// awaited tells whether a reader is held.
+func (g *gate) awaited() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.waiting > 0
+}
+
+// sincePassed is for how long no reader was let go.
+func (g *gate) sincePassed() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return time.Since(g.passed)
 }
 
 // reopened notes what the last reopen has made: zero if that is not known, or was not

@@ -168,6 +168,16 @@ func (p *pace) wait(limit int64) time.Duration {
 	return max(time.Duration(seconds*float64(time.Second)), shortestLook)
 }
 
+// step is for how long a log may be left alone that may still grow by room bytes: 0 if
+// that is too short, as it grows. The fastest writer is caught as soon as it has begun.
+func (p *pace) step(room int64) time.Duration {
+	if float64(room) <= p.rate*shortestLook.Seconds() {
+		return 0
+	}
+	seconds := min(float64(room)/max(p.fastest, p.peak), longestLook.Seconds())
+	return max(time.Duration(seconds*float64(time.Second)), shortestLook)
+}
+
 // spread is the mean of a quantity and how far it strays, both of late, as TCP
 // estimates its round trips (RFC 6298).
 type spread struct {

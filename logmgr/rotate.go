@@ -21,10 +21,10 @@ const (
 
 // rotate moves the current file aside and makes the runtime open a new one:
 //
-//	current ──rename──▶ window ──reopen──▶ swapped ──▶ current
-//	                      │ refused: rename back, later again
-//	                      └ unknown: in doubt; when the log is missing it is
-//	                        reopened, when the old file still grows, rotated
+//	current ──readers have opened it──▶ alone ──rename──▶ missing ──reopen──▶ swapped ──▶ current
+//	                                                        │ refused: rename back, later again
+//	                                                        └ unknown: in doubt; when the log is missing it
+//	                                                          is reopened, when the old file still grows, rotated
 func (t *tender) rotate(ctx context.Context, seen logfile.Info) {
 	l := t.l
 	if err := t.lock(ctx); err != nil {
@@ -41,6 +41,9 @@ func (t *tender) rotate(ctx context.Context, seen logfile.Info) {
 	}
 	endWindow := t.gate.openWindow()
 	defer endWindow()
+	if info, err = t.waitForReaders(ctx, info); err != nil || info.ID != seen.ID {
+		return
+	}
 	began := time.Now()
 	rotated, err := t.moveAside(info)
 	if err != nil {
@@ -50,10 +53,14 @@ func (t *tender) rotate(ctx context.Context, seen logfile.Info) {
 		return
 	}
 	err = t.reopen(ctx)
+	took := time.Since(began)
+	if err == nil {
+		t.waitForFlush(ctx, rotated)
+	}
 	endWindow()
 	switch {
 	case err == nil:
-		t.swapped(rotated, info, began)
+		t.swapped(rotated, info, took)
 	case errors.Is(err, ErrRefused):
 		l.retry.failed(time.Now())
 		l.complain("the runtime refuses to reopen the log, so it goes back to its place", err)
@@ -103,11 +110,10 @@ func (t *tender) putBack(rotated string, info logfile.Info) {
 }
 
 // swapped takes in a rotation that went well, of a file that was as large as info says
-// when it began.
-func (t *tender) swapped(rotated string, info logfile.Info, began time.Time) {
+// when it began, and how long it took to the end of the reopen.
+func (t *tender) swapped(rotated string, info logfile.Info, took time.Duration) {
 	l := t.l
 	now := time.Now()
-	took := now.Sub(began)
 	l.retry.succeeded()
 	l.doubt = doubt{}
 	l.urged.Store(false)

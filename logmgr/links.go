@@ -48,8 +48,10 @@ func (m *Manager) linkLog(l *containerLog, target string) error {
 	return errors.Join(dir.Link(l.name, target), dir.Close())
 }
 
-// linkLater makes the legacy link of a running container if kubelet has not
-// done so by then: a link that it finds in its place is an error to kubelet.
+// linkLater makes the legacy link of a container that has started if kubelet has
+// not done so by then: a link that it finds in its place is an error to kubelet.
+// A container may have ended meanwhile. Kubelet looks for the log once, after the
+// start, and makes no link if the log is just then between its two names.
 func (r *registry) linkLater(c *container) {
 	if r.LegacyDir == "" {
 		return
@@ -58,7 +60,7 @@ func (r *registry) linkLater(c *container) {
 }
 
 // linkIn makes the legacy link in d, and tries again every minute while that
-// fails.
+// fails and the container runs.
 func (r *registry) linkIn(d time.Duration, c *container) {
 	l, facts := c.log, c.Container
 	stop(l.linkTimer) // of the attempt before it at the same path
@@ -67,8 +69,8 @@ func (r *registry) linkIn(d time.Duration, c *container) {
 		if l.linkTimer == timer {
 			l.linkTimer = nil // it has more in its hands than the whole log needs asleep
 		}
-		if l.live != c {
-			return
+		if r.containers[c.ID] != c {
+			return // unlink has been there
 		}
 		r.spawn("link to "+l.path, func(context.Context) {
 			defer r.work.begin("make the legacy link of "+l.path, stuckFile)()

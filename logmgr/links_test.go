@@ -46,6 +46,22 @@ func TestLegacyLinkIsMadeAfterTheGrace(t *testing.T) {
 	})
 }
 
+// TestLegacyLinkOfAShortLife: a container that has ended within the grace has its link
+// for as long as it is there, as kubelet's would be.
+func TestLegacyLinkOfAShortLife(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.options.LegacyDir = r.legacy
+		r.start()
+		c := r.run("app")
+		r.pass(time.Second)
+		r.exit(c)
+		r.pass(time.Minute)
+		if got := target(r.legacyLink(c.Facts())); got != c.Path() {
+			t.Errorf("the link leads to %q, want %q", got, c.Path())
+		}
+	})
+}
+
 func TestLegacyLinkIsNotMade(t *testing.T) {
 	for name, prepare := range map[string]func(r *rig, c *runtimetest.Container){
 		"kubelet's is there": func(r *rig, c *runtimetest.Container) {
@@ -55,8 +71,11 @@ func TestLegacyLinkIsNotMade(t *testing.T) {
 			r.must(os.WriteFile(r.legacyLink(c.Facts()), []byte("/elsewhere"), 0o600))
 		},
 		"there is no log": func(r *rig, c *runtimetest.Container) { r.must(os.Remove(c.Path())) },
-		"it has exited":   func(r *rig, c *runtimetest.Container) { r.exit(c) },
-		"it was removed":  func(r *rig, c *runtimetest.Container) { r.remove(c) },
+		"it has exited, and there is no log": func(r *rig, c *runtimetest.Container) {
+			r.exit(c)
+			r.must(os.Remove(c.Path()))
+		},
+		"it was removed": func(r *rig, c *runtimetest.Container) { r.remove(c) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, r *rig) {
@@ -83,7 +102,7 @@ func TestLegacyLinkIsNotMade(t *testing.T) {
 }
 
 // TestLegacyLinkIsMadeLater: what keeps the link from being made goes, and the link
-// is made within a minute, as long as the container runs.
+// is made within a minute, though the container has ended by then.
 func TestLegacyLinkIsMadeLater(t *testing.T) {
 	for name, test := range map[string]struct {
 		spoil, mend func(r *rig, c *runtimetest.Container) error
@@ -117,7 +136,7 @@ func TestLegacyLinkIsMadeLater(t *testing.T) {
 					}
 					r.must(test.mend(r, c))
 					r.pass(61 * time.Second)
-					if got := target(r.legacyLink(c.Facts())); (got == c.Path()) != runs {
+					if got := target(r.legacyLink(c.Facts())); got != c.Path() {
 						t.Errorf("the link leads to %q", got)
 					}
 				})

@@ -30,6 +30,7 @@ type Containerd struct {
 	// PodLogsDir is a folder below Dir for the logs of pods.
 	PodLogsDir string
 
+	varLog varLog
 	cell   *cell
 	output *os.File
 }
@@ -42,6 +43,10 @@ func New(ctx context.Context, install Install, programs Programs) (*Containerd, 
 		return nil, fmt.Errorf("make a folder for containerd: %w", err)
 	}
 	c := &Containerd{Install: install, Dir: dir, PodLogsDir: filepath.Join(dir, "pods")}
+	if install.VarLog {
+		c.varLog = varLog(filepath.Join(dir, "log"))
+		c.PodLogsDir = c.varLog.outside("/var/log/pods")
+	}
 	err = c.prepare(programs)
 	if err == nil {
 		err = c.Start(ctx)
@@ -62,14 +67,23 @@ func (c *Containerd) socket() string { return filepath.Join(c.Dir, "containerd.s
 
 // LegacyDir is a folder for the legacy links of pods, which kubelet uses, and a shim when
 // its configuration says so. It is not there before.
-func (c *Containerd) LegacyDir() string { return filepath.Join(c.Dir, "legacy") }
+func (c *Containerd) LegacyDir() string {
+	if c.VarLog {
+		return c.varLog.outside("/var/log/containers")
+	}
+	return filepath.Join(c.Dir, "legacy")
+}
+
+// Outside is the name by which a test finds a file that containerd, kubelet or the shim
+// calls by another, since it is below what they see as /var/log.
+func (c *Containerd) Outside(path string) string { return c.varLog.outside(path) }
 
 // Dial returns a new client of this containerd.
 func (c *Containerd) Dial() (*Client, error) { return Dial(c.Endpoint()) }
 
 // prepare makes the folders, the configuration and the cell.
 func (c *Containerd) prepare(programs Programs) error {
-	if err := os.Mkdir(c.PodLogsDir, 0o755); err != nil {
+	if err := os.MkdirAll(c.PodLogsDir, 0o755); err != nil {
 		return fmt.Errorf("make a folder for pod logs: %w", err)
 	}
 	file := filepath.Join(c.Dir, "config.toml")
@@ -84,7 +98,7 @@ func (c *Containerd) prepare(programs Programs) error {
 		return fmt.Errorf("make containerd's own log: %w", err)
 	}
 	env := []string{"PATH=" + c.Folder + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-	c.cell, err = newCell(programs.cell, c.output, env, c.containerd(), "--config", file)
+	c.cell, err = newCell(programs.cell, c.output, env, append(c.varLog.cellFlags(), c.containerd(), "--config", file)...)
 	return err
 }
 

@@ -23,6 +23,9 @@ type Install struct {
 	Busybox string // static
 	// LogLevel is how much containerd logs itself; empty: as it does by default.
 	LogLevel string
+	// VarLog shows a folder of the testbed as /var/log to containerd and to the kubelet and
+	// the shim before it, which then have their folders of logs there by default.
+	VarLog bool
 }
 
 // Installed finds the containerd of a version, or Demo, in the cache.

@@ -58,7 +58,7 @@ type KubeletOptions struct {
 }
 
 // Kubelet is a real kubelet, by default without an API server. It runs static pods on a containerd,
-// with or without cri-logshim between the two. It sees an empty /var/log, an empty
+// with or without cri-logshim between the two. It sees containerd's VarLog or an empty /var/log, an empty
 // /var/lib (below which its device plugins have a fixed place) and kernel settings as it
 // wants them, so that it changes none of the machine's. Its methods are not to be called
 // by several goroutines at once.
@@ -70,6 +70,7 @@ type Kubelet struct {
 
 	options KubeletOptions
 	dir     string
+	varLog  varLog
 	port    int
 	cell    *cell
 	output  *os.File
@@ -91,7 +92,10 @@ func NewKubelet(ctx context.Context, containerd *Containerd, programs Programs, 
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for kubelet: %w", err)
 	}
-	k := &Kubelet{PodLogsDir: containerd.PodLogsDir, LegacyDir: containerd.LegacyDir(), options: o, dir: dir}
+	k := &Kubelet{PodLogsDir: containerd.PodLogsDir, LegacyDir: containerd.LegacyDir(), options: o, dir: dir, varLog: containerd.varLog}
+	if o.Version == OldestKubelet && !containerd.VarLog {
+		return nil, fmt.Errorf("kubelet %s has its logs in /var/log/pods only", o.Version)
+	}
 	if err := k.prepare(ctx, cgroupOf(containerd.Dir)); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
@@ -146,7 +150,10 @@ func (k *Kubelet) prepare(ctx context.Context, cgroup string) error {
 }
 
 func (k *Kubelet) makeCell(cell, binary string) (err error) {
-	args := []string{"-cover", "/var/lib", "-cover", "/var/log", "-bind", "/var/log/containers=" + k.LegacyDir}
+	args := append([]string{"-cover", "/var/lib"}, k.varLog.cellFlags()...)
+	if k.varLog == "" {
+		args = append(args, "-cover", "/var/log", "-bind", "/var/log/containers="+k.LegacyDir)
+	}
 	for setting, value := range wantedKernelSettings() {
 		args = append(args, "-pretend", filepath.Join("/proc/sys", setting)+"="+value)
 	}

@@ -27,6 +27,7 @@ type Shim struct {
 	nice    int
 	strike  string // the command strike
 	dir     string
+	varLog  varLog
 	cmd     *exec.Cmd     // nil: never started
 	ended   chan struct{} // closed when the process of cmd has ended
 	failure error         // how it ended; to be read after ended
@@ -41,19 +42,22 @@ func NewShim(ctx context.Context, containerd *Containerd, programs Programs, cha
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for cri-logshim: %w", err)
 	}
-	s := &Shim{Config: config.Default(), binary: programs.Shim, strike: programs.strike, dir: dir}
+	s := &Shim{Config: config.Default(), binary: programs.Shim, strike: programs.strike, dir: dir, varLog: containerd.varLog}
 	s.Config.Listen = "unix://" + filepath.Join(dir, "cri.sock")
 	s.Config.RuntimeEndpoint = containerd.Endpoint()
-	s.Config.PodLogsDir = containerd.PodLogsDir
+	s.Config.PodLogsDir = s.varLog.inside(containerd.PodLogsDir)
 	s.Config.KeepDir = filepath.Join(dir, "kept")
 	s.Config.Node = config.Node{} // a disk that is nearly full removes no line
 	s.Config.Links.LegacyDir = filepath.Join(dir, "containers")
+	if containerd.VarLog { // a hard link does not lead out of a mount
+		s.Config.KeepDir, s.Config.Links.LegacyDir = config.Default().KeepDir, config.Default().Links.LegacyDir
+	}
 	s.Config.Admin.Listen = "unix://" + filepath.Join(dir, "admin.sock")
 	s.Config.Admin.Metrics = "unix://" + s.metricsSocket()
 	if change != nil {
 		change(&s.Config)
 	}
-	if err := os.Mkdir(s.Config.Links.LegacyDir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+	if err := os.Mkdir(s.varLog.outside(s.Config.Links.LegacyDir), 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, fmt.Errorf("make a folder for legacy links: %w", err)
 	}
 	if err := s.Start(ctx); err != nil {
@@ -149,7 +153,7 @@ func (s *Shim) launch(wrapper ...string) error {
 		return err
 	}
 	defer output.Close() // the process has its own
-	line := append(wrapper, s.binary, "serve", "--config", s.ConfigFile())
+	line := append(append(s.varLog.wrapper(), wrapper...), s.binary, "serve", "--config", s.ConfigFile())
 	if s.nice != 0 { // set before there are threads, each of which has its own
 		line = append([]string{"nice", "-n", strconv.Itoa(s.nice)}, line...)
 	}

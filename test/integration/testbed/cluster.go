@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"syscall"
 )
 
 // KubernetesVersion is that of kube-apiserver and kubectl, which hack/setup.sh builds.
@@ -116,13 +115,6 @@ func startServer(ctx context.Context, cellBinary, log, program string, flags []s
 		return nil, errors.Join(fmt.Errorf("start %q: %w\n%s", program, err, s.log()), s.close())
 	}
 	return s, nil
-}
-
-// stop ends it gently and waits for that.
-func (s *server) stop(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, gentleTime)
-	defer cancel()
-	return s.cell.stop(ctx, syscall.SIGTERM)
 }
 
 func (s *server) log() string { return tail(s.output.Name()) }

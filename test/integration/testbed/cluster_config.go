@@ -41,6 +41,7 @@ func (c *Cluster) apiFlags(etcd string) []string {
 		"--service-account-key-file=" + c.accountKey(), "--service-account-signing-key-file=" + c.accountKey(),
 		"--kubelet-preferred-address-types=Hostname",
 		"--enable-priority-and-fairness=false",
+		"--feature-gates=SizeBasedListCostEstimate=false", // this etcd does not tell it what it asks for
 	}
 }
 

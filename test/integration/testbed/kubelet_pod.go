@@ -36,6 +36,7 @@ type StaticContainer struct {
 	Name    string
 	Command []string
 	Env     map[string]string
+	Stdin   bool // it has a standard input, which stays open
 }
 
 // AppContainer is the name of a static pod's only container.
@@ -67,6 +68,9 @@ func (p StaticPod) Manifest() ([]byte, error) {
 	})
 }
 
+// FirstContainer is the name of the first of the pod's containers.
+func (p StaticPod) FirstContainer() string { return p.containers()[0].Name }
+
 func (p StaticPod) containers() []StaticContainer {
 	if len(p.Containers) == 0 {
 		return []StaticContainer{{Name: AppContainer, Command: p.Command}}
@@ -82,7 +86,7 @@ func manifests(containers []StaticContainer) []map[string]any {
 			env = append(env, map[string]string{"name": name, "value": c.Env[name]})
 		}
 		all = append(all, map[string]any{
-			"name": c.Name, "image": Image, "imagePullPolicy": "Never", "command": c.Command, "env": env,
+			"name": c.Name, "image": Image, "imagePullPolicy": "Never", "command": c.Command, "env": env, "stdin": c.Stdin,
 		})
 	}
 	return all
@@ -141,7 +145,7 @@ func (k *Kubelet) Containers(ctx context.Context, p StaticPod) ([]*Container, er
 // Running waits until a static pod's container, the first if it has several, runs or has
 // run, and returns its newest attempt.
 func (k *Kubelet) Running(ctx context.Context, p StaticPod) (*Container, error) {
-	return k.RunningContainer(ctx, p, p.containers()[0].Name)
+	return k.RunningContainer(ctx, p, p.FirstContainer())
 }
 
 // RunningContainer is Running for a container by its name.

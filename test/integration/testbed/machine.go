@@ -153,12 +153,15 @@ func (m *Machine) RunWith(ctx context.Context, input io.Reader, command ...strin
 	return stdout.String(), nil
 }
 
-// Command is a command that will run in the machine.
+// Command is a command that will run in the machine. It ends with ctx, if it does not leave
+// its process group.
 func (m *Machine) Command(ctx context.Context, command ...string) *exec.Cmd {
 	args := append([]string{"--target", strconv.Itoa(m.cmd.Process.Pid), "--all", "--"}, command...)
 	cmd := exec.CommandContext(ctx, "nsenter", args...)
 	cmd.Env = []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8", "SYSTEMD_PAGER=", "SYSTEMD_COLORS=0"}
 	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // the command is a child of nsenter
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	return cmd
 }
 

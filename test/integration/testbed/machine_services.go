@@ -60,6 +60,21 @@ func (m *Machine) Configure(text string) error {
 	return m.WriteFile("/etc/cri-logshim/config.yaml", []byte(head+text), 0o644)
 }
 
+// Get asks cri-logshim's admin socket for a path, as "/readyz". Another status than 200 is
+// an error.
+func (m *Machine) Get(ctx context.Context, path string) (string, error) {
+	return getFrom(ctx, m.Root("/run/cri-logshim/admin.sock"), path)
+}
+
+// Metric is as that of a Shim.
+func (m *Machine) Metric(ctx context.Context, name string, labels ...string) (float64, error) {
+	text, err := m.Get(ctx, "/metrics")
+	if err != nil {
+		return 0, err
+	}
+	return metricIn(text, name, labels)
+}
+
 // Endpoint is where a unix socket of the machine is reached from outside.
 func (m *Machine) Endpoint(path string) string { return "unix://" + m.Root(path) }
 

@@ -64,9 +64,14 @@ func containsAll(text string, parts []string) bool {
 // Get asks the shim's metrics listener for a path, as "/readyz". Another status than 200
 // is an error.
 func (s *Shim) Get(ctx context.Context, path string) (body string, err error) {
+	return getFrom(ctx, s.metricsSocket(), path)
+}
+
+// getFrom asks whoever answers HTTP on a unix socket.
+func getFrom(ctx context.Context, socket, path string) (body string, err error) {
 	var transport http.Transport
 	transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return new(net.Dialer).DialContext(ctx, "unix", s.metricsSocket())
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}
 	defer transport.CloseIdleConnections()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost"+path, nil)

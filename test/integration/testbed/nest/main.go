@@ -32,10 +32,8 @@ import (
 )
 
 func main() {
-	if err := run(os.Args[1:]); err != nil {
-		fmt.Fprintln(os.Stderr, "nest:", err)
-		os.Exit(1)
-	}
+	fmt.Fprintln(os.Stderr, "nest:", run(os.Args[1:]))
+	os.Exit(1)
 }
 
 // nest is what the command line says.
@@ -45,6 +43,7 @@ type nest struct {
 	binds, settings     map[string]string
 }
 
+// run returns only with an error: otherwise another program goes on in this process.
 func run(args []string) error {
 	n, init, err := parse(args)
 	if err != nil {

@@ -11,8 +11,12 @@ import (
 )
 
 // lockRetry is how soon a pod logs directory that another manager holds is
-// asked for again.
-const lockRetry = 100 * time.Millisecond
+// asked for again: nobody looks after the logs meanwhile, if that one hands over.
+const lockRetry = 10 * time.Millisecond
+
+// handOverTime is how long another manager may hold the lock without a word about it:
+// one that hands over needs less.
+const handOverTime = 2 * time.Second
 
 // lock makes this manager the only one of its pod logs directory: two would
 // reopen one container at the same time, and remove by different policies. It
@@ -25,19 +29,23 @@ func (m *Manager) lock(ctx context.Context) (unlock func() error, err error) {
 	}
 	ticker := time.NewTicker(lockRetry)
 	defer ticker.Stop()
+	begun, told := time.Now(), false
 	for {
 		err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 		switch {
 		case err == nil:
-			if m.waiting.Swap(false) {
+			m.waiting.Store(false)
+			if told {
 				m.Log.WithField("podLogsDir", m.PodLogsDir).Info("managing these logs now")
 			}
 			return dir.Close, nil
 		case !errors.Is(err, unix.EWOULDBLOCK):
 			return nil, errors.Join(fmt.Errorf("lock podLogsDir %q: %w", m.PodLogsDir, err), dir.Close())
-		case !m.waiting.Swap(true):
+		case !told && time.Since(begun) > handOverTime:
+			told = true
 			m.Log.WithField("podLogsDir", m.PodLogsDir).Warn("another cri-logshim manages these logs; waiting for it to end")
 		}
+		m.waiting.Store(true)
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():

@@ -15,9 +15,12 @@ import (
 // The states of a proxy that ends, and what leads from one to the next:
 //
 //	serving ──ctx done──▶ grace ──DrainGrace──▶ draining ──no call left──▶ stopped
-//	   │                    │                      │ DrainTimeout             ▲
-//	   │                    │                      ▼                          │
-//	   └──────Abort─────────┴──────Abort────▶ cancelling ─────────────────────┘
+//	   │                    │                      │ DrainTimeout            ▲ ▲
+//	   │                    │                      ▼                         │ │
+//	   ├──────Abort─────────┴──────Abort────▶ cancelling ────────────────────┘ │
+//	   │                                                                       │
+//	   └─Leave─▶ grace ──DrainGrace──▶ leaving ──no call and no stream left────┘
+//	                                      └──ctx done──▶ draining
 //
 // grace: the listener is closed, and connections that were accepted just before
 // are served. gRPC closes a connection that it accepts in the instant in which a
@@ -30,9 +33,33 @@ import (
 // must be short: nobody accepts meanwhile, and an idle second here fails more
 // calls than it saves.
 //
+// leaving: as draining, while somebody else accepts. So there is no haste, and no
+// call and no stream is cut.
+//
 // cancelling: connections are closed and calls in flight cancelled.
 func (p *Proxy) drain(l net.Listener, accepting <-chan error) error {
 	p.health.Shutdown()
+	err := p.stopAccepting(l, accepting)
+	p.endStreams()
+	return p.finish(err, p.stopGracefully())
+}
+
+// leave is drain for a proxy whose socket another one serves.
+func (p *Proxy) leave(ctx context.Context, l net.Listener, accepting <-chan error) error {
+	err := p.stopAccepting(l, accepting)
+	stopped := p.stopGracefully()
+	select {
+	case <-stopped:
+		return err
+	case <-ctx.Done():
+		p.endStreams()
+	case <-p.aborted:
+	}
+	return p.finish(err, stopped)
+}
+
+// stopAccepting closes the listener and serves its last connections for the grace.
+func (p *Proxy) stopAccepting(l net.Listener, accepting <-chan error) error {
 	err := l.Close()
 	if err != nil {
 		err = fmt.Errorf("close listener %q: %w", l.Addr(), err)
@@ -40,18 +67,27 @@ func (p *Proxy) drain(l net.Listener, accepting <-chan error) error {
 	if acceptErr := <-accepting; !errors.Is(acceptErr, net.ErrClosed) {
 		err = errors.Join(err, acceptErr)
 	}
-
 	select {
 	case <-time.After(p.drainGrace):
 	case <-p.aborted:
 	}
-	p.endStreams()
+	return err
+}
 
-	stopped := make(chan struct{})
+// stopGracefully tells clients to send nothing new. What it returns is closed when no
+// call is left.
+func (p *Proxy) stopGracefully() (stopped <-chan struct{}) {
+	done := make(chan struct{})
 	go func() {
-		defer close(stopped)
+		defer close(done)
 		p.server.GracefulStop()
 	}()
+	return done
+}
+
+// finish waits until no call is left, for as long as these have, and adds to what has
+// failed so far.
+func (p *Proxy) finish(err error, stopped <-chan struct{}) error {
 	select {
 	case <-stopped:
 		return err

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,7 +33,7 @@ const (
 //
 // Closing a new listener removes its socket, unless another file has taken its
 // place. Closing an inherited one leaves the socket to whoever made it.
-func Listen(endpoint string, inherited []net.Listener) (net.Listener, error) {
+func Listen(endpoint string, inherited []net.Listener) (*Listener, error) {
 	path, err := socketPath(endpoint)
 	if err != nil {
 		return nil, err
@@ -49,14 +48,14 @@ func Listen(endpoint string, inherited []net.Listener) (net.Listener, error) {
 	return l, nil
 }
 
-func chooseInherited(path string, inherited []net.Listener) (net.Listener, error) {
+func chooseInherited(path string, inherited []net.Listener) (*Listener, error) {
 	var have []string
 	for _, l := range inherited {
-		addr := l.Addr()
-		if addr.Network() == "unix" && (addr.String() == path || sameFile(addr.String(), path)) {
-			return l, nil
+		addr := l.Addr().String()
+		if l, is := l.(*net.UnixListener); is && (addr == path || sameFile(addr, path)) {
+			return newListener(l), nil
 		}
-		have = append(have, addr.String())
+		have = append(have, addr)
 	}
 	return nil, fmt.Errorf("listen on %q: the inherited sockets are others: %s", path, strings.Join(have, ", "))
 }
@@ -65,7 +64,7 @@ func chooseInherited(path string, inherited []net.Listener) (net.Listener, error
 // to the listening socket happens under a lock on the directory: without it,
 // two processes could both find a dead socket, and the slower one would remove
 // the socket that the faster one has just begun to serve.
-func listenNew(path string) (net.Listener, error) {
+func listenNew(path string) (*Listener, error) {
 	unlock, err := lockDirectory(filepath.Dir(path))
 	if err != nil {
 		return nil, err
@@ -79,11 +78,11 @@ func listenNew(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	info, err := os.Lstat(path)
-	if err != nil {
-		return nil, errors.Join(err, l.Close())
+	own := newListener(l)
+	if err := own.Own(); err != nil {
+		return nil, errors.Join(err, own.Close())
 	}
-	return &socket{Listener: l, path: path, info: info}, nil
+	return own, nil
 }
 
 // lockDirectory makes dir if it is missing, and takes its lock. Nothing is left
@@ -144,13 +143,13 @@ func connect(path string) error {
 // bind makes a socket at path and listens on it. The mode is set before the
 // socket has a name: it is what bind creates the name with, so that there is no
 // moment in which others could connect.
-func bind(path string) (net.Listener, error) {
+func bind(path string) (*net.UnixListener, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("make a socket: %w", err)
 	}
 	file := os.NewFile(uintptr(fd), path)
-	l, err := func() (net.Listener, error) {
+	l, err := func() (*net.UnixListener, error) {
 		if err := unix.Fchmod(fd, socketMode); err != nil {
 			return nil, fmt.Errorf("set mode: %w", err)
 		}
@@ -160,7 +159,11 @@ func bind(path string) (net.Listener, error) {
 		if err := unix.Listen(fd, backlog); err != nil {
 			return nil, errors.Join(err, os.Remove(path))
 		}
-		return net.FileListener(file)
+		l, err := net.FileListener(file)
+		if err != nil {
+			return nil, err
+		}
+		return l.(*net.UnixListener), nil // bound as such, above
 	}()
 	if closeErr := file.Close(); closeErr != nil && err == nil {
 		err = errors.Join(closeErr, l.Close())
@@ -174,35 +177,6 @@ func retryInterrupted(call func() error) error {
 			return err
 		}
 	}
-}
-
-// socket is a listener that removes its socket when it is closed.
-type socket struct {
-	net.Listener
-	path string
-	info fs.FileInfo
-
-	once sync.Once
-	err  error
-}
-
-// Close removes the socket and closes the listener. Closing again does nothing.
-func (s *socket) Close() error {
-	s.once.Do(func() { s.err = errors.Join(s.remove(), s.Listener.Close()) })
-	return s.err
-}
-
-// remove removes the socket, but not what has been put in its place: an
-// operator may have made a link to the runtime there.
-func (s *socket) remove() error {
-	info, err := os.Lstat(s.path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(info, s.info) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return os.Remove(s.path)
 }
 
 // sameFile tells whether both paths lead to one file, as /run and /var/run do.

@@ -296,7 +296,7 @@ func TestAnInheritedListenerIsTaken(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if l != net.Listener(mine) {
+		if net.Listener(l.UnixListener) != mine {
 			t.Errorf("%s: the listener is that of %v", endpoint, l.Addr())
 		}
 	}

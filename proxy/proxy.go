@@ -61,6 +61,8 @@ type Proxy struct {
 	endStreams func() // ends the endless streams
 	aborted    chan struct{}
 	abort      func()
+	left       chan struct{}
+	leaveOnce  func()
 }
 
 // upstream is one socket of the runtime.
@@ -90,7 +92,7 @@ func New(o Options) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	aborted := make(chan struct{})
+	aborted, left := make(chan struct{}), make(chan struct{})
 	p := &Proxy{
 		drainGrace:   o.DrainGrace,
 		drainTimeout: o.DrainTimeout,
@@ -100,6 +102,8 @@ func New(o Options) (*Proxy, error) {
 		health:       health.NewServer(),
 		aborted:      aborted,
 		abort:        sync.OnceFunc(func() { close(aborted) }),
+		left:         left,
+		leaveOnce:    sync.OnceFunc(func() { close(left) }),
 	}
 	if image != runtime {
 		p.endpoints = append(p.endpoints, image)
@@ -174,10 +178,17 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	case <-p.aborted:
 		p.server.Stop()
 		return errors.Join(ErrAborted, <-accepting)
+	case <-p.left:
+		return p.leave(ctx, l, accepting)
 	case <-ctx.Done():
 		return p.drain(l, accepting)
 	}
 }
+
+// Leave makes Serve close its listener, which somebody else serves from now on, and
+// return when every call and stream has ended by itself, or, when its ctx is done, as
+// without Leave. It may be called at any time and does not wait.
+func (p *Proxy) Leave() { p.leaveOnce() }
 
 // Abort makes Serve end at once, whatever it is doing: calls in flight are
 // cancelled. It may be called at any time and does not wait.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
@@ -45,10 +46,14 @@ type daemon struct {
 	proxy       *proxy.Proxy
 	logs        *logmgr.Manager
 	bell        *logmgr.Inotify
-	listener    net.Listener
+	listener    *proxy.Listener
 	admin       net.Listener  // nil: off
 	metrics     net.Listener  // nil: off
 	drained     chan struct{} // closed when the proxy has ended
+	program     program
+	predecessor *predecessor // nil: there was none
+	endWork     context.CancelFunc
+	handedOver  atomic.Bool // to a successor, which does all work but what is in flight
 }
 
 // newDaemon makes everything that can fail at the start. After an error its
@@ -59,6 +64,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 		return nil, err
 	}
 	d := &daemon{
+		endWork: func() {},
 		options: o, config: c, log: newLogger(c.Log, stderr), registry: prometheus.NewRegistry(),
 		bell: logmgr.NewInotify(), drained: make(chan struct{}),
 	}
@@ -67,6 +73,12 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 			err = errors.Join(err, d.close())
 		}
 	}()
+	if d.predecessor, err = findPredecessor(); err != nil {
+		return nil, err
+	}
+	if d.program, err = ownProgram(); err != nil {
+		return nil, err
+	}
 	d.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: "cri_logshim", Name: "config_reloads_total", Help: "Reloads of the configuration, by result.",
 	}, []string{"result"})
@@ -122,7 +134,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	return d, err
 }
 
-// listen opens the sockets, or takes those that systemd has opened.
+// listen opens the sockets, or takes those that systemd or a predecessor has opened.
 func (d *daemon) listen(ctx context.Context) error {
 	inherited, err := activation.Listeners()
 	if err != nil {
@@ -131,27 +143,46 @@ func (d *daemon) listen(ctx context.Context) error {
 	if slices.Contains(inherited, nil) {
 		return errors.New("take over systemd's sockets: something that was passed is no listening socket")
 	}
-	d.listener, err = proxy.Listen(d.config.Listen, inherited)
-	if err != nil {
+	if d.listener, err = d.listenCRI(inherited); err != nil {
 		return err
 	}
-	if d.admin, err = listenAdmin(ctx, d.config.Admin.Listen); err != nil {
-		return fmt.Errorf("admin.listen: %w", err)
+	if d.admin, err = d.listenAdmin(ctx, settingAdmin, d.config.Admin.Listen); err != nil {
+		return fmt.Errorf("%s: %w", settingAdmin, err)
 	}
-	if d.metrics, err = listenAdmin(ctx, d.config.Admin.Metrics); err != nil {
-		return fmt.Errorf("admin.metrics: %w", err)
+	if d.metrics, err = d.listenAdmin(ctx, settingMetrics, d.config.Admin.Metrics); err != nil {
+		return fmt.Errorf("%s: %w", settingMetrics, err)
 	}
 	return nil
 }
 
-// listenAdmin opens a unix:// endpoint or a TCP address. The listener is nil where that
-// is empty.
-func listenAdmin(ctx context.Context, endpoint string) (net.Listener, error) {
+// listenCRI opens the socket that kubelet speaks to.
+func (d *daemon) listenCRI(inherited []net.Listener) (*proxy.Listener, error) {
+	if d.predecessor == nil {
+		return proxy.Listen(d.config.Listen, inherited)
+	}
+	l, is := d.predecessor.listener(settingListen, strings.TrimPrefix(d.config.Listen, "unix://")).(*proxy.Listener)
+	if !is {
+		return nil, fmt.Errorf("listen is now %q: another socket comes into force with a restart, and kubelet has to be told of it", d.config.Listen)
+	}
+	return l, nil
+}
+
+// listenAdmin opens the unix:// endpoint or TCP address of a setting. The listener is nil
+// where that is empty.
+func (d *daemon) listenAdmin(ctx context.Context, setting, endpoint string) (net.Listener, error) {
+	path, unix := strings.CutPrefix(endpoint, "unix://")
+	if l := d.predecessor.listener(setting, path); l != nil {
+		return l, nil
+	}
 	switch {
 	case endpoint == "":
 		return nil, nil //nolint:nilnil // Off is neither an error nor a listener.
-	case strings.HasPrefix(endpoint, "unix://"):
-		return proxy.Listen(endpoint, nil)
+	case unix:
+		l, err := proxy.Listen(endpoint, nil)
+		if err != nil {
+			return nil, err // and no listener that is one in name only
+		}
+		return l, nil
 	}
 	return new(net.ListenConfig).Listen(ctx, "tcp", endpoint)
 }
@@ -172,29 +203,34 @@ func (d *daemon) readers() logmgr.Readers {
 // status is what an operator may want to know of the moment.
 func (d *daemon) status() any { return d.logs.Status() }
 
-// run serves until ctx is done and everything has ended. A hangup makes it read
-// its configuration again.
+// run serves until ctx is done and everything has ended, or until it has handed over and
+// its last call has ended. A hangup makes it read its configuration again.
 func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 	group, ctx := errgroup.WithContext(ctx)
+	// What a successor does is done with a context of its own.
+	working, endWork := context.WithCancel(ctx)
+	defer endWork()
+	d.endWork = endWork
 	group.Go(func() error {
 		defer close(d.drained)
+		defer endWork() // which is not done without serving
 		return d.proxy.Serve(ctx, d.listener)
 	})
-	group.Go(func() error { return d.logs.Run(ctx) })
-	group.Go(func() error { return serveAdmin(ctx, admin.ForOperators(d.answers()), d.admin) })
-	group.Go(func() error { return serveAdmin(ctx, admin.ForMonitoring(d.answers()), d.metrics) })
-	group.Go(func() error { return d.bell.Run(ctx) })
-	group.Go(func() error { return d.annotations.Run(ctx) })
+	group.Go(func() error { return d.manageLogs(working) })
+	group.Go(func() error { return serveAdmin(working, admin.ForOperators(d.answers()), d.admin) })
+	group.Go(func() error { return serveAdmin(working, admin.ForMonitoring(d.answers()), d.metrics) })
+	group.Go(func() error { return d.bell.Run(working) })
+	group.Go(func() error { return d.annotations.Run(working) })
 	group.Go(func() error {
-		d.proxy.WatchRuntime(ctx, func(s connectivity.State) {
+		d.proxy.WatchRuntime(working, func(s connectivity.State) {
 			if s == connectivity.Ready {
 				d.logs.Reconcile()
 			}
 		})
 		return nil
 	})
-	group.Go(func() error { return d.followConfig(ctx, hangups) })
-	group.Go(func() error { return d.notifySystemd(ctx) })
+	group.Go(func() error { return d.followConfig(working, hangups) })
+	group.Go(func() error { return d.notifySystemd(working) })
 	d.log.WithField("listen", d.config.Listen).WithField("runtime", d.config.RuntimeEndpoint).Info("serving")
 	return errors.Join(group.Wait(), d.proxy.Close())
 }
@@ -215,11 +251,15 @@ func serveAdmin(ctx context.Context, handler http.Handler, listener net.Listener
 // close lets go of the sockets that newDaemon has opened before it failed.
 func (d *daemon) close() error {
 	var errs []error
-	for _, l := range []net.Listener{d.admin, d.metrics, d.listener} {
+	for _, l := range []net.Listener{d.admin, d.metrics} {
 		if l != nil {
 			errs = append(errs, l.Close())
 		}
 	}
+	if d.listener != nil {
+		errs = append(errs, d.listener.Close())
+	}
+	errs = append(errs, d.predecessor.close())
 	if d.proxy != nil {
 		errs = append(errs, d.proxy.Close())
 	}

@@ -77,8 +77,9 @@ type extras struct {
 	env   []string
 	files []*os.File // from descriptor 3 on, as systemd passes sockets
 
-	attr   *syscall.SysProcAttr
-	before string // what the shell does that becomes the process
+	attr    *syscall.SysProcAttr
+	before  string // what the shell does that becomes the process
+	program string // empty: the one that is found in PATH
 }
 
 // serve writes the configuration and starts a daemon with it. It is killed when
@@ -86,9 +87,9 @@ type extras struct {
 func (p *place) serve(t *testing.T, x extras, flags ...string) *process {
 	t.Helper()
 	p.write(t)
-	program, err := exec.LookPath("cri-logshim")
-	if err != nil {
-		t.Fatal(err)
+	program := x.program
+	if program == "" {
+		program = ownBinary(t)
 	}
 	// systemd names the process that its sockets are for, whose id is not known before.
 	args := append([]string{"-c", x.before + "\nexport LISTEN_PID=$$; exec \"$@\"", "sh", program, "serve", "--config", p.file()}, flags...)
@@ -116,6 +117,16 @@ func (p *place) serve(t *testing.T, x extras, flags ...string) *process {
 		}
 	})
 	return d
+}
+
+// ownBinary is the file of the program under test.
+func ownBinary(t *testing.T) string {
+	t.Helper()
+	program, err := exec.LookPath("cri-logshim")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return program
 }
 
 func (d *process) read(stderr io.Reader) {

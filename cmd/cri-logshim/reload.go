@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	sd "github.com/coreos/go-systemd/v22/daemon"
+
 	"github.com/cri-logshim/cri-logshim/config"
 	"github.com/cri-logshim/cri-logshim/policy"
 )
@@ -36,19 +38,27 @@ func (d *daemon) followConfig(ctx context.Context, hangups <-chan os.Signal) err
 		case <-ctx.Done():
 			return nil
 		case <-hangups:
-			d.reload(true)
+			d.tell(sd.SdNotifyReloading + "\n" + sd.SdNotifyMonotonicUsec())
+			d.reload(ctx, true)
+			if !d.handedOver.Load() {
+				d.tell(sd.SdNotifyReady)
+			}
 		case <-changes:
-			d.reload(false)
+			d.reload(ctx, false)
 		}
 	}
 }
 
-// reload applies what can be changed while serving. An invalid file changes
+// reload applies what can be changed while serving; if asked, all that has changed,
+// the program too, by handing over to a successor where needed. An invalid file changes
 // nothing.
-func (d *daemon) reload(asked bool) {
+func (d *daemon) reload(ctx context.Context, asked bool) {
 	next, err := d.options.reload()
 	if err != nil {
 		d.invalid(err)
+		return
+	}
+	if asked && d.succeeded(ctx, next) {
 		return
 	}
 	if err := d.torn(next); err != nil {
@@ -60,7 +70,7 @@ func (d *daemon) reload(asked bool) {
 	d.valid.Set(1)
 	merged := withReloadable(d.config, next)
 	if waiting := differing(merged, next); len(waiting) > 0 {
-		d.log.WithField("settings", strings.Join(waiting, ", ")).Warn("changed settings come into force with a restart")
+		d.log.WithField("settings", strings.Join(waiting, ", ")).Warn("changed settings come into force with a reload (SIGHUP) or a restart")
 	}
 	if reflect.DeepEqual(merged, d.config) && !asked {
 		if repaired {
@@ -78,6 +88,28 @@ func (d *daemon) reload(asked bool) {
 	d.logs.Configure(settings)
 	d.reloads.WithLabelValues("applied").Inc()
 	d.log.Info("configuration reloaded")
+}
+
+// succeeded hands over if the new configuration or a new program asks for it, and tells
+// whether a successor has taken over. Where that has failed, what can be changed while
+// serving is applied here.
+func (d *daemon) succeeded(ctx context.Context, next config.Configuration) bool {
+	log := d.log.WithField("program", d.program.path)
+	waiting := differing(withReloadable(d.config, next), next)
+	replaced := d.program.replaced()
+	switch {
+	case !replaced && len(waiting) == 0:
+		return false
+	case len(waiting) > 0:
+		log = log.WithField("settings", strings.Join(waiting, ", "))
+	}
+	log.WithField("new program", replaced).Info("handing over to a new process")
+	if err := d.handOver(ctx); err != nil {
+		d.reloads.WithLabelValues("failed").Inc()
+		log.WithError(err).Error("cannot hand over: this process goes on")
+		return false
+	}
+	return true
 }
 
 // torn refuses a new configuration of which one half would come into force now and the

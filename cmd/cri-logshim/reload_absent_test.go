@@ -125,7 +125,7 @@ func TestReloadWithoutContent(t *testing.T) {
 					t.Fatal(err)
 				}
 				for i, asked := range []bool{false, true} {
-					d.reload(asked)
+					d.reload(t.Context(), asked)
 					said := journal.AllEntries()
 					if len(said) != i+1 || said[i].Level != logrus.ErrorLevel || !strings.Contains(said[i].Message, "the old one stays in force") {
 						t.Errorf("after %d reloads it has said %v", i+1, said)
@@ -143,7 +143,7 @@ func TestReloadWithoutContent(t *testing.T) {
 				if err := errors.Join(os.RemoveAll(path), os.WriteFile(path, text, 0o600)); err != nil {
 					t.Fatal(err)
 				}
-				d.reload(true)
+				d.reload(t.Context(), true)
 				if applied := testutil.ToFloat64(d.reloads.WithLabelValues("applied")); applied != 1 {
 					t.Errorf("%v reloads are applied once the file is back", applied)
 				}
@@ -158,8 +158,8 @@ func TestReloadStillAbsent(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "config.yaml")
 	d, journal := newReloader(t, &options{configPath: path, given: func(string) bool { return false }})
-	d.reload(false)
-	d.reload(true)
+	d.reload(t.Context(), false)
+	d.reload(t.Context(), true)
 	if applied, said := testutil.ToFloat64(d.reloads.WithLabelValues("applied")), journal.LastEntry(); applied != 1 || said.Level != logrus.InfoLevel {
 		t.Errorf("%v reloads are applied, it says %v", applied, said)
 	}
@@ -175,14 +175,14 @@ func TestReloadStillAbsent(t *testing.T) {
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d.reload(false)
+	d.reload(t.Context(), false)
 	if d.config.Rotation.MaxFiles != 77 {
 		t.Errorf("in force is %+v", d.config.Rotation)
 	}
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	d.reload(false)
+	d.reload(t.Context(), false)
 	if d.config.Rotation.MaxFiles != 77 {
 		t.Errorf("after the removal, in force is %+v", d.config.Rotation)
 	}

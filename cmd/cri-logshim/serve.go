@@ -71,7 +71,13 @@ func serve(ctx context.Context, o *options) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
-	go func() { ended <- d.run(ctx, hangups) }()
+	go func() {
+		if err := d.succeed(ctx); err != nil {
+			ended <- errors.Join(err, d.close())
+			return
+		}
+		ended <- d.run(ctx, hangups)
+	}()
 	select {
 	case err := <-ended:
 		return err

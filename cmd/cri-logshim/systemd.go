@@ -23,11 +23,17 @@ func (d *daemon) notifySystemd(ctx context.Context) error {
 		}
 		return fmt.Errorf("the daemon does not serve: %w", err)
 	}
+	if err := d.predecessor.serving(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
 	d.tell(sd.SdNotifyReady + "\nSTATUS=Serving " + d.config.Listen + " for " + d.config.RuntimeEndpoint)
 	every, err := sd.SdWatchdogEnabled(false)
 	if err != nil || every == 0 {
 		<-ctx.Done()
-		d.tell(sd.SdNotifyStopping)
+		d.stopping()
 		return err
 	}
 	ticker := time.NewTicker(every / 3)
@@ -35,7 +41,7 @@ func (d *daemon) notifySystemd(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
-			d.tell(sd.SdNotifyStopping)
+			d.stopping()
 			return nil
 		case <-ticker.C:
 			if err := d.alive(ctx); err != nil {
@@ -44,6 +50,13 @@ func (d *daemon) notifySystemd(ctx context.Context) error {
 			}
 			d.tell(sd.SdNotifyWatchdog)
 		}
+	}
+}
+
+// stopping tells systemd of the end, if that is the service's.
+func (d *daemon) stopping() {
+	if !d.handedOver.Load() {
+		d.tell(sd.SdNotifyStopping)
 	}
 }
 

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"runtime/debug"
+	"strconv"
+	"time"
+
+	"google.golang.org/grpc/connectivity"
+
+	"github.com/cri-logshim/cri-logshim/proxy"
+)
+
+// How long the steps of a hand-over may take before the predecessor takes all back. Until
+// a successor is ready kubelet is served; from then on until it serves nobody accepts.
+const (
+	readyTime   = 20 * time.Second
+	servingTime = 2 * time.Second
+)
+
+// runtimeTime is how long a successor waits for its connection to the runtime before it
+// says that it is ready. A runtime that is away keeps nobody from handing over.
+const runtimeTime = time.Second
+
+// handOver lets a successor take over. After an error everything is as before.
+func (d *daemon) handOver(ctx context.Context) error {
+	s, err := startSuccessor(d.program, map[string]net.Listener{
+		settingListen: d.listener, settingAdmin: d.admin, settingMetrics: d.metrics,
+	})
+	if err != nil {
+		return err
+	}
+	if err := d.accompany(ctx, s); err != nil {
+		return errors.Join(err, d.listener.Resume(), s.abandon(context.WithoutCancel(ctx)))
+	}
+	for _, l := range []net.Listener{d.listener, d.admin, d.metrics} {
+		if own, is := l.(*proxy.Listener); is {
+			own.Disown()
+		}
+	}
+	d.handedOver.Store(true)
+	d.tell("MAINPID=" + strconv.Itoa(s.pid))
+	// Where the successor has gone by now, systemd knows and starts another one.
+	if err := errors.Join(s.line.say(wordMain), s.line.Close()); err != nil {
+		d.log.WithError(err).Warn("the new process did not wait until it was the main one")
+	}
+	d.log.WithField("successor", s.pid).Info("handed over: calls and streams in flight go on in this process until they end by themselves")
+	d.proxy.Leave()
+	d.endWork()
+	return nil
+}
+
+// accompany leads a successor to the point from which on it serves.
+func (d *daemon) accompany(ctx context.Context, s *successor) error {
+	if err := await(ctx, s, wordReady, readyTime); err != nil {
+		return fmt.Errorf("the new process did not get ready: %w", err)
+	}
+	if err := d.listener.Rest(); err != nil {
+		return err
+	}
+	if err := s.line.say(wordServe); err != nil {
+		return err
+	}
+	if err := await(ctx, s, wordServing, servingTime); err != nil {
+		return fmt.Errorf("the new process does not serve: %w", err)
+	}
+	return nil
+}
+
+func await(ctx context.Context, s *successor, word string, limit time.Duration) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not within %v", limit))
+	defer cancel()
+	return s.line.hear(ctx, word)
+}
+
+// succeed waits until the predecessor, if there is one, lets this process serve.
+func (d *daemon) succeed(ctx context.Context) error {
+	if d.predecessor == nil {
+		return nil
+	}
+	connecting, cancel := context.WithTimeout(ctx, runtimeTime)
+	defer cancel()
+	d.proxy.WatchRuntime(connecting, func(s connectivity.State) {
+		if s == connectivity.Ready {
+			cancel()
+		}
+	})
+	return d.predecessor.ready(ctx)
+}
+
+// manageLogs runs the log manager, until ctx is done or with a hand-over.
+func (d *daemon) manageLogs(ctx context.Context) error {
+	err := d.logs.Run(ctx)
+	if d.handedOver.Load() {
+		debug.FreeOSMemory() // what is left to do takes little
+	}
+	return err
+}

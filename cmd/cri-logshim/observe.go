@@ -23,10 +23,21 @@ func newLogger(c config.Log, out io.Writer) *logrus.Logger {
 	log := logrus.New()
 	log.SetOutput(out)
 	log.SetLevel(level(c))
-	if c.Format == config.LogJSON {
-		log.SetFormatter(&logrus.JSONFormatter{})
-	}
+	log.SetFormatter(formatter(c.Format, journaled()))
 	return log
+}
+
+// formatter makes lines for the journal or for any other stream. As text they have no time
+// in the journal, which shows its own; as JSON they are whole, for a program to read.
+func formatter(format config.LogFormat, journaled bool) logrus.Formatter {
+	var f logrus.Formatter = &logrus.TextFormatter{DisableTimestamp: journaled}
+	if format == config.LogJSON {
+		f = &logrus.JSONFormatter{}
+	}
+	if journaled {
+		f = forJournal{f}
+	}
+	return f
 }
 
 func level(c config.Log) logrus.Level {

@@ -119,13 +119,13 @@ func (m *Machine) booted(ctx context.Context) error {
 			cancel()
 			return errors.New("process 1 has ended")
 		default:
-			return m.active(ctx, "multi-user.target")
+			return m.Active(ctx, "multi-user.target")
 		}
 	})
 }
 
-// active is nil if a unit is.
-func (m *Machine) active(ctx context.Context, unit string) error {
+// Active is nil if a unit is active.
+func (m *Machine) Active(ctx context.Context, unit string) error {
 	_, err := m.Run(ctx, "systemctl", "is-active", unit)
 	return err
 }

@@ -34,6 +34,7 @@ type StaticPod struct {
 // StaticContainer is one of a pod's containers.
 type StaticContainer struct {
 	Name    string
+	Image   string // empty: the Image
 	Command []string
 	Env     map[string]string
 	Stdin   bool // it has a standard input, which stays open
@@ -86,7 +87,7 @@ func manifests(containers []StaticContainer) []map[string]any {
 			env = append(env, map[string]string{"name": name, "value": c.Env[name]})
 		}
 		all = append(all, map[string]any{
-			"name": c.Name, "image": Image, "imagePullPolicy": "Never", "command": c.Command, "env": env, "stdin": c.Stdin,
+			"name": c.Name, "image": cmp.Or(c.Image, Image), "imagePullPolicy": "Never", "command": c.Command, "env": env, "stdin": c.Stdin,
 		})
 	}
 	return all

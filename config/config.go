@@ -29,7 +29,7 @@ type Configuration struct {
 	RuntimeEndpoint string `yaml:"runtimeEndpoint"`
 	// ImageEndpoint is where image calls go; empty means RuntimeEndpoint.
 	ImageEndpoint string `yaml:"imageEndpoint"`
-	// DrainTimeout is how long unary calls may go on after SIGTERM, 0 to 1m.
+	// DrainTimeout is how long calls in flight may go on after SIGTERM, 0 to 1m.
 	DrainTimeout time.Duration `yaml:"drainTimeout"`
 	// PodLogsDir is kubelet's podLogsDir, an absolute path.
 	PodLogsDir string `yaml:"podLogsDir"`

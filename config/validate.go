@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// maxDrainTimeout bounds how long nobody serves the socket while the daemon
-// is on its way out.
+// maxDrainTimeout bounds how long a daemon goes on that is told to end; the unit's
+// TimeoutStopSec is longer.
 const maxDrainTimeout = time.Minute
 
 // Validate reports everything that is wrong with c, as one error that joins a

@@ -59,21 +59,31 @@ func (b *bed) closed() {
 	}
 }
 
+// Calls in flight are completed, and new ones are answered meanwhile, on new connections
+// too.
 func TestADrainCompletesCallsInFlight(t *testing.T) {
 	t.Parallel()
 	let := make(chan struct{})
-	b := newBed(t, blocked(let), func(o *Options) { o.DrainTimeout = forever })
+	b := newBed(t, func(c *recorder.Call) error {
+		if c.Method != versionMethod {
+			return echo(c)
+		}
+		return blocked(let)(c)
+	}, func(o *Options) { o.DrainTimeout = forever })
 	done := b.invokeLater(versionMethod)
 	b.call(0)
 	b.stop()
-	b.closed()
-	<-time.After(500 * time.Millisecond) // well past the grace
 	select {
 	case err := <-b.served:
 		t.Fatalf("Serve did not wait for the call: %v", err)
 	case err := <-done:
 		t.Fatalf("the call was not left alone: %v", err)
-	default:
+	case <-time.After(500 * time.Millisecond): // well past the grace
+	}
+	for _, client := range []*grpc.ClientConn{b.client, b.dial("proxy")} {
+		if _, err := invoke(t.Context(), client, "/runtime.v1.RuntimeService/Status", ""); err != nil {
+			t.Errorf("a call meanwhile: %v", err)
+		}
 	}
 	close(let)
 	if err := within(t, done, "the call"); err != nil {
@@ -122,9 +132,42 @@ func TestADrainCompletesListsThatAreStreamed(t *testing.T) {
 	send(t, cs, "list")
 	b.call(0)
 	b.stop()
-	b.closed()
+	select {
+	case err := <-b.served:
+		t.Fatalf("Serve did not wait for the list: %v", err)
+	case <-time.After(500 * time.Millisecond): // well past the grace
+	}
 	close(let)
 	mustRecv(t, cs, "list")
+	if err := b.finished(); err != nil {
+		t.Errorf("Serve returned %v", err)
+	}
+}
+
+// A call that comes while another one is completed is completed too, and is not held up by
+// one that never ends.
+func TestADrainCompletesWhatComesMeanwhile(t *testing.T) {
+	t.Parallel()
+	let := make(chan struct{})
+	b := newBed(t, func(c *recorder.Call) error {
+		if c.Method == versionMethod {
+			return blocked(nil)(c)
+		}
+		return blocked(let)(c)
+	}, func(o *Options) { o.DrainTimeout = 300 * time.Millisecond })
+	endless := b.invokeLater(versionMethod)
+	b.call(0)
+	b.stop()
+	<-time.After(100 * time.Millisecond)
+	late := b.invokeLater("/runtime.v1.RuntimeService/Status")
+	b.call(1)
+	b.closed()
+	<-time.After(2 * defaultDrainGrace)
+	close(let)
+	if err := within(t, late, "the late call"); err != nil {
+		t.Errorf("the late call: %v", err)
+	}
+	wantCode(t, within(t, endless, "the end of the endless call"), codes.Unavailable)
 	if err := b.finished(); err != nil {
 		t.Errorf("Serve returned %v", err)
 	}
@@ -150,22 +193,27 @@ func TestADrainCancelsWhatDoesNotEndInTime(t *testing.T) {
 
 func TestAbortEndsAtOnce(t *testing.T) {
 	t.Parallel()
-	for _, state := range []string{"serving", "grace", "draining"} {
+	for _, state := range []string{"serving", "completing", "grace", "leaving"} {
 		t.Run(state, func(t *testing.T) {
 			t.Parallel()
 			b := newBed(t, blocked(nil), func(o *Options) {
 				o.DrainTimeout = forever
 				if state == "grace" {
-					o.DrainGrace = forever
+					o.DrainTimeout, o.DrainGrace = time.Nanosecond, forever
 				}
 			})
 			done := b.invokeLater(versionMethod)
 			b.call(0)
-			if state != "serving" {
+			switch state {
+			case "completing":
+				b.stop()
+				<-time.After(2 * callsInterval)
+			case "grace":
 				b.stop()
 				b.closed()
-			}
-			if state == "draining" {
+			case "leaving":
+				b.proxy.Leave()
+				b.closed()
 				<-time.After(2 * defaultDrainGrace)
 			}
 			b.proxy.Abort()

@@ -39,8 +39,8 @@ type Options struct {
 	// DrainGrace is how long Serve goes on serving after it has closed the
 	// listener. Zero means 100 ms.
 	DrainGrace time.Duration
-	// DrainTimeout is how long calls in flight have after DrainGrace before they
-	// are cancelled. Zero means 1 s.
+	// DrainTimeout is how long calls in flight have to complete, while everything is
+	// served, before the listener is closed. Zero means 1 s.
 	DrainTimeout time.Duration
 	// Log is told when the runtime comes and goes, and what a drain cuts off.
 	// Nil means nobody.
@@ -63,6 +63,8 @@ type Proxy struct {
 	abort      func()
 	left       chan struct{}
 	leaveOnce  func()
+	closing    chan struct{}
+	calls      calls
 }
 
 // upstream is one socket of the runtime.
@@ -103,6 +105,7 @@ func New(o Options) (*Proxy, error) {
 		aborted:      aborted,
 		abort:        sync.OnceFunc(func() { close(aborted) }),
 		left:         left,
+		closing:      make(chan struct{}),
 		leaveOnce:    sync.OnceFunc(func() { close(left) }),
 	}
 	if image != runtime {
@@ -111,7 +114,7 @@ func New(o Options) (*Proxy, error) {
 
 	ending := make(chan struct{})
 	p.endStreams = sync.OnceFunc(func() { close(ending) })
-	interceptors := append(append([]grpc.StreamServerInterceptor(nil), o.Interceptors...), endEndless(ending))
+	interceptors := append(append([]grpc.StreamServerInterceptor(nil), o.Interceptors...), p.calls.counting(ending))
 	p.server = grpc.NewServer(append(serverTuning(),
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.UnknownServiceHandler(p.forwarder.handle),
@@ -184,6 +187,10 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 		return p.drain(l, accepting)
 	}
 }
+
+// Closing is closed when Serve stops to accept, so that whatever belongs to serving can
+// end then, and not as long as calls are completed.
+func (p *Proxy) Closing() <-chan struct{} { return p.closing }
 
 // Leave makes Serve close its listener, which somebody else serves from now on, and
 // return when every call and stream has ended by itself, or, when its ctx is done, as

@@ -207,14 +207,22 @@ func (d *daemon) status() any { return d.logs.Status() }
 // its last call has ended. A hangup makes it read its configuration again.
 func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 	group, ctx := errgroup.WithContext(ctx)
-	// What a successor does is done with a context of its own.
-	working, endWork := context.WithCancel(ctx)
+	// All other work goes on for as long as calls are accepted, and ends with a hand-over.
+	working, endWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer endWork()
 	d.endWork = endWork
 	group.Go(func() error {
 		defer close(d.drained)
-		defer endWork() // which is not done without serving
+		defer endWork()
 		return d.proxy.Serve(ctx, d.listener)
+	})
+	group.Go(func() error {
+		select {
+		case <-d.proxy.Closing():
+			endWork()
+		case <-working.Done():
+		}
+		return nil
 	})
 	group.Go(func() error { return d.manageLogs(working) })
 	group.Go(func() error { return serveAdmin(working, admin.ForOperators(d.answers()), d.admin) })
@@ -229,7 +237,7 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 		})
 		return nil
 	})
-	group.Go(func() error { return d.followConfig(working, hangups) })
+	group.Go(func() error { return d.followConfig(ctx, hangups) })
 	group.Go(func() error { return d.notifySystemd(working) })
 	d.log.WithField("listen", d.config.Listen).WithField("runtime", d.config.RuntimeEndpoint).Info("serving")
 	return errors.Join(group.Wait(), d.proxy.Close())

@@ -51,8 +51,8 @@ func following(t *testing.T, f *fakeRuntime, conn grpc.ClientConnInterface) <-ch
 	return done
 }
 
-// A call in flight is completed before the daemon ends, and nobody new is let
-// in meanwhile.
+// A call in flight is completed before the daemon ends, and meanwhile everything is served
+// as ever: other calls, and logs.
 func TestEndCompletesCalls(t *testing.T) {
 	t.Parallel()
 	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
@@ -60,11 +60,18 @@ func TestEndCompletesCalls(t *testing.T) {
 			t.Parallel()
 			p, f := newPlace(t), newFakeRuntime()
 			p.config.DrainTimeout = time.Minute
+			p.config.Rotation.MaxSize = 128 << 10
+			f.runContainer(t, p.config.PodLogsDir, 64<<10)
 			f.serve(t, p.config.RuntimeEndpoint)
 			d := p.serve(t, extras{})
 			called := executing(t, f, works(t, p))
 			d.signal(t, s)
-			eventually(t, "the socket to be gone", func() bool { return !exists(t, socketOf(p.config.Listen)) })
+			d.waitSaid(t, "completing calls in flight")
+			if err := callVersion(t, dial(t, p.config.Listen)); err != nil {
+				t.Errorf("a call meanwhile: %v", err)
+			}
+			truncate(t, f.logPath, 256<<10)
+			receive(t, "a rotation meanwhile", f.reopens)
 			close(f.release)
 			if err := receive(t, "the end of the call", called); err != nil {
 				t.Errorf("the call in flight: %v", err)

@@ -18,6 +18,7 @@ import (
 // followConfig applies the configuration anew on SIGHUP and when its file has
 // changed.
 func (d *daemon) followConfig(ctx context.Context, hangups <-chan os.Signal) error {
+	ctx, stop := context.WithCancel(ctx)
 	changes := make(chan struct{}, 1)
 	watched := make(chan struct{})
 	go func() {
@@ -32,7 +33,10 @@ func (d *daemon) followConfig(ctx context.Context, hangups <-chan os.Signal) err
 			d.log.WithError(err).Info("the configuration file is not watched; SIGHUP makes it be read again")
 		}
 	}()
-	defer func() { <-watched }()
+	defer func() {
+		stop()
+		<-watched
+	}()
 	for {
 		select {
 		case <-ctx.Done():
@@ -40,9 +44,10 @@ func (d *daemon) followConfig(ctx context.Context, hangups <-chan os.Signal) err
 		case <-hangups:
 			d.tell(sd.SdNotifyReloading + "\n" + sd.SdNotifyMonotonicUsec())
 			d.reload(ctx, true)
-			if !d.handedOver.Load() {
-				d.tell(sd.SdNotifyReady)
+			if d.handedOver.Load() {
+				return nil
 			}
+			d.tell(sd.SdNotifyReady)
 		case <-changes:
 			d.reload(ctx, false)
 		}

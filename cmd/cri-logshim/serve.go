@@ -15,11 +15,13 @@ import (
 const serveHelp = `Serve kubelet on the listen endpoint, forward every CRI call to the runtime, and
 hold container logs to their limits.
 
-SIGHUP, or a change of the configuration file, applies new settings of rotation,
-files, policies, annotations, node and log.level to all containers; an invalid
-file leaves the old settings in force. SIGTERM and SIGINT end it: calls in flight
-have drainTimeout to complete, and then the exit code is 0. A second signal ends
-it at once, with exit code 1.`
+A change of the configuration file applies new settings of rotation, files,
+policies, annotations, node and log.level to all containers; an invalid file leaves
+the old settings in force. SIGHUP does the same, and if another setting or the
+program's file has changed, it starts a new process, which takes over without a
+failed call; this one ends with its last call or stream. SIGTERM and SIGINT end it:
+calls in flight have drainTimeout to complete, and then the exit code is 0. A second
+signal ends it at once, with exit code 1.`
 
 const serveExample = `  # With /etc/cri-logshim/config.yaml, or all defaults where there is none
   cri-logshim serve

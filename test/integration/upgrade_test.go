@@ -36,6 +36,7 @@ func TestRestartAndUpgradeUnderTraffic(t *testing.T) {
 		undisturbed = traffic(t, m, writer, func() { <-time.After(5 * time.Second) })
 	})
 	t.Run("20 restarts", func(t *testing.T) {
+		cut := pullAgainAndAgain(t, m, client)
 		passage := traffic(t, m, writer, func() {
 			for i := range 20 {
 				if i == 10 {
@@ -47,6 +48,7 @@ func TestRestartAndUpgradeUnderTraffic(t *testing.T) {
 				<-time.After(100 * time.Millisecond) // with the new one alone
 			}
 		})
+		t.Logf("a pull of %v was cut %d times", pullTime, cut())
 		compare(t, undisturbed, passage)
 	})
 	t.Run("20 upgrades", func(t *testing.T) {
@@ -56,6 +58,7 @@ func TestRestartAndUpgradeUnderTraffic(t *testing.T) {
 			for i := range 20 {
 				install(t, m, builds[i%2])
 				upgrade(t, m)
+				<-time.After(500 * time.Millisecond)
 			}
 		})
 		compare(t, undisturbed, passage)
@@ -157,15 +160,7 @@ func upgrade(t *testing.T, m *testbed.Machine) {
 // pull begins to pull an image. What it returns waits for that.
 func pull(t *testing.T, m *testbed.Machine, client *testbed.Client) func() error {
 	t.Helper()
-	registry, err := m.NewRegistry(t.Context(), pullTime)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := registry.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	registry := newRegistry(t, m)
 	done, begun := make(chan error, 1), time.Now()
 	go func() {
 		_, err := client.PullImage(t.Context(), &runtimeapi.PullImageRequest{Image: &runtimeapi.ImageSpec{Image: registry.Image}})
@@ -178,6 +173,43 @@ func pull(t *testing.T, m *testbed.Machine, client *testbed.Client) func() error
 		}
 		return err
 	}
+}
+
+// pullAgainAndAgain keeps a pull under way that is longer than any service lives. What it
+// returns ends that, and tells how often a pull was cut.
+func pullAgainAndAgain(t *testing.T, m *testbed.Machine, client *testbed.Client) func() int {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan int)
+	image := newRegistry(t, m).Image
+	go func() {
+		for cut := 0; ; cut++ {
+			_, err := client.PullImage(ctx, &runtimeapi.PullImageRequest{Image: &runtimeapi.ImageSpec{Image: image}})
+			if err == nil || ctx.Err() != nil {
+				ended <- cut
+				return
+			}
+		}
+	}()
+	return func() int {
+		stop()
+		return <-ended
+	}
+}
+
+// newRegistry has an image that takes longer than pullTime.
+func newRegistry(t *testing.T, m *testbed.Machine) *testbed.Registry {
+	t.Helper()
+	registry, err := m.NewRegistry(t.Context(), pullTime+time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := registry.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return registry
 }
 
 // watchEvents opens a stream of events. What it returns waits for an event of a pod.

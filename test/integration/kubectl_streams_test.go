@@ -180,30 +180,54 @@ func (n *kubectlNode) checkAttach(t *testing.T, w way) {
 func (n *kubectlNode) attach(ctx context.Context, pod, word string) error {
 	ctx, cancel := context.WithTimeout(ctx, commandTime)
 	defer cancel()
-	cmd := n.Kubectl(ctx, "attach", "-i", pod, "-c", "reader")
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	input, err := cmd.StdinPipe()
+	a, err := n.beginAttach(ctx, pod)
 	if err != nil {
 		return err
 	}
-	output, err := cmd.StdoutPipe()
+	return errors.Join(a.say(ctx, word), a.end())
+}
+
+// attachment is a kubectl attach.
+type attachment struct {
+	cmd    *exec.Cmd
+	input  io.Writer
+	screen *screen
+	stderr bytes.Buffer
+}
+
+// beginAttach starts one to the container "reader" of a pod.
+func (n *kubectlNode) beginAttach(ctx context.Context, pod string) (*attachment, error) {
+	a := &attachment{cmd: n.Kubectl(ctx, "attach", "-i", pod, "-c", "reader")}
+	a.cmd.Stderr = &a.stderr
+	var err error
+	if a.input, err = a.cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	output, err := a.cmd.StdoutPipe()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	if err := cmd.Start(); err != nil {
-		return err
+	if err := a.cmd.Start(); err != nil {
+		return nil, err
 	}
-	screen := newScreen(output)
-	_, errSay := io.WriteString(input, word+"\n")
-	errAnswer := screen.shows(ctx, "got "+word+"\n")
-	errLeave := cmd.Process.Signal(os.Interrupt) // the container lives on, so it ends no sooner
-	screen.rest()
-	_ = cmd.Wait() // by the signal
-	if err := errors.Join(errSay, errAnswer, errLeave); err != nil {
-		return fmt.Errorf("kubectl attach: %w, it says %q", err, &stderr)
+	a.screen = newScreen(output)
+	return a, nil
+}
+
+// say says a word and waits for its answer.
+func (a *attachment) say(ctx context.Context, word string) error {
+	_, err := io.WriteString(a.input, word+"\n")
+	return errors.Join(err, a.screen.shows(ctx, "got "+word+"\n"))
+}
+
+// end leaves the container, which lives on. That kubectl has ended before is an error.
+func (a *attachment) end() error {
+	err := a.cmd.Process.Signal(os.Interrupt)
+	a.screen.rest()
+	if exit := (&exec.ExitError{}); errors.As(a.cmd.Wait(), &exit) && exit.Exited() {
+		err = errors.Join(err, fmt.Errorf("kubectl attach: %w, it says %q", exit, &a.stderr))
 	}
-	return nil
+	return err
 }
 
 // checkPortForward sends bytes to a port in the pod's network and back, over two

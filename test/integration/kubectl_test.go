@@ -24,7 +24,7 @@ func TestKubectl(t *testing.T) {
 	onNewest(t, func(t *testing.T, containerd *testbed.Containerd) {
 		shim, _ := newShim(t, containerd, func(c *config.Configuration) {
 			keepAll(c)
-			c.Rotation.MaxSize = 256 << 10
+			c.Rotation.MaxSize = 512 << 10
 		})
 		n := newKubectlNode(t, containerd, shim.Config.Listen)
 		n.runPods(t, throughShim)
@@ -124,7 +124,7 @@ func podsOf(w way) []testbed.StaticPod {
 			{Name: "rotated", Command: script("seqwriter -rate=1000000 -duration=3s; " + said + "exec sleep 1000000")},
 		}},
 		{Name: string(w) + "crashing", Restart: "Always", Command: script("seqwriter -count=5000; " + said + fmt.Sprintf(wait, "end") + "exit 7")},
-		{Name: string(w) + "followed", Restart: "Never", Command: script(fmt.Sprintf(wait, "go") + "exec seqwriter -rate=1000000 -duration=6s")},
+		{Name: string(w) + "followed", Restart: "Never", Command: script("echo ready; " + fmt.Sprintf(wait, "go") + "exec seqwriter -rate=500000 -duration=6s -stay")},
 		{Name: string(w) + "shell", Restart: "Never", Containers: []testbed.StaticContainer{
 			{Name: testbed.AppContainer, Command: []string{"sleep", "1000000"}},
 			{Name: "reader", Command: script(`while read line; do echo "got $line"; done`), Stdin: true},

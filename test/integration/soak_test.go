@@ -24,7 +24,7 @@ import (
 // It is one short round as part of all tests, and with -soak as many as fit.
 func TestDisturbedAtRandom(t *testing.T) {
 	onBoth(t, func(t *testing.T, containerd *testbed.Containerd) {
-		round, ends := 6*time.Second, time.Now().Add(*soak/2) // for two versions of containerd
+		round, ends := 6*time.Second, time.Now().Add(*soak/3) // for each of two versions of containerd; the rest is kubectl's
 		if *soak > 0 {
 			round = 20 * time.Second
 		}

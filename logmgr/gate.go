@@ -94,11 +94,12 @@ func (g *gate) awaited() bool {
 	return g.waiting > 0
 }
 
-// sincePassed is for how long no reader was let go.
-func (g *gate) sincePassed() time.Duration {
+// openingLeft is for how long the reader that was let go last may still take to open the
+// log; not more than 0: every one has.
+func (g *gate) openingLeft() time.Duration {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return time.Since(g.passed)
+	return openingTime - time.Since(g.passed)
 }
 
 // reopened notes what the last reopen has made: zero if that is not known, or was not

@@ -124,8 +124,21 @@ func (p *pace) prepare(fastest float64, others *spread) {
 
 // due tells whether a rotation begun now would end at the limit or beyond, or what a
 // sudden flood may add would.
-func (p *pace) due(limit int64) bool {
-	return float64(p.size)+max(p.lead(limit), float64(limit)*slackShare) >= float64(limit)
+func (p *pace) due(limit int64) bool { return float64(p.size) >= p.full(limit) }
+
+// full is the size in bytes from which on the log is due.
+func (p *pace) full(limit int64) float64 {
+	return float64(limit) - max(p.lead(limit), float64(limit)*slackShare)
+}
+
+// dueIn is in how long the log will be due, as it grows, a second at most. That is not
+// foreseen if it grows by a good part of its limit within openingTime.
+func (p *pace) dueIn(limit int64) (left time.Duration, foreseen bool) {
+	if p.rate <= 0 || p.rate*openingTime.Seconds() > float64(limit)*foreseenShare {
+		return 0, false
+	}
+	seconds := min((p.full(limit)-float64(p.size))/p.rate, longestLook.Seconds())
+	return max(0, time.Duration(seconds*float64(time.Second))), true
 }
 
 // young is for how long the file is too young to be rotated.

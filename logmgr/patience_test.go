@@ -54,34 +54,74 @@ func (r *rig) readers(c *runtimetest.Container, every, opens time.Duration) (sto
 	}
 }
 
-// A reader that was told where the log is finds it there, though it takes almost 20 ms to
+// A reader that was told where the log is finds it there, though it takes its time to
 // open it: no rotation comes in between. That is so for readers that come now and then,
-// and for so many that there is one at every moment. They are held for 20 ms more than the
-// reopen takes, and the log grows by 1 % more.
+// and for so many that there is one at every moment, and for logs that last for a long
+// time or for some 20 ms only. They are held for 20 ms more than the reopen takes, or a
+// little longer, and the log grows by 1 % more.
 func TestReadersHaveTimeToOpen(t *testing.T) {
-	for _, every := range []time.Duration{499 * time.Microsecond, 7 * time.Millisecond, 23 * time.Millisecond} {
-		t.Run(fmt.Sprint("every ", every), func(t *testing.T) {
+	for _, test := range []struct {
+		limit, rate  int64
+		every, opens time.Duration
+	}{
+		{2 * mib, 1e6, 499 * time.Microsecond, 19 * time.Millisecond},
+		{2 * mib, 1e6, 7 * time.Millisecond, 19 * time.Millisecond},
+		{2 * mib, 1e6, 23 * time.Millisecond, 19 * time.Millisecond},
+		{128 * kib, 1e6, 499 * time.Microsecond, 15 * time.Millisecond},
+		{128 * kib, 1e6, 7 * time.Millisecond, 10 * time.Millisecond},
+		{mib, 5e6, 499 * time.Microsecond, 15 * time.Millisecond},
+		{10 * mib, 50e6, 499 * time.Microsecond, 15 * time.Millisecond},
+	} {
+		t.Run(fmt.Sprintf("limit %d, %d bytes per second, read every %v", test.limit, test.rate, test.every), func(t *testing.T) {
 			bubble(t, func(t *testing.T, r *rig) {
-				r.policy.MaxSize = 2 * mib
-				r.fake.Latency = 5 * time.Millisecond
+				const reopen, rotations = 5 * time.Millisecond, 10
+				r.policy.MaxSize = test.limit
+				r.fake.Latency = reopen
 				r.start()
 				c := r.run("app")
-				stop := r.readers(c, every, 19*time.Millisecond)
-				r.grow(c, 1e6, 20*time.Second)
+				stop := r.readers(c, test.every, test.opens)
+				r.grow(c, test.rate, time.Duration(float64(rotations)*float64(test.limit)/float64(test.rate)*float64(time.Second)))
 				asked, missed, longest := stop()
 				if missed > 0 {
 					t.Errorf("%d of %d readers found no log", missed, asked)
 				}
-				if longest == 0 || longest > 26*time.Millisecond {
-					t.Errorf("a reader was held for %v, with a reopen that takes 5ms", longest)
+				if longest == 0 || longest > reopen+25*time.Millisecond {
+					t.Errorf("a reader was held for %v", longest)
 				}
 				got := sizes(t, c.Path())
-				if len(got) < 8 || float64(slices.Max(got)) > 1.01*float64(2*mib) {
-					t.Errorf("%d rotations, the largest file has %d bytes", len(got), slices.Max(got))
+				if largest := float64(slices.Max(got)) / float64(test.limit); len(got) < rotations-2 || largest > 1.015 {
+					t.Errorf("%d rotations, the largest file has %.3f of the limit", len(got), largest)
+				}
+				if smallest := float64(slices.Min(got)) / float64(test.limit); smallest < 0.94 {
+					t.Errorf("the smallest file has %.3f of the limit", smallest)
 				}
 			})
 		})
 	}
+}
+
+// Readers are held before a log is due. If it does not become due then, since its writer
+// rests, they go on, and it is not rotated before its time.
+func TestReadersOfALogThatIsNotDue(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		const full = 2 * mib * 31 / 32
+		r.policy.MaxSize = 2 * mib
+		r.start()
+		c := r.run("app")
+		stop := r.readers(c, time.Millisecond, 0)
+		r.grow(c, 1e6, time.Duration(full-5000)*time.Second/1e6)
+		r.pass(time.Second)
+		if _, _, longest := stop(); longest == 0 || longest > 41*time.Millisecond {
+			t.Errorf("a reader was held for %v", longest)
+		}
+		if c.Reopens() > 0 {
+			t.Errorf("rotated with %d bytes, before it was due at %d", sizes(t, c.Path()), full)
+		}
+		r.grow(c, 1e6, 100*time.Millisecond)
+		if c.Reopens() != 1 {
+			t.Errorf("%d rotations after it was due", c.Reopens())
+		}
+	})
 }
 
 // Readers at every moment make no file of any writer larger by more than 1 % of the limit,

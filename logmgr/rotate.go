@@ -25,7 +25,9 @@ const (
 //	                                                        │ refused: rename back, later again
 //	                                                        └ unknown: in doubt; when the log is missing it
 //	                                                          is reopened, when the old file still grows, rotated
-func (t *tender) rotate(ctx context.Context, seen logfile.Info) {
+//
+// It begins when the file has reached the size of full, for which it waits a little.
+func (t *tender) rotate(ctx context.Context, seen logfile.Info, full int64) {
 	l := t.l
 	if err := t.lock(ctx); err != nil {
 		return
@@ -41,7 +43,7 @@ func (t *tender) rotate(ctx context.Context, seen logfile.Info) {
 	}
 	endWindow := t.gate.openWindow()
 	defer endWindow()
-	if info, err = t.waitForReaders(ctx, info); err != nil || info.ID != seen.ID {
+	if info, err = t.waitForReaders(ctx, info, full); err != nil || info.ID != seen.ID || info.Size < full {
 		return
 	}
 	began := time.Now()

@@ -98,10 +98,11 @@ func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 	t.ageOf(info, now)
 	ripens, never := t.ripens(now)
 	due := info.Size > 0 && (l.pace.due(t.policy.MaxSize) || ripens == 0 && !never || l.urged.Load())
+	hold := t.untilHold()
 	// A file in doubt counts also while the new one is empty: so it looks when the
 	// runtime has made it and hangs before it writes there.
-	if !due && !t.doubtful(now) {
-		wait := l.pace.wait(t.policy.MaxSize)
+	if !due && hold > 0 && !t.doubtful(now) {
+		wait := min(l.pace.wait(t.policy.MaxSize), max(hold, shortestLook))
 		if !never {
 			wait = min(wait, max(ripens, shortestLook))
 		}
@@ -111,7 +112,11 @@ func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 	if left := max(l.retry.left(now), l.pace.young(now)); left > 0 {
 		return min(left, longestLook), false
 	}
-	t.rotate(ctx, info)
+	full := info.Size
+	if !due && hold == 0 {
+		full = int64(l.pace.full(t.policy.MaxSize))
+	}
+	t.rotate(ctx, info, full)
 	return shortestLook, false
 }
 

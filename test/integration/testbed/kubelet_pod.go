@@ -29,6 +29,7 @@ type StaticPod struct {
 	Containers  []StaticContainer
 	Restart     string        // Always, OnFailure or Never
 	Grace       time.Duration // between SIGTERM and SIGKILL, in whole seconds; 0: one second
+	Scratch     string        // where all containers see a folder that lives as long as the pod; empty: nowhere
 }
 
 // StaticContainer is one of a pod's containers.
@@ -51,6 +52,10 @@ func (p StaticPod) FullName() string { return p.Name + "-" + NodeName }
 
 // Manifest is the pod for kubelet or an API server, in JSON. It is bound to NodeName.
 func (p StaticPod) Manifest() ([]byte, error) {
+	var volumes []map[string]any
+	if p.Scratch != "" {
+		volumes = append(volumes, map[string]any{"name": scratch, "emptyDir": map[string]any{}})
+	}
 	return json.Marshal(map[string]any{
 		"apiVersion": "v1",
 		"kind":       "Pod",
@@ -63,8 +68,9 @@ func (p StaticPod) Manifest() ([]byte, error) {
 			"automountServiceAccountToken":  false,
 			"restartPolicy":                 p.Restart,
 			"terminationGracePeriodSeconds": max(1, int(p.Grace/time.Second)),
-			"initContainers":                manifests(p.Init),
-			"containers":                    manifests(p.containers()),
+			"volumes":                       volumes,
+			"initContainers":                p.manifests(p.Init),
+			"containers":                    p.manifests(p.containers()),
 		},
 	})
 }
@@ -79,8 +85,13 @@ func (p StaticPod) containers() []StaticContainer {
 	return p.Containers
 }
 
-func manifests(containers []StaticContainer) []map[string]any {
-	var all []map[string]any
+const scratch = "scratch" // the name of the volume
+
+func (p StaticPod) manifests(containers []StaticContainer) []map[string]any {
+	var mounts, all []map[string]any
+	if p.Scratch != "" {
+		mounts = append(mounts, map[string]any{"name": scratch, "mountPath": p.Scratch})
+	}
 	for _, c := range containers {
 		var env []map[string]string
 		for _, name := range slices.Sorted(maps.Keys(c.Env)) {
@@ -88,6 +99,7 @@ func manifests(containers []StaticContainer) []map[string]any {
 		}
 		all = append(all, map[string]any{
 			"name": c.Name, "image": cmp.Or(c.Image, Image), "imagePullPolicy": "Never", "command": c.Command, "env": env, "stdin": c.Stdin,
+			"volumeMounts": mounts,
 		})
 	}
 	return all

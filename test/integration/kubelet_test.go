@@ -15,8 +15,6 @@ import (
 	"testing"
 	"time"
 
-	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
-
 	"github.com/cri-logshim/cri-logshim/config"
 	"github.com/cri-logshim/cri-logshim/test/integration/testbed"
 )
@@ -63,6 +61,7 @@ func runStatic(t *testing.T, kubelet *testbed.Kubelet, name, restart string, com
 // in them: it counts every block, it removes the logs of a dead container and of no other,
 // it counts restarts by file names, and it removes the directory with the pod.
 func TestKubeletOnOurDirectories(t *testing.T) {
+	t.Parallel()
 	onNewest(t, func(t *testing.T, containerd *testbed.Containerd) {
 		shim, _ := newShim(t, containerd, func(c *config.Configuration) {
 			keepAll(c)
@@ -312,52 +311,4 @@ func checkGarbageCollection(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// The real kubelet's rotation is left on. It looks every three seconds, and a log that
-// grows by five megabytes a second is then mostly beyond its limit. Both rotate, and no
-// line is lost or doubled. Kubelet's names have whole seconds, so the order of the files
-// is not looked at, and it may keep so many files that it removes none.
-func TestRealKubeletRotatesToo(t *testing.T) {
-	onNewest(t, func(t *testing.T, containerd *testbed.Containerd) {
-		shim, _ := newShim(t, containerd, keepAll)
-		kubelet := newKubelet(t, containerd, shim, testbed.ContainerLogs{
-			MaxSize: "100Ki", MaxFiles: 100_000, MaxWorkers: 1, MonitorInterval: 3 * time.Second,
-		})
-		_, writer := runStatic(t, kubelet, "twice", "Never", "seqwriter", "-stream=both", "-rate=5000000", "-duration=60s")
-		if _, err := writer.WaitState(t.Context(), runtimeapi.ContainerState_CONTAINER_EXITED); err != nil {
-			t.Fatal(err)
-		}
-		if err := errors.Join(kubelet.Stop(t.Context()), shim.Stop(t.Context())); err != nil {
-			t.Fatal(err)
-		}
-		found, err := testbed.Verify(writer.LogPath())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, stream := range []string{"stdout", "stderr"} {
-			if s := found.Streams[stream]; s == nil || !s.Ended || s.Lost+s.Duplicated > 0 {
-				t.Errorf("%s: %v", stream, s)
-			}
-		}
-		theirs := kubeletRotated(t, writer.LogPath())
-		if ours := found.Files - 1 - theirs; theirs < 3 || ours < 3 {
-			t.Errorf("kubelet rotated %d times and we %d times: the two never met", theirs, ours)
-		}
-		t.Logf("%d bytes in %d files, %d of them rotated by kubelet", found.Bytes, found.Files, theirs)
-	})
-}
-
-// kubeletRotated is the number of rotated files whose times have whole seconds, as
-// kubelet's.
-func kubeletRotated(t *testing.T, log string) int {
-	t.Helper()
-	theirs := regexp.MustCompile(`\.log\.\d{8}-\d{6}(\.gz)?$`)
-	n := 0
-	for _, name := range rotatedNames(t, log) {
-		if theirs.MatchString(name) {
-			n++
-		}
-	}
-	return n
 }

@@ -156,6 +156,7 @@ func (n *kubeletNode) await(t *testing.T, pod testbed.StaticPod, attempt uint32,
 // Real kubelets with a shim behave as those without one, over the same pods, and a shim
 // does its work below them.
 func TestKubeletsThroughTheShim(t *testing.T) {
+	t.Parallel()
 	for _, pair := range []kubeletPair{
 		{testbed.KubeletVersion, testbed.Newest},
 		{testbed.OldestKubelet, testbed.Oldest},

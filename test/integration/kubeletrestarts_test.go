@@ -125,5 +125,8 @@ func checkFlooding(t *testing.T, n *kubeletNode, pod testbed.StaticPod) {
 	if s := found.Streams["stdout"]; s == nil || !s.Ended || s.Duplicated+s.OutOfOrder > 0 || s.Lost > readAhead {
 		t.Errorf("stdout: %v", s)
 	}
+	if theirs := kubeletRotated(t, c.LogPath()); theirs > 0 {
+		t.Errorf("kubelet, which was told to leave it, has rotated %d times", theirs)
+	}
 	t.Logf("%d files, %v", found.Files, found.Streams["stdout"])
 }

@@ -92,7 +92,7 @@ func newKubeletPods() kubeletPods {
 				"cri-logshim.io/maxSize": "160Ki", "cri-logshim.io/maxFiles": "3", "cri-logshim.io/keepAfterRemoval": "1h",
 			},
 		},
-		steady: testbed.StaticPod{Name: "steady", Restart: "Never", Command: []string{"seqwriter", "-count=3000", "-stay"}},
+		steady: testbed.StaticPod{Name: "steady", Restart: "Never", Command: []string{"seqwriter", "-rate=200000", "-count=3000", "-stay"}},
 	}
 }
 

@@ -120,7 +120,8 @@ func (k *keeper) try(m *Manager) bool {
 	store := k.opened()
 	var err error
 	if store == nil {
-		store, err = kept.Open(m.root, k.dir, m.Now)
+		began := time.Now()
+		store, err = kept.Open(m.root, k.dir, m.Now, func() time.Duration { return time.Since(began) })
 	}
 	if err == nil {
 		err = store.Try()

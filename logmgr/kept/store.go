@@ -30,7 +30,7 @@ var ErrNotRoots = errors.New("root must own it, and nobody else may write to it"
 type Store struct {
 	live, kept *logfile.Root
 	path       string // of keepDir
-	now        func() time.Time
+	clock      clock
 
 	mu    sync.Mutex
 	busy  map[string]*turn // directories that are being worked on
@@ -44,8 +44,10 @@ type turn struct {
 }
 
 // Open opens keepDir for the files below live, whose second names in it are ours from
-// then on. It is made if it is not there. Whether names can be made in it, Try tells.
-func Open(live *logfile.Root, keepDir string, now func() time.Time) (*Store, error) {
+// then on. It is made if it is not there. Whether names can be made in it, Try tells. now
+// is the time of day; passed is how much time has passed since some moment, whatever
+// happens to that.
+func Open(live *logfile.Root, keepDir string, now func() time.Time, passed func() time.Duration) (*Store, error) {
 	if err := makeTop(keepDir); err != nil {
 		return nil, fmt.Errorf("make keepDir: %w", err)
 	}
@@ -54,7 +56,7 @@ func Open(live *logfile.Root, keepDir string, now func() time.Time) (*Store, err
 		return nil, fmt.Errorf("open keepDir: %w", err)
 	}
 	return &Store{
-		live: live, kept: root, path: keepDir, now: now,
+		live: live, kept: root, path: keepDir, clock: newClock(now, passed),
 		busy: map[string]*turn{}, terms: map[string]Term{},
 	}, nil
 }

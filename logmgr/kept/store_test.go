@@ -31,7 +31,8 @@ type bed struct {
 	root  *logfile.Root
 	dir   *logfile.Dir
 	store *Store
-	ahead time.Duration
+	ahead time.Duration // what has passed beside what has really passed
+	jump  time.Duration // of the clock
 	term  Term
 }
 
@@ -50,7 +51,9 @@ func (b *bed) open() {
 	var err error
 	b.root, err = logfile.OpenRoot(filepath.Join(b.base, "pods"))
 	b.must(err)
-	b.store, err = Open(b.root, filepath.Join(b.base, "kept"), func() time.Time { return time.Now().Add(b.ahead) })
+	began := time.Now()
+	b.store, err = Open(b.root, filepath.Join(b.base, "kept"),
+		func() time.Time { return time.Now().Add(b.ahead + b.jump) }, func() time.Duration { return time.Since(began) + b.ahead })
 	b.must(err)
 	b.dir, err = b.root.MakeDir(rel)
 	b.must(err)
@@ -416,7 +419,7 @@ func TestKeepDirIsAFile(t *testing.T) {
 	if err := errors.Join(err, os.WriteFile(filepath.Join(base, "kept"), nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(root, filepath.Join(base, "kept"), time.Now); !errors.Is(err, unix.ENOTDIR) {
+	if _, err := Open(root, filepath.Join(base, "kept"), time.Now, nil); !errors.Is(err, unix.ENOTDIR) {
 		t.Errorf("opened: %v", err)
 	}
 	if err := root.Close(); err != nil {

@@ -31,8 +31,8 @@ type Swept struct {
 
 // Sweep removes the files whose term has passed, and directories that are empty.
 //
-// A file expires its term after it was last changed as the clock goes: if that is set
-// forward, so many seconds earlier. ErrNotRoots: nothing was looked at, since what tells of
+// A file expires its term after it was last changed; a clock that is set forward or back
+// meanwhile makes nothing expire earlier. ErrNotRoots: nothing was looked at, since what tells of
 // the terms could be anybody's.
 func (s *Store) Sweep() (swept Swept, err error) {
 	if err := checkTop(s.path); err != nil {
@@ -82,7 +82,7 @@ func (s *Store) sweep(rel string, swept *Swept) (err error) {
 		return err
 	}
 	if len(found) < left { // what is found elsewhere now may be found here only at once
-		swept.soonest(s.now().Add(term.Keep))
+		swept.soonest(s.clock.now().Add(term.Keep))
 	}
 	for _, f := range found {
 		f.Expires, f.Term = f.Changed.Add(term.Keep), term
@@ -99,7 +99,7 @@ func (s *Store) sweep(rel string, swept *Swept) (err error) {
 // judge removes a file whose term has passed, unless somebody still writes to it, and
 // else notes it.
 func (s *Store) judge(dir *logfile.Dir, f File, term Term, swept *Swept) error {
-	now := s.now()
+	now := s.clock.at(f.Changed)
 	plain := f.Changed.Add(term.CompressAfter)
 	packs := term.Compression != logfile.Plain && f.Compression == logfile.Plain
 	expired, due := !now.Before(f.Expires), packs && !now.Before(plain)

@@ -151,6 +151,7 @@ func TestWhatRestartsCostKubelet(t *testing.T) {
 }
 
 func restartsThroughTheShim(t *testing.T, containerd *testbed.Containerd) {
+	t.Helper()
 	shim, _ := newShim(t, containerd, func(c *config.Configuration) { c.Links.LegacyDir = containerd.LegacyDir() })
 	ctx := t.Context()
 	if err := errors.Join(shim.Stop(ctx), shim.HoldSocket(), shim.Start(ctx)); err != nil {

@@ -13,6 +13,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Offsets in the kernel's struct seccomp_data, and how a filter ends.
+const (
+	callNumber    = 0
+	firstArgument = 16 // its low half, on machines that begin with it
+	ret           = unix.BPF_RET | unix.BPF_K
+)
+
 // launch makes a child that watches this process, puts it under the filter and becomes
 // the program.
 func launch(o options, args []string) error {
@@ -25,7 +32,7 @@ func launch(o options, args []string) error {
 	if err := startTracer(args); err != nil {
 		return err
 	}
-	if err := installFilter(o.steps); err != nil {
+	if err := installFilter(o.steps, o.clock != ""); err != nil {
 		return fmt.Errorf("install the filter: %w", err)
 	}
 	return fmt.Errorf("execute %q: %w", program, syscall.Exec(program, o.program, os.Environ()))
@@ -53,18 +60,24 @@ func startTracer(args []string) error {
 	return nil
 }
 
-// installFilter makes the thread stop for its tracer in the calls of the steps.
-func installFilter(steps []step) error {
+// installFilter makes the thread stop for its tracer in the calls of the steps, and where
+// clock is set in those that ask for the time of day.
+func installFilter(steps []step, clock bool) error {
 	var numbers []uintptr
 	for _, s := range steps {
 		numbers = append(numbers, numbersOf(s.call)...)
 	}
-	program := []unix.SockFilter{{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: 0}} // the call's number
+	const load = unix.BPF_LD | unix.BPF_W | unix.BPF_ABS
+	const jump = unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K
+	var program []unix.SockFilter
+	if clock {
+		program = append(program, clockFilter()...)
+	}
+	program = append(program, unix.SockFilter{Code: load, K: callNumber})
 	for i, number := range numbers {
-		equal := unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, K: uint32(number), Jt: uint8(len(numbers) - i)}
+		equal := unix.SockFilter{Code: jump, K: uint32(number), Jt: uint8(len(numbers) - i)}
 		program = append(program, equal)
 	}
-	const ret = unix.BPF_RET | unix.BPF_K
 	program = append(program,
 		unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_ALLOW},
 		unix.SockFilter{Code: ret, K: unix.SECCOMP_RET_TRACE},

@@ -12,6 +12,10 @@
 // The program needs no hook for this: a seccomp filter stops it in the calls that are
 // asked for, and in no other, and a second process looks at it then with ptrace. The
 // program keeps the process id with which strike was started, and its parent.
+//
+//	strike -clock <file> -- <program> [argument...]
+//
+// shows the program another time of day, see clock.go, and kills nothing.
 package main
 
 import (
@@ -38,6 +42,7 @@ type options struct {
 	record  bool   // kill never, report each call on a file below under
 	under   string // files elsewhere match no step; sockets always may
 	report  string // file that gets a line "<call> <path>" for the call that killed
+	clock   string // file that says how wrong the program's clock is; empty: it is right
 	tracee  int    // process id; 0: be the one that is traced
 	steps   []step
 	program []string
@@ -76,6 +81,7 @@ func parse(args []string) (options, error) {
 	flags.BoolVar(&o.record, "record", false, "kill never, but report every call of the steps' on a file")
 	flags.StringVar(&o.under, "under", "/", "the folder below which a file must lie")
 	flags.StringVar(&o.report, "report", os.DevNull, "the file that gets what was found")
+	flags.StringVar(&o.clock, "clock", "", "the file that says by how many seconds the program's clock is wrong")
 	flags.IntVar(&o.tracee, "tracee", 0, "for strike itself: the process to watch")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -94,7 +100,7 @@ func parse(args []string) (options, error) {
 		}
 		o.steps = append(o.steps, step{call: call, pattern: pattern})
 	}
-	if len(o.steps) == 0 {
+	if len(o.steps) == 0 && o.clock == "" {
 		return o, errors.New("no step is given")
 	}
 	return o, nil

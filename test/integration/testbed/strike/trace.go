@@ -17,6 +17,7 @@ type tracer struct {
 	options
 	byNumber map[uint64]call
 	inside   map[int]string // the file of each thread that is in the call of the current step
+	asking   map[int]uint64 // where each thread that asks for the time of day wants it
 	step     int            // the one that is waited for
 	found    int            // calls that matched the last step
 	out      *os.File
@@ -25,7 +26,7 @@ type tracer struct {
 // trace watches the tracee until it has ended, by its own hand or ours.
 func trace(o options) (err error) {
 	runtime.LockOSThread() // a tracer is a thread
-	t := &tracer{options: o, byNumber: map[uint64]call{}, inside: map[int]string{}}
+	t := &tracer{options: o, byNumber: map[uint64]call{}, inside: map[int]string{}, asking: map[int]uint64{}}
 	for _, c := range calls() {
 		t.byNumber[uint64(c.number)] = c
 	}
@@ -61,7 +62,7 @@ func trace(o options) (err error) {
 
 // seize begins to trace all threads of a process; those that they start are traced too.
 func seize(pid int) error {
-	const options = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACESECCOMP | unix.PTRACE_O_EXITKILL
+	const options = unix.PTRACE_O_TRACESYSGOOD | unix.PTRACE_O_TRACECLONE | unix.PTRACE_O_TRACESECCOMP | unix.PTRACE_O_TRACEEXEC | unix.PTRACE_O_EXITKILL
 	known := map[string]bool{}
 	for more := true; more; {
 		threads, err := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
@@ -91,6 +92,8 @@ func (t *tracer) stopped(thread int, status unix.WaitStatus) error {
 	switch event := int(status) >> 16; {
 	case event == unix.PTRACE_EVENT_SECCOMP:
 		return t.callBegins(thread)
+	case event == unix.PTRACE_EVENT_EXEC && t.clock != "":
+		return errors.Join(hideVDSO(thread), ptrace(unix.PTRACE_CONT, thread, 0))
 	case event != 0:
 		return ptrace(unix.PTRACE_CONT, thread, 0)
 	case signal == callEnds:
@@ -102,6 +105,9 @@ func (t *tracer) stopped(thread int, status unix.WaitStatus) error {
 
 // callBegins is called before the call of a step.
 func (t *tracer) callBegins(thread int) error {
+	if asks, err := t.asksForTime(thread); asks || err != nil {
+		return err
+	}
 	name, file, err := t.look(thread)
 	if err != nil {
 		return err
@@ -130,6 +136,10 @@ func (t *tracer) callBegins(thread int) error {
 
 // callEnds is called after the call of a step: one that has failed does not count.
 func (t *tracer) callEnds(thread int) error {
+	if at, asked := t.asking[thread]; asked {
+		delete(t.asking, thread)
+		return errors.Join(t.falsify(thread, at), ptrace(unix.PTRACE_CONT, thread, 0))
+	}
 	file, begun := t.inside[thread]
 	delete(t.inside, thread)
 	info, err := syscallInfo(thread)

@@ -23,12 +23,12 @@ import (
 func TestKubectlDisturbed(t *testing.T) {
 	onNewest(t, func(t *testing.T, containerd *testbed.Containerd) {
 		d := newKubectlDisturbance(t, containerd)
-		length, floods, ends := 5*time.Second, 2, time.Now().Add(*soak/3)
+		length, followed, ends := 5*time.Second, 2, time.Now().Add(*soak/3)
 		if *soak > 0 {
-			length, floods = 30*time.Second, 6
+			length, followed = 30*time.Second, 6
 		}
 		for n := 1; n <= 2 || time.Now().Before(ends) && !t.Failed(); n++ {
-			d.round(t, n, floods, length)
+			d.round(t, n, followed, length)
 		}
 		t.Logf("%v", &d.done)
 	})
@@ -46,7 +46,7 @@ func newKubectlDisturbance(t *testing.T, containerd *testbed.Containerd) *kubect
 	t.Helper()
 	shim, _ := newShim(t, containerd, func(c *config.Configuration) {
 		keepAll(c)
-		c.Rotation.MaxSize = 1 << 20
+		c.Rotation.MaxSize = 512 << 10
 	})
 	if err := errors.Join(shim.Stop(t.Context()), shim.HoldSocket()); err != nil {
 		t.Fatal(err)
@@ -59,10 +59,10 @@ func newKubectlDisturbance(t *testing.T, containerd *testbed.Containerd) *kubect
 
 // round runs new pods, uses and disturbs them for a while, and deletes them. In every
 // second one the shim is killed.
-func (d *kubectlDisturbance) round(t *testing.T, number, floods int, length time.Duration) {
+func (d *kubectlDisturbance) round(t *testing.T, number, followed int, length time.Duration) {
 	t.Helper()
 	r := &kubectlRound{kubectlDisturbance: d, dir: t.TempDir(), number: number, rough: number%2 == 0}
-	pods := r.pods(floods, length)
+	pods := r.pods(followed, length)
 	for _, pod := range pods {
 		if err := d.Create(t.Context(), pod); err != nil {
 			t.Fatal(err)
@@ -76,16 +76,17 @@ func (d *kubectlDisturbance) round(t *testing.T, number, floods int, length time
 	users, using := errgroup.WithContext(t.Context())
 	attached, forwarding := r.beginStreams(t)
 	until := time.Now().Add(length)
-	r.use(using, users, floods, until)
+	r.use(using, users, followed, until)
 	users.Go(func() error { return r.stayAttached(using, attached, until) })
 	users.Go(func() error { return r.keepForwarding(using, forwarding, until) })
 	r.disturb(t, until)
 	if err := users.Wait(); err != nil {
 		t.Errorf("round %d: %v", number, err)
 	}
-	for n := range floods {
-		r.checkWritten(t, r.name("flood", n))
+	for n := range followed {
+		r.checkWritten(t, r.name("followed", n))
 	}
+	r.checkWritten(t, r.name("flood", 0))
 	for _, pod := range pods {
 		if err := r.remove(t.Context(), pod.Name); err != nil {
 			t.Error(err)
@@ -109,17 +110,18 @@ func (r *kubectlRound) name(kind string, n int) string {
 }
 
 // pods are those that are there for the whole round.
-func (r *kubectlRound) pods(floods int, length time.Duration) []testbed.StaticPod {
+func (r *kubectlRound) pods(followed int, length time.Duration) []testbed.StaticPod {
 	pods := []testbed.StaticPod{
 		{Name: r.name("shell", 0), Restart: "Never", Containers: []testbed.StaticContainer{
 			{Name: testbed.AppContainer, Command: []string{"sleep", "1000000"}},
 			{Name: "reader", Command: []string{"sh", "-c", `while read line; do echo "got $line"; done`}, Stdin: true},
 		}},
 		{Name: r.name("crashing", 0), Restart: "Always", Command: []string{"seqwriter", "-count=5000", "-exit-code=1"}},
+		{Name: r.name("flood", 0), Restart: "Never", Command: []string{"seqwriter", "-rate=3000000", "-duration=" + length.String(), "-stay"}},
 	}
-	flood := fmt.Sprintf("echo ready; until [ -e /tmp/go ]; do usleep 20000; done; exec seqwriter -rate=500000 -duration=%v -stay", length)
-	for n := range floods {
-		pods = append(pods, testbed.StaticPod{Name: r.name("flood", n), Restart: "Never", Command: []string{"sh", "-c", flood}})
+	slow := fmt.Sprintf("echo ready; until [ -e /tmp/go ]; do usleep 20000; done; exec seqwriter -rate=100000 -duration=%v -stay", length)
+	for n := range followed {
+		pods = append(pods, testbed.StaticPod{Name: r.name("followed", n), Restart: "Never", Command: []string{"sh", "-c", slow}})
 	}
 	return pods
 }
@@ -160,8 +162,8 @@ func (r *kubectlRound) start(ctx context.Context) error {
 	})
 }
 
-// checkWritten checks the files of a flood's log, when its writer has come to an end. Its
-// very first line is not a numbered one.
+// checkWritten checks the files of a log when its writer has come to an end. Its very first
+// line may be another than a numbered one.
 func (r *kubectlRound) checkWritten(t *testing.T, pod string) {
 	t.Helper()
 	log := r.logFile(t, pod, testbed.AppContainer, 0)

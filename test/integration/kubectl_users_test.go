@@ -18,10 +18,10 @@ import (
 
 // use starts those who use kubectl again and again until a time, and those who follow a
 // log to its end.
-func (r *kubectlRound) use(ctx context.Context, users *errgroup.Group, floods int, until time.Time) {
+func (r *kubectlRound) use(ctx context.Context, users *errgroup.Group, followed int, until time.Time) {
 	shell := r.name("shell", 0)
-	for n := range floods {
-		users.Go(func() error { return r.followFlood(ctx, r.name("flood", n)) })
+	for n := range followed {
+		users.Go(func() error { return r.followWhole(ctx, r.name("followed", n)) })
 	}
 	for command, once := range map[string]func(n int) error{
 		"exec":         func(int) error { return r.echo(ctx, shell, 256<<10) },
@@ -56,9 +56,9 @@ func (r *kubectlRound) mayBe(err error) bool {
 	return r.rough && (strings.Contains(err.Error(), "Unavailable") || errors.Is(err, errCut))
 }
 
-// followFlood follows the log of a flood from its first line to its last, which it writes
+// followWhole follows a log from its first line to its last, which it writes
 // only once somebody follows.
-func (r *kubectlRound) followFlood(ctx context.Context, pod string) error {
+func (r *kubectlRound) followWhole(ctx context.Context, pod string) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
 	for begun := false; ; {

@@ -39,12 +39,18 @@ func TestBeatDependsOnNothing(t *testing.T) {
 		if got := r.metric("stuck_operations"); got != 2 {
 			t.Errorf("%v stuck operations", got)
 		}
+		if n := r.said("work on logs is stuck, and waits"); n != 1 {
+			t.Errorf("the log says %d times that something is stuck", n)
+		}
 		r.fake.OnList(nil)
 		r.bell.OnArm(nil)
 		close(release)
 		r.pass(10 * time.Second)
 		if trouble := r.Trouble(); len(trouble) > 0 {
 			t.Errorf("trouble afterwards: %q", trouble)
+		}
+		if n := r.said("no work on logs is stuck any more"); n != 1 {
+			t.Errorf("the log says %d times that nothing is stuck any more", n)
 		}
 		r.verify(c)
 	})

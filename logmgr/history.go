@@ -90,7 +90,7 @@ func (r *registry) hold(h *history) {
 // what lies in the directory then is somebody else's to remove.
 func (r *registry) forget(l *containerLog) {
 	delete(r.logs, l.rel)
-	r.metrics.managed.Set(float64(len(r.logs)))
+	r.metrics.manage(len(r.logs))
 	h := l.history
 	h.logs = slices.DeleteFunc(h.logs, func(one *containerLog) bool { return one == l })
 	if len(h.logs) > 0 {

@@ -166,6 +166,7 @@ func (m *Manager) Run(ctx context.Context) (err error) {
 	group.Go(func() error { return m.keeper.run(ctx, m) })
 	group.Go(func() error { return m.lookout.run(ctx, m) })
 	group.Go(func() error { return m.pressure.run(ctx, m) })
+	group.Go(func() error { return m.work.report(ctx, m.Log) })
 	m.begun.Store(true)
 	group.Go(func() error {
 		for {

@@ -2,6 +2,7 @@ package logmgr
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -9,6 +10,7 @@ import (
 
 // metrics are what the log manager counts.
 type metrics struct {
+	logs                        atomic.Int64 // as managed
 	managed, awake, polled      prometheus.Gauge
 	keptFiles, keptBytes        prometheus.Gauge
 	rotations, healed           prometheus.Counter
@@ -66,3 +68,9 @@ func newMetrics(reg prometheus.Registerer, work *workload, lags *lags) (*metrics
 }
 
 func (m *metrics) failed(step string) { m.failures.WithLabelValues(step).Inc() }
+
+// manage notes how many logs are held to their policy.
+func (m *metrics) manage(logs int) {
+	m.logs.Store(int64(logs))
+	m.managed.Set(float64(logs))
+}

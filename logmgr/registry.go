@@ -87,7 +87,7 @@ func (r *registry) add(c Container, confirmed bool) {
 		l = newContainerLog(rel, entry, r.historyOf(rel, entry))
 		r.logs[rel] = l
 		l.history.logs = append(l.history.logs, l)
-		r.metrics.managed.Set(float64(len(r.logs)))
+		r.metrics.manage(len(r.logs))
 	}
 	r.follow(l.history, entry)
 	entry.log = l

@@ -12,6 +12,8 @@ import (
 
 // Status is what an operator may want to know of the moment.
 type Status struct {
+	// Logs is how many logs are held to their policy.
+	Logs int64 `json:"logs"`
 	// Readers are the programs that read logs, the one furthest behind first. They
 	// are looked for only when a file is to be compressed or removed.
 	Readers []ReaderStatus `json:"readers"`
@@ -43,7 +45,7 @@ type NodeStatus struct {
 
 // Status returns what is known now.
 func (m *Manager) Status() Status {
-	return Status{Readers: m.lags.readers(time.Now()), Node: *m.pressure.seen.Load()}
+	return Status{Logs: m.metrics.logs.Load(), Readers: m.lags.readers(time.Now()), Node: *m.pressure.seen.Load()}
 }
 
 const (

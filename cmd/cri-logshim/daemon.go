@@ -239,6 +239,7 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 	})
 	group.Go(func() error { return d.followConfig(ctx, hangups) })
 	group.Go(func() error { return d.notifySystemd(working) })
+	group.Go(func() error { return d.tellStatus(working) })
 	d.log.WithField("listen", d.config.Listen).WithField("runtime", d.config.RuntimeEndpoint).Info("serving")
 	return errors.Join(group.Wait(), d.proxy.Close())
 }

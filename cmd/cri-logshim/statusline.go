@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// statusPause is how often the line of "systemctl status" is looked after.
+const statusPause = 5 * time.Second
+
+// tellStatus keeps the line that "systemctl status" shows: what is served, how many logs
+// are managed, and what is wrong.
+func (d *daemon) tellStatus(ctx context.Context) error {
+	ticker := time.NewTicker(statusPause)
+	defer ticker.Stop()
+	told := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		if line := d.statusLine(); line != told {
+			d.tell("STATUS=" + line)
+			told = line
+		}
+	}
+}
+
+func (d *daemon) statusLine() string {
+	line := fmt.Sprintf("Serving %s for %s, logs managed: %d", d.config.Listen, d.config.RuntimeEndpoint, d.logs.Status().Logs)
+	reasons := d.trouble()
+	if len(reasons) > 0 {
+		line += "; " + reasons[0]
+	}
+	if more := len(reasons) - 1; more > 0 {
+		line += fmt.Sprintf("; and %d more", more)
+	}
+	return line
+}

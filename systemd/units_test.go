@@ -65,6 +65,21 @@ func verify(t *testing.T, serviceText string) string {
 	return string(output)
 }
 
+// TestExposure holds what systemd thinks of the sandbox, on its scale from 0 to 100: the
+// most that it is to be. What the work needs costs 26.
+func TestExposure(t *testing.T) {
+	const most = "28"
+	args := []string{"security", "--offline=yes", "--no-pager", "--threshold=" + most}
+	if output, err := exec.CommandContext(t.Context(), "systemd-analyze", append(args, service)...).CombinedOutput(); err != nil {
+		t.Errorf("systemd-analyze security: %v\n%s", err, output)
+	}
+	open := filepath.Join(t.TempDir(), service)
+	writeFile(t, open, strings.ReplaceAll(readFile(t, service), "CapabilityBoundingSet=", "#"), 0o600)
+	if output, err := exec.CommandContext(t.Context(), "systemd-analyze", append(args, open)...).CombinedOutput(); err == nil {
+		t.Errorf("a service with all capabilities passes:\n%s", output)
+	}
+}
+
 // TestUnitsAgreeWithTheDefaults holds that what the units say about paths is
 // what the configuration says.
 func TestUnitsAgreeWithTheDefaults(t *testing.T) {

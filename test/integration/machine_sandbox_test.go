@@ -69,6 +69,27 @@ node: {minFree: "", minFreeInodes: ""}
 	checkFiles(t, m, plain)
 }
 
+// What the work does not need, the unit does not let anybody do in the daemon's name: all
+// of it is allowed to any other process of root.
+func TestNothingElseWithinTheUnit(t *testing.T) {
+	m := newMachine(t, testbed.MachineOptions{Enabled: map[string]string{testbed.ContainerdUnit: "multi-user.target"}})
+	free, confined, err := m.Probe(t.Context(), programs, testbed.ShimUnit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(free) == 0 || len(confined) != len(free) {
+		t.Errorf("%d attempts, and %d within the unit", len(free), len(confined))
+	}
+	for name, outcome := range free {
+		if outcome != "allowed" {
+			t.Errorf("%s: %s, also outside of the unit", name, outcome)
+		}
+		if within := confined[name]; within == "allowed" || within == "" {
+			t.Errorf("%s: %q within the unit", name, within)
+		}
+	}
+}
+
 // checkPriority compares the daemon's niceness with the unit's.
 func checkPriority(t *testing.T, m *testbed.Machine) {
 	t.Helper()

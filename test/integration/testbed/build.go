@@ -18,6 +18,7 @@ type Programs struct {
 	cell      string // static
 	strike    string // static
 	nest      string // static
+	probe     string // static
 }
 
 // Build builds the programs into a folder.
@@ -28,6 +29,7 @@ func Build(ctx context.Context, folder string) (Programs, error) {
 		cell:      filepath.Join(folder, "cell"),
 		strike:    filepath.Join(folder, "strike"),
 		nest:      filepath.Join(folder, "nest"),
+		probe:     filepath.Join(folder, "probe"),
 	}
 	nested, err := goCommand(ctx, ".", "list", "-m", "-f", "{{.Dir}}")
 	if err != nil {
@@ -39,6 +41,7 @@ func Build(ctx context.Context, folder string) (Programs, error) {
 		{nested, p.cell, "./testbed/cell"},
 		{nested, p.strike, "./testbed/strike"},
 		{nested, p.nest, "./testbed/nest"},
+		{nested, p.probe, "./testbed/probe"},
 	} {
 		if _, err := goCommand(ctx, build.module, "build", "-buildvcs=false", "-o", build.program, build.pkg); err != nil {
 			return Programs{}, err

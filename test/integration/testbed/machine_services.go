@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 )
@@ -58,6 +59,44 @@ func (m *Machine) DropIn(ctx context.Context, unit, text string) error {
 func (m *Machine) Configure(text string) error {
 	const head = "apiVersion: cri-logshim.io/v1alpha1\nkind: Configuration\n"
 	return m.WriteFile("/etc/cri-logshim/config.yaml", []byte(head+text), 0o644)
+}
+
+// Probe tries what a service has no business to do, once as any process of root may and
+// once as the service of a unit, in whose stead it runs from then on. Both say of each
+// attempt, by its name, "allowed" or why not.
+func (m *Machine) Probe(ctx context.Context, programs Programs, unit string) (free, confined map[string]string, err error) {
+	const inside = "/usr/local/bin/probe"
+	binary, err := os.ReadFile(programs.probe)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := errors.Join(m.WriteFile(inside, binary, 0o755), m.WriteFile("/root/secret", nil, 0o600)); err != nil {
+		return nil, nil, err
+	}
+	said, err := m.Run(ctx, inside)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = m.DropIn(ctx, unit, "[Service]\nType=oneshot\nRestart=no\nWatchdogSec=0\nExecStart=\nExecStart="+inside+"\n")
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := m.Start(ctx, unit); err != nil {
+		return nil, nil, err
+	}
+	journal, err := m.Journal(ctx, unit, "--output=cat", "_COMM=probe")
+	return attempts(said), attempts(journal), err
+}
+
+// attempts are what a probe has said.
+func attempts(text string) map[string]string {
+	found := map[string]string{}
+	for line := range strings.Lines(text) {
+		if name, outcome, ok := strings.Cut(strings.TrimSpace(line), ": "); ok {
+			found[name] = outcome
+		}
+	}
+	return found
 }
 
 // Get asks cri-logshim's admin socket for a path, as "/readyz". Another status than 200 is

@@ -3,6 +3,8 @@ package integration
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strconv"
 	"testing"
 
@@ -33,6 +35,8 @@ func newMachine(t *testing.T, o testbed.MachineOptions) *testbed.Machine {
 		if t.Failed() {
 			journal, err := m.Journal(context.Background(), testbed.ShimUnit, "--lines=100")
 			t.Logf("the shim's journal ends with (%v):\n%s", err, journal)
+			journal, err = m.Journal(context.Background(), testbed.KubeletUnit, "--lines=30")
+			t.Logf("kubelet's journal ends with (%v):\n%s", err, journal)
 		}
 		if err := m.Close(); err != nil {
 			t.Errorf("clean up: %v", err)
@@ -59,24 +63,35 @@ func dialMachine(t *testing.T, m *testbed.Machine) *testbed.Client {
 	return client
 }
 
-// At boot the socket is there first, then the runtime serves, then the shim; and a pod runs
-// through it. Each of them is up before the next is begun with.
+// At boot the socket is there first, then the runtime serves, then the shim, then kubelet
+// begins. Each is up before the next is begun with; and a pod of kubelet's runs, whose log is
+// held to its limit.
 func TestBoot(t *testing.T) {
-	m := newMachine(t, testbed.MachineOptions{Enabled: atBoot()})
-	order := []string{testbed.ShimSocket, testbed.ContainerdUnit, testbed.ShimUnit}
-	for i, unit := range order {
-		if active := moment(t, m, unit, "ActiveEnterTimestampMonotonic"); i+1 < len(order) {
-			if next := moment(t, m, order[i+1], "InactiveExitTimestampMonotonic"); active == 0 || next < active {
-				t.Errorf("%s begins at %d µs, %s is up at %d µs", order[i+1], next, unit, active)
-			}
+	units := atBoot()
+	units[testbed.KubeletUnit] = "multi-user.target"
+	m := newMachine(t, testbed.MachineOptions{Enabled: units})
+	order := []string{testbed.ShimSocket, testbed.ContainerdUnit, testbed.ShimUnit, testbed.KubeletUnit}
+	for i, unit := range order[1:] {
+		active, next := moment(t, m, order[i], "ActiveEnterTimestampMonotonic"), moment(t, m, unit, "InactiveExitTimestampMonotonic")
+		if active == 0 || next < active {
+			t.Errorf("%s begins at %d µs, %s is up at %d µs", unit, next, order[i], active)
 		}
 	}
-	writer := runWriter(t, dialMachine(t, m), m.PodConfig("default", "writer"), "-stream=both", "-rate=10000000", "-count=60000")
-	exited(t, writer)
+	err := m.RunStatic(testbed.StaticPod{
+		Name: "writer", Command: []string{"seqwriter", "-stream=both", "-rate=10000000", "-count=60000", "-stay"}, Restart: "Always",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	eventually(t, func(context.Context) error {
-		found, err := testbed.Verify(writer.LogPath())
+		pods, err := os.ReadDir(m.Root("/var/log/pods"))
+		if err != nil || len(pods) != 1 {
+			return fmt.Errorf("%d pods have logs, %w", len(pods), err)
+		}
+		log := filepath.Join(m.Root("/var/log/pods"), pods[0].Name(), testbed.AppContainer, "0.log")
+		found, err := testbed.Verify(log)
 		if err == nil && found.Files < 2 {
-			err = fmt.Errorf("%s has not been rotated", writer.LogPath())
+			err = fmt.Errorf("%s has not been rotated", log)
 		}
 		if err == nil {
 			err = found.Complete("stdout", "stderr")

@@ -33,7 +33,7 @@ func (m *Machine) furnish(ctx context.Context, install Install, o MachineOptions
 	if err := m.makeInstall(ctx, "install"); err != nil {
 		return err
 	}
-	if err := m.writeEtc(install); err != nil {
+	if err := errors.Join(m.writeEtc(install), m.furnishKubelet()); err != nil {
 		return err
 	}
 	return m.enable(o.Enabled)

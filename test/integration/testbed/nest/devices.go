@@ -25,6 +25,7 @@ func (n *nest) makeDevices() error {
 	}
 	for name, target := range map[string]string{
 		"fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2", "ptmx": "pts/ptmx",
+		"kmsg": "null", // the kernel's messages are the machine's; kubelet wants to read some
 	} {
 		if err := os.Symlink(target, n.in("/dev/"+name)); err != nil {
 			return err

@@ -149,8 +149,10 @@ func TestEventStreamCutEverySecond(t *testing.T) {
 		if rotated := len(rotatedNames(t, writer.LogPath())); rotated < 20 {
 			t.Errorf("the log was rotated %d times", rotated)
 		}
-		if said := n.warnings(t); len(said) > 0 {
-			t.Errorf("the shim complains: %q", said)
+		for _, line := range n.warnings(t) { // a cut may come upon a reopen, or upon the next connect
+			if !strings.Contains(line, "it is not known whether the log was reopened") && !strings.Contains(line, "The runtime is away") {
+				t.Errorf("the shim complains: %s", line)
+			}
 		}
 		n.leavesNothing(t, pod, amid)
 		eventually(t, func(ctx context.Context) error {

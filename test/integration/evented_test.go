@@ -129,6 +129,10 @@ func TestWhatRestartsCostKubelet(t *testing.T) {
 		t.Parallel()
 		onNewest(t, restartsThroughTheShim)
 	})
+	t.Run("over a hand-over", func(t *testing.T) {
+		t.Parallel()
+		onNewest(t, handOver)
+	})
 	t.Run("through a shim without a socket unit", func(t *testing.T) {
 		t.Parallel()
 		onNewest(t, func(t *testing.T, containerd *testbed.Containerd) {
@@ -170,6 +174,32 @@ func restartsThroughTheShim(t *testing.T, containerd *testbed.Containerd) {
 	}
 	kubelet.costs(t, "a restart of containerd", 1, func() error { return errors.Join(containerd.Stop(ctx), containerd.Start(ctx)) })
 	kubelet.costs(t, "a containerd that was killed", 1, func() error { return missesNoEnd(t, kubelet, containerd) })
+}
+
+// handOver: the stream stays with the process that has it, until that is ended.
+func handOver(t *testing.T, containerd *testbed.Containerd) {
+	t.Helper()
+	shim, _ := newShim(t, containerd, nil)
+	if err := errors.Join(shim.Stop(t.Context()), shim.HoldSocket(), shim.Start(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	kubelet := newEvented(t, containerd, shim.Config.Listen)
+	kubelet.costs(t, "a hand-over", 0, func() error {
+		successor, err := shim.HandOver(t.Context())
+		if err != nil {
+			return err
+		}
+		t.Cleanup(func() {
+			if err := successor.Kill(); err != nil {
+				t.Errorf("end the successor: %v", err)
+			}
+			if _, err := successor.Wait(); err != nil {
+				t.Errorf("end the successor: %v", err)
+			}
+		})
+		return nil
+	})
+	kubelet.costs(t, "the end of the process with the stream", 1, func() error { return shim.Kill() })
 }
 
 // missesNoEnd kills a container while containerd is dead. Kubelet makes another one when

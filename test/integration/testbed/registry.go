@@ -8,6 +8,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -150,7 +151,7 @@ func (m *Machine) listen(ctx context.Context, address string) (net.Listener, err
 			if err != nil {
 				return result{nil, err}
 			}
-			defer network.Close()
+			defer func() { r.err = errors.Join(r.err, network.Close()) }()
 			if err := unix.Setns(int(network.Fd()), unix.CLONE_NEWNET); err != nil {
 				return result{nil, fmt.Errorf("enter the machine's network: %w", err)}
 			}

@@ -132,7 +132,9 @@ func (r *Registry) blob(w http.ResponseWriter, request *http.Request) {
 // Close ends what is under way.
 func (r *Registry) Close() error {
 	err := r.server.Close()
-	<-r.served
+	if served := <-r.served; !errors.Is(served, http.ErrServerClosed) {
+		err = errors.Join(err, served)
+	}
 	return err
 }
 

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/cri-logshim/cri-logshim/test/integration/testbed"
@@ -65,7 +66,7 @@ func dialMachine(t *testing.T, m *testbed.Machine) *testbed.Client {
 
 // At boot the socket is there first, then the runtime serves, then the shim, then kubelet
 // begins. Each is up before the next is begun with; and a pod of kubelet's runs, whose log is
-// held to its limit.
+// held to its limit, which the line of systemctl status says.
 func TestBoot(t *testing.T) {
 	units := atBoot()
 	units[testbed.KubeletUnit] = "multi-user.target"
@@ -95,6 +96,13 @@ func TestBoot(t *testing.T) {
 		}
 		if err == nil {
 			err = found.Complete("stdout", "stderr")
+		}
+		return err
+	})
+	eventually(t, func(ctx context.Context) error {
+		line, err := m.Property(ctx, testbed.ShimUnit, "StatusText")
+		if err == nil && !strings.HasSuffix(line, ", logs managed: 1") {
+			err = fmt.Errorf("the status line is %q", line)
 		}
 		return err
 	})

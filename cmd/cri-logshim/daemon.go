@@ -160,7 +160,7 @@ func (d *daemon) listenCRI(inherited []net.Listener) (*proxy.Listener, error) {
 	if d.predecessor == nil {
 		return proxy.Listen(d.config.Listen, inherited)
 	}
-	l, is := d.predecessor.listener(settingListen, strings.TrimPrefix(d.config.Listen, "unix://")).(*proxy.Listener)
+	l, is := d.predecessor.listener(settingListen, d.config.Listen).(*proxy.Listener)
 	if !is {
 		return nil, fmt.Errorf("listen is now %q: another socket comes into force with a restart, and kubelet has to be told of it", d.config.Listen)
 	}
@@ -170,14 +170,13 @@ func (d *daemon) listenCRI(inherited []net.Listener) (*proxy.Listener, error) {
 // listenAdmin opens the unix:// endpoint or TCP address of a setting. The listener is nil
 // where that is empty.
 func (d *daemon) listenAdmin(ctx context.Context, setting, endpoint string) (net.Listener, error) {
-	path, unix := strings.CutPrefix(endpoint, "unix://")
-	if l := d.predecessor.listener(setting, path); l != nil {
+	if l := d.predecessor.listener(setting, endpoint); l != nil {
 		return l, nil
 	}
 	switch {
 	case endpoint == "":
 		return nil, nil //nolint:nilnil // Off is neither an error nor a listener.
-	case unix:
+	case strings.HasPrefix(endpoint, "unix://"):
 		l, err := proxy.Listen(endpoint, nil)
 		if err != nil {
 			return nil, err // and no listener that is one in name only

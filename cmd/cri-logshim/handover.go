@@ -27,8 +27,10 @@ const runtimeTime = time.Second
 
 // handOver lets a successor take over. After an error everything is as before.
 func (d *daemon) handOver(ctx context.Context) error {
-	s, err := startSuccessor(d.program, map[string]net.Listener{
-		settingListen: d.listener, settingAdmin: d.admin, settingMetrics: d.metrics,
+	s, err := startSuccessor(d.program, []inheritedListener{
+		{Setting: settingListen, Endpoint: d.config.Listen, listener: d.listener},
+		{Setting: settingAdmin, Endpoint: d.config.Admin.Listen, listener: d.admin},
+		{Setting: settingMetrics, Endpoint: d.config.Admin.Metrics, listener: d.metrics},
 	})
 	if err != nil {
 		return err

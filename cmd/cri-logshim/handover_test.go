@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -150,6 +151,60 @@ func TestHandOverForASetting(t *testing.T) {
 	}
 	eventually(t, "the old socket to go", func() bool { return !exists(t, socketOf(before)) })
 	d.waitSaid(t, `"msg":"serving"`)
+}
+
+// An address is taken over whatever it is called in the configuration, and is not asked for
+// a second time, as which it would be in use.
+func TestHandOverOfAddresses(t *testing.T) {
+	t.Parallel()
+	for _, metrics := range []string{"localhost:0", ":0", "127.0.0.1:0"} {
+		t.Run(metrics, func(t *testing.T) {
+			t.Parallel()
+			p, f := newPlace(t), newFakeRuntime()
+			f.serve(t, p.config.RuntimeEndpoint)
+			p.config.Admin.Metrics = metrics
+			d := replaceable(t, p, extras{})
+			works(t, p)
+			before := listening(t, d.cmd.Process.Pid)
+			install(t, filepath.Join(p.dir, "cri-logshim"))
+			d.signal(t, syscall.SIGHUP)
+			successor := d.successorOf(t, 1)
+			eventually(t, "the end of the first process", func() bool { return ended(t, d.cmd.Process.Pid) })
+			if after := listening(t, successor); !slices.Equal(after, before) {
+				t.Errorf("the successor listens on the ports %q, the first process did on %q", after, before)
+			}
+		})
+	}
+}
+
+// listening are the addresses, as the kernel writes them, on which a process listens for TCP.
+func listening(t *testing.T, pid int) (addresses []string) {
+	t.Helper()
+	fds, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	has := map[string]bool{}
+	for _, fd := range fds {
+		target, _ := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", pid, fd.Name())) // it may be closed by now
+		has[target] = true
+	}
+	for _, table := range []string{"tcp", "tcp6"} {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/%s", pid, table))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			const state, listen, inode = 3, "0A", 9
+			if f := strings.Fields(line); len(f) > inode && f[state] == listen && has["socket:["+f[inode]+"]"] {
+				addresses = append(addresses, f[1])
+			}
+		}
+	}
+	if len(addresses) == 0 {
+		t.Fatalf("process %d listens on no port", pid)
+	}
+	return addresses
 }
 
 // systemd hears of the reload, of the new main process before that speaks for itself, and

@@ -17,8 +17,8 @@ import (
 // predecessor is the process that hands over to this one.
 type predecessor struct {
 	line      *line
-	listeners map[string]net.Listener // by the setting that names the address; not yet taken
-	owned     []*proxy.Listener       // those whose socket goes with them, once this process serves
+	listeners map[string]inheritedListener // by setting; not yet taken
+	owned     []*proxy.Listener            // those whose socket goes with them, once this process serves
 }
 
 // errAbandoned says that the predecessor goes on instead.
@@ -43,19 +43,18 @@ func findPredecessor() (_ *predecessor, err error) {
 		return nil, err
 	}
 	syscall.CloseOnExec(lineDescriptor)
-	p := &predecessor{listeners: map[string]net.Listener{}}
+	p := &predecessor{listeners: map[string]inheritedListener{}}
 	if p.line, err = lineAt(lineDescriptor); err != nil {
 		return nil, err
 	}
 	for i, l := range given.Listeners {
 		fd := listenerDescriptor + i
 		syscall.CloseOnExec(fd)
-		listener, err := takeOver(fd)
-		if err != nil {
+		if l.listener, err = takeOver(fd); err != nil {
 			return nil, fmt.Errorf("%s: %w", l.Setting, err)
 		}
-		p.listeners[l.Setting] = listener
-		if socket, is := listener.(*proxy.Listener); is && l.Owned {
+		p.listeners[l.Setting] = l
+		if socket, is := l.listener.(*proxy.Listener); is && l.Owned {
 			p.owned = append(p.owned, socket)
 		}
 	}
@@ -76,12 +75,12 @@ func takeOver(fd int) (net.Listener, error) {
 	return l, errors.Join(err, file.Close())
 }
 
-// listener gives away the listener of a setting, if it has the address; otherwise nil.
-func (p *predecessor) listener(setting, address string) net.Listener {
-	if p == nil || p.listeners[setting] == nil || p.listeners[setting].Addr().String() != address {
+// listener gives away the listener of a setting, if it has the endpoint; otherwise nil.
+func (p *predecessor) listener(setting, endpoint string) net.Listener {
+	if p == nil || p.listeners[setting].Endpoint != endpoint {
 		return nil
 	}
-	l := p.listeners[setting]
+	l := p.listeners[setting].listener
 	delete(p.listeners, setting)
 	return l
 }
@@ -129,7 +128,7 @@ func (p *predecessor) close() error {
 	}
 	errs := []error{p.line.Close()}
 	for _, l := range p.listeners {
-		errs = append(errs, l.Close())
+		errs = append(errs, l.listener.Close())
 	}
 	return errors.Join(errs...)
 }

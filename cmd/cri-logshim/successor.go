@@ -60,10 +60,14 @@ type inheritance struct {
 	Listeners []inheritedListener `json:"listeners"` // in the order of their descriptors
 }
 
-// inheritedListener is one listener, by the setting that names its address.
+// inheritedListener is one listener. Its endpoint is told as the setting has it: what is
+// asked of the socket may be another name of the same address ("localhost:9465", ":9465").
 type inheritedListener struct {
-	Setting string `json:"setting"`
-	Owned   bool   `json:"owned"` // its socket's file goes with it
+	Setting  string `json:"setting"`
+	Endpoint string `json:"endpoint"`
+	Owned    bool   `json:"owned"` // its socket's file goes with it
+
+	listener net.Listener // nil: off
 }
 
 // The settings that name addresses.
@@ -105,7 +109,7 @@ type successor struct {
 
 // startSuccessor starts the program again, as a child of our own parent: that is how
 // systemd hears of its end, and it is no child of a process that will have gone.
-func startSuccessor(p program, setting map[string]net.Listener) (_ *successor, err error) {
+func startSuccessor(p program, listeners []inheritedListener) (_ *successor, err error) {
 	if os.Getpid() == 1 {
 		return nil, errors.New("the first process of a pid namespace cannot hand over, since all others end with it")
 	}
@@ -116,18 +120,19 @@ func startSuccessor(p program, setting map[string]net.Listener) (_ *successor, e
 	defer func() { err = errors.Join(err, unix.Close(theirs)) }()
 	files := []uintptr{0, 1, 2, uintptr(theirs)}
 	var given inheritance
-	for _, name := range []string{settingListen, settingAdmin, settingMetrics} {
-		l, is := setting[name].(syscall.Conn)
+	for _, l := range listeners {
+		socket, is := l.listener.(syscall.Conn)
 		if !is {
 			continue // off
 		}
-		fd, dupErr := proxy.Duplicate(l)
+		fd, dupErr := proxy.Duplicate(socket)
 		if dupErr != nil {
-			return nil, errors.Join(fmt.Errorf("pass on %s: %w", name, dupErr), own.Close())
+			return nil, errors.Join(fmt.Errorf("pass on %s: %w", l.Setting, dupErr), own.Close())
 		}
 		defer func() { err = errors.Join(err, unix.Close(fd)) }()
 		files = append(files, uintptr(fd))
-		given.Listeners = append(given.Listeners, inheritedListener{Setting: name, Owned: owned(setting[name])})
+		l.Owned = owned(l.listener)
+		given.Listeners = append(given.Listeners, l)
 	}
 	env, err := successorsEnvironment(given)
 	if err != nil {

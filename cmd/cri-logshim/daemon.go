@@ -223,11 +223,14 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 		}
 		return nil
 	})
-	group.Go(func() error { return d.manageLogs(working) })
-	group.Go(func() error { return serveAdmin(working, admin.ForOperators(d.answers()), d.admin) })
-	group.Go(func() error { return serveAdmin(working, admin.ForMonitoring(d.answers()), d.metrics) })
-	group.Go(func() error { return d.bell.Run(working) })
-	group.Go(func() error { return d.annotations.Run(working) })
+	work := func(do func(context.Context) error) {
+		group.Go(func() error { return d.unlessHandedOver(do(working)) })
+	}
+	work(d.manageLogs)
+	work(func(ctx context.Context) error { return serveAdmin(ctx, admin.ForOperators(d.answers()), d.admin) })
+	work(func(ctx context.Context) error { return serveAdmin(ctx, admin.ForMonitoring(d.answers()), d.metrics) })
+	work(d.bell.Run)
+	work(d.annotations.Run)
 	group.Go(func() error {
 		d.proxy.WatchRuntime(working, func(s connectivity.State) {
 			if s == connectivity.Ready {
@@ -237,8 +240,8 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 		return nil
 	})
 	group.Go(func() error { return d.followConfig(ctx, hangups) })
-	group.Go(func() error { return d.notifySystemd(working) })
-	group.Go(func() error { return d.tellStatus(working) })
+	work(d.notifySystemd)
+	work(d.tellStatus)
 	d.log.WithField("listen", d.config.Listen).WithField("runtime", d.config.RuntimeEndpoint).Info("serving")
 	return errors.Join(group.Wait(), d.proxy.Close())
 }

@@ -93,6 +93,16 @@ func (d *daemon) succeed(ctx context.Context) error {
 	return d.predecessor.ready(ctx)
 }
 
+// unlessHandedOver is the outcome of work that ends with a hand-over. What goes wrong then is
+// told, and is no reason to cut the calls that are in flight here.
+func (d *daemon) unlessHandedOver(err error) error {
+	if err == nil || !d.handedOver.Load() {
+		return err
+	}
+	d.log.WithError(err).Warn("work that the new process has taken over did not end well here")
+	return nil
+}
+
 // manageLogs runs the log manager, until ctx is done or with a hand-over.
 func (d *daemon) manageLogs(ctx context.Context) error {
 	err := d.logs.Run(ctx)

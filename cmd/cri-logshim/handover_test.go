@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -205,6 +206,37 @@ func listening(t *testing.T, pid int) (addresses []string) {
 		t.Fatalf("process %d listens on no port", pid)
 	}
 	return addresses
+}
+
+// A monitor that has connected and asks nothing holds up the end of the first process's
+// work, which is told and cuts no stream there.
+func TestHandOverWithAnIdleMonitor(t *testing.T) {
+	t.Parallel()
+	p, f := newPlace(t), newFakeRuntime()
+	f.serve(t, p.config.RuntimeEndpoint)
+	d := replaceable(t, p, extras{})
+	works(t, p)
+	events := following(t, f, dial(t, p.config.Listen))
+	install(t, filepath.Join(p.dir, "cri-logshim"))
+	monitor, err := new(net.Dialer).DialContext(t.Context(), "unix", socketOf(p.config.Admin.Listen))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = monitor.Close() }) // hung up on by then
+	if _, err := fmt.Fprint(monitor, "GET /metrics HTTP/1.1\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	d.signal(t, syscall.SIGHUP)
+	d.successorOf(t, 1)
+	d.waitSaid(t, "shut down the admin server")
+	select {
+	case err := <-events:
+		t.Errorf("the stream has ended: %v", err)
+	default:
+	}
+	if ended(t, d.cmd.Process.Pid) {
+		t.Error("the first process has ended, with a stream in flight")
+	}
 }
 
 // systemd hears of the reload, of the new main process before that speaks for itself, and

@@ -241,7 +241,6 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 	})
 	group.Go(func() error { return d.followConfig(ctx, hangups) })
 	work(d.notifySystemd)
-	work(d.tellStatus)
 	d.log.WithField("listen", d.config.Listen).WithField("runtime", d.config.RuntimeEndpoint).Info("serving")
 	return errors.Join(group.Wait(), d.proxy.Close())
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"time"
 )
@@ -9,25 +8,8 @@ import (
 // statusPause is how often the line of "systemctl status" is looked after.
 const statusPause = 5 * time.Second
 
-// tellStatus keeps the line that "systemctl status" shows: what is served, how many logs
-// are managed, and what is wrong.
-func (d *daemon) tellStatus(ctx context.Context) error {
-	ticker := time.NewTicker(statusPause)
-	defer ticker.Stop()
-	told := ""
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-		if line := d.statusLine(); line != told {
-			d.tell("STATUS=" + line)
-			told = line
-		}
-	}
-}
-
+// statusLine is what "systemctl status" shows: what is served, how many logs are managed,
+// and what is wrong.
 func (d *daemon) statusLine() string {
 	line := fmt.Sprintf("Serving %s for %s, logs managed: %d", d.config.Listen, d.config.RuntimeEndpoint, d.logs.Status().Logs)
 	reasons := d.trouble()

@@ -14,8 +14,8 @@ import (
 // aliveTimeout is how long the daemon has to answer its own health check.
 const aliveTimeout = 5 * time.Second
 
-// notifySystemd tells systemd that the daemon serves, and from then on, if it
-// asks for that, that it is alive. Without systemd it does nothing.
+// notifySystemd tells systemd that the daemon serves, and from then on how it stands and,
+// if systemd asks for that, that it is alive. Without systemd it does nothing.
 func (d *daemon) notifySystemd(ctx context.Context) error {
 	if err := d.alive(ctx); err != nil {
 		if ctx.Err() != nil {
@@ -29,21 +29,31 @@ func (d *daemon) notifySystemd(ctx context.Context) error {
 		}
 		return err
 	}
-	d.tell(sd.SdNotifyReady + "\nSTATUS=Serving " + d.config.Listen + " for " + d.config.RuntimeEndpoint)
+	told := "Serving " + d.config.Listen + " for " + d.config.RuntimeEndpoint
+	d.tell(sd.SdNotifyReady + "\nSTATUS=" + told)
 	every, err := sd.SdWatchdogEnabled(false)
-	if err != nil || every == 0 {
-		<-ctx.Done()
-		d.stopping()
-		return err
+	if err != nil {
+		d.log.WithError(err).Warn("cannot tell whether systemd watches over this process")
 	}
-	ticker := time.NewTicker(every / 3)
-	defer ticker.Stop()
+	var hungry <-chan time.Time // never, if nobody watches
+	if every > 0 {
+		watchdog := time.NewTicker(every / 3)
+		defer watchdog.Stop()
+		hungry = watchdog.C
+	}
+	status := time.NewTicker(statusPause)
+	defer status.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			d.stopping()
 			return nil
-		case <-ticker.C:
+		case <-status.C:
+			if line := d.statusLine(); line != told {
+				d.tell("STATUS=" + line)
+				told = line
+			}
+		case <-hungry:
 			if err := d.alive(ctx); err != nil {
 				d.log.WithError(err).Error("not alive: systemd will restart the daemon")
 				continue

@@ -139,28 +139,27 @@ func (r *Registry) Close() error {
 }
 
 // listen opens a TCP port of the machine. A socket stays in the network in which it was
-// made, so only this takes a thread that goes there, and ends with it.
-func (m *Machine) listen(ctx context.Context, address string) (net.Listener, error) {
-	type result struct {
-		l   net.Listener
-		err error
+// made, so the thread comes back at once. It must not end instead: children that end with
+// their parent end with the thread that has started them.
+func (m *Machine) listen(ctx context.Context, address string) (l net.Listener, err error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	own, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		return nil, err
 	}
-	done := make(chan result)
-	go func() {
-		runtime.LockOSThread() // for good: it is not to be used again
-		done <- func() (r result) {
-			network, err := os.Open(m.Root("/proc/1/ns/net"))
-			if err != nil {
-				return result{nil, err}
-			}
-			defer func() { r.err = errors.Join(r.err, network.Close()) }()
-			if err := unix.Setns(int(network.Fd()), unix.CLONE_NEWNET); err != nil {
-				return result{nil, fmt.Errorf("enter the machine's network: %w", err)}
-			}
-			r.l, r.err = new(net.ListenConfig).Listen(ctx, "tcp", address)
-			return r
-		}()
-	}()
-	r := <-done
-	return r.l, r.err
+	defer func() { err = errors.Join(err, own.Close()) }()
+	network, err := os.Open(m.Root("/proc/1/ns/net"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, network.Close()) }()
+	if err := unix.Setns(int(network.Fd()), unix.CLONE_NEWNET); err != nil {
+		return nil, fmt.Errorf("enter the machine's network: %w", err)
+	}
+	l, err = new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if backErr := unix.Setns(int(own.Fd()), unix.CLONE_NEWNET); backErr != nil {
+		panic(fmt.Sprintf("a thread is lost in another network: %v", backErr))
+	}
+	return l, err
 }

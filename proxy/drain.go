@@ -160,12 +160,14 @@ func (c *calls) divide() { c.divided.Store(true) }
 
 // begin counts a call until the returned part is told that it has ended.
 func (c *calls) begin() *atomic.Int64 {
-	part := &c.before
-	if c.divided.Load() {
-		part = &c.since
+	// Counted first: what divide does not see is seen by whoever looks after it.
+	c.before.Add(1)
+	if !c.divided.Load() {
+		return &c.before
 	}
-	part.Add(1)
-	return part
+	c.since.Add(1)
+	c.before.Add(-1)
+	return &c.since
 }
 
 // counting is the interceptor that counts calls, and ends endless streams when ending is

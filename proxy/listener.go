@@ -91,11 +91,12 @@ func (l *Listener) Resume() error {
 	return err
 }
 
-// Owned tells whether the socket's file goes when the listener is closed.
+// Owned tells whether there is a socket's file that goes when the listener is closed.
 func (l *Listener) Owned() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.info != nil
+	there, err := l.there()
+	return there && err == nil
 }
 
 // Own makes the socket's file, as it is now, go when the listener is closed.
@@ -136,17 +137,23 @@ func (l *Listener) Close() error {
 func (l *Listener) remove() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.info == nil {
-		return nil
-	}
-	info, err := os.Lstat(l.path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(info, l.info) {
-		return nil
-	}
-	if err != nil {
+	there, err := l.there()
+	if err != nil || !there {
 		return err
 	}
 	return os.Remove(l.path)
+}
+
+// there tells whether the owned socket, if there is one, is still in its place.
+func (l *Listener) there() (bool, error) {
+	if l.info == nil {
+		return false, nil
+	}
+	info, err := os.Lstat(l.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil && os.SameFile(info, l.info), err
 }
 
 // Duplicate returns a new descriptor of a listening socket, to be passed on and to be

@@ -89,6 +89,36 @@ func TestARestKeepsConnectionsWaiting(t *testing.T) {
 	}
 }
 
+// What somebody has put in the socket's place is not passed on as the listener's own, and
+// neither is nothing.
+func TestOwnedIsOnlyTheSocketItself(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(socketDir(t), "owned")
+	l, err := Listen("unix://"+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !l.Owned() {
+		t.Error("a new socket is not owned")
+	}
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if l.Owned() {
+		t.Error("a socket that is gone is owned")
+	}
+	if err := os.Symlink("/run/containerd/containerd.sock", path); err != nil {
+		t.Fatal(err)
+	}
+	if l.Owned() {
+		t.Error("somebody's link to the runtime is owned")
+	}
+	closeListener(t, l)
+	if _, err := os.Lstat(path); err != nil {
+		t.Errorf("the link has gone with the listener: %v", err)
+	}
+}
+
 // Leave serves what there is for as long as it lasts, the endless streams too.
 func TestLeaveEndsWithTheLastStream(t *testing.T) {
 	t.Parallel()

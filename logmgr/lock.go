@@ -11,8 +11,12 @@ import (
 )
 
 // lockRetry is how soon a pod logs directory that another manager holds is
-// asked for again: nobody looks after the logs meanwhile, if that one hands over.
-const lockRetry = 10 * time.Millisecond
+// asked for again, at first, since nobody looks after the logs meanwhile if that one hands
+// over, and later.
+const (
+	lockRetry     = 10 * time.Millisecond
+	lockRetryLate = 100 * time.Millisecond
+)
 
 // handOverTime is how long another manager may hold the lock without a word about it:
 // one that hands over needs less.
@@ -43,6 +47,7 @@ func (m *Manager) lock(ctx context.Context) (unlock func() error, err error) {
 			return nil, errors.Join(fmt.Errorf("lock podLogsDir %q: %w", m.PodLogsDir, err), dir.Close())
 		case !told && time.Since(begun) > handOverTime:
 			told = true
+			ticker.Reset(lockRetryLate)
 			m.Log.WithField("podLogsDir", m.PodLogsDir).Warn("another cri-logshim manages these logs; waiting for it to end")
 		}
 		m.waiting.Store(true)

@@ -192,6 +192,9 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 // end then, and not as long as calls are completed.
 func (p *Proxy) Closing() <-chan struct{} { return p.closing }
 
+// EndStreams ends the streams that never end by themselves, and every later one at once.
+func (p *Proxy) EndStreams() { p.endStreams() }
+
 // Leave makes Serve close its listener, which somebody else serves from now on, and
 // return when every call and stream has ended by itself, or, when its ctx is done, as
 // without Leave. It may be called at any time and does not wait.

@@ -44,6 +44,10 @@ const streamWorkers = 16
 // package to make: GOMAXPROCS=1 gave 0.90 for Version with one caller and 1.20
 // of the throughput with 16, GOGC=400 gave 1.00 and 1.16.
 
+// helloTime is how long a client may take to say what it speaks, from when its connection
+// was accepted. A gRPC client says it at once.
+const helloTime = 5 * time.Second
+
 func dialTuning() []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithStaticStreamWindowSize(streamWindow),
@@ -56,6 +60,8 @@ func serverTuning() []grpc.ServerOption {
 		grpc.StaticStreamWindowSize(streamWindow),
 		grpc.StaticConnWindowSize(connectionWindow),
 		grpc.NumStreamWorkers(streamWorkers),
+		// Somebody who connects and says nothing holds up an end for so long.
+		grpc.ConnectionTimeout(helloTime),
 		grpc.MaxRecvMsgSize(maxMessage),
 		grpc.MaxSendMsgSize(maxMessage),
 		// A client that pings is let be. grpc-go would hang up on one that pings

@@ -69,7 +69,8 @@ func (d *daemon) accompany(ctx context.Context, s *successor) error {
 	if err := await(ctx, s, wordServing, servingTime); err != nil {
 		return fmt.Errorf("the new process does not serve: %w", err)
 	}
-	return nil
+	// systemd hears of no new main process once it has told this one to end.
+	return context.Cause(ctx)
 }
 
 func await(ctx context.Context, s *successor, word string, limit time.Duration) error {

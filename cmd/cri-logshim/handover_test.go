@@ -16,7 +16,9 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 )
 
 // replaceable starts a daemon from a file of its own, which can be replaced.
@@ -236,6 +238,43 @@ func TestHandOverWithAnIdleMonitor(t *testing.T) {
 	}
 	if ended(t, d.cmd.Process.Pid) {
 		t.Error("the first process has ended, with a stream in flight")
+	}
+}
+
+// With another runtime, calls go there, and a stream of events of the one before ends, so
+// that its client comes back for the new one's.
+func TestHandOverToAnotherRuntime(t *testing.T) {
+	t.Parallel()
+	p, f, other := newPlace(t), newFakeRuntime(), newFakeRuntime()
+	f.serve(t, p.config.RuntimeEndpoint)
+	d := p.serve(t, extras{})
+	events := following(t, f, works(t, p))
+	p.config.RuntimeEndpoint = "unix://" + filepath.Join(p.dir, "other.sock")
+	other.serve(t, p.config.RuntimeEndpoint)
+	p.write(t)
+	d.signal(t, syscall.SIGHUP)
+	d.successorOf(t, 1)
+	if err := receive(t, "the end of the stream", events); status.Code(err) != codes.Unavailable {
+		t.Errorf("the stream ends with %v, want Unavailable", err)
+	}
+	following(t, other, works(t, p))
+}
+
+// Somebody who has connected and says nothing does not keep the daemon from ending.
+func TestEndWithASilentClient(t *testing.T) {
+	t.Parallel()
+	p, f := newPlace(t), newFakeRuntime()
+	f.serve(t, p.config.RuntimeEndpoint)
+	d := p.serve(t, extras{})
+	works(t, p)
+	silent, err := new(net.Dialer).DialContext(t.Context(), "unix", socketOf(p.config.Listen))
+	if err != nil {
+		t.Fatal(err)
+	}
+	works(t, p) // so the silent one has been accepted
+	d.end(t)
+	if err := silent.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

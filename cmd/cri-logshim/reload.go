@@ -114,6 +114,9 @@ func (d *daemon) succeeded(ctx context.Context, next config.Configuration) bool 
 		log.WithError(err).Error("cannot hand over: this process goes on")
 		return false
 	}
+	if slices.Contains(waiting, "runtimeEndpoint") || slices.Contains(waiting, "imageEndpoint") {
+		d.proxy.EndStreams() // which tell of the runtime before
+	}
 	return true
 }
 

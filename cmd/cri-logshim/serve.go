@@ -72,6 +72,7 @@ func serve(ctx context.Context, o *options) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	asked := false
 	ended := make(chan error, 1)
 	go func() {
 		if err := d.succeed(ctx); err != nil {
@@ -80,23 +81,21 @@ func serve(ctx context.Context, o *options) error {
 		}
 		ended <- d.run(ctx, hangups)
 	}()
-	select {
-	case err := <-ended:
-		return err
-	case s := <-signals:
-		d.log.WithField("signal", s).Info("ending: completing calls in flight")
-		cancel()
-	}
 	drained := d.drained
 	var late <-chan time.Time
 	for {
 		select {
 		case err := <-ended:
 			return err
-		case <-signals:
-			// Whoever says it twice does not want to wait for a stuck disk either.
-			d.proxy.Abort()
-			return errSecondSignal
+		case s := <-signals:
+			if asked {
+				// Whoever says it twice does not want to wait for a stuck disk either.
+				d.proxy.Abort()
+				return errSecondSignal
+			}
+			asked = true
+			d.log.WithField("signal", s).Info("ending: completing calls in flight")
+			cancel()
 		case <-drained:
 			// Nobody answers kubelet from now on until a successor does.
 			drained, late = nil, time.After(longestEnd)

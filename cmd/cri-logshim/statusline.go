@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -19,5 +20,5 @@ func (d *daemon) statusLine() string {
 	if more := len(reasons) - 1; more > 0 {
 		line += fmt.Sprintf("; and %d more", more)
 	}
-	return line
+	return strings.ReplaceAll(line, "\n", " ") // a new line would begin another notice
 }

@@ -94,6 +94,7 @@ func TestRestartAndUpgradeUnderTraffic(t *testing.T) {
 // traffic makes calls as long as something is done.
 func traffic(t *testing.T, m *testbed.Machine, about *testbed.Container, do func()) testbed.Passage {
 	t.Helper()
+	begun := time.Now()
 	calls, err := testbed.StartTraffic(t.Context(), m.Endpoint("/run/cri-logshim/cri-logshim.sock"), about)
 	if err != nil {
 		t.Fatal(err)
@@ -104,6 +105,9 @@ func traffic(t *testing.T, m *testbed.Machine, about *testbed.Container, do func
 		t.Fatal(err)
 	}
 	t.Log(passage)
+	if want := int(100 * time.Since(begun).Seconds()); passage.Calls < want { // 200 a second are meant
+		t.Errorf("%d calls in %v, want %d", passage.Calls, time.Since(begun), want)
+	}
 	for _, failure := range passage.Failed[:min(10, len(passage.Failed))] {
 		t.Error(failure)
 	}

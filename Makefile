@@ -63,15 +63,18 @@ bench: ## Measure against the bare runtime, a typed proxy and kubelet; out/bench
 install: build ## Install binary, systemd units and default configuration (DESTDIR, PREFIX)
 	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSCONFDIR)/cri-logshim'
 	install -m 0755 bin/cri-logshim '$(DESTDIR)$(BINDIR)/cri-logshim'
-	sed 's|/usr/local/bin/|$(BINDIR)/|' systemd/cri-logshim.service > '$(DESTDIR)$(UNITDIR)/cri-logshim.service'
-	chmod 0644 '$(DESTDIR)$(UNITDIR)/cri-logshim.service'
-	install -m 0644 systemd/cri-logshim.socket '$(DESTDIR)$(UNITDIR)/cri-logshim.socket'
+	@for unit in cri-logshim.service cri-logshim.socket; do \
+		installed='$(DESTDIR)$(UNITDIR)'/$$unit; \
+		sed 's|/usr/local/bin/|$(BINDIR)/|' systemd/$$unit > "$$installed.new" && chmod 0644 "$$installed.new" || exit 1; \
+		if cmp -s "$$installed.new" "$$installed"; then rm "$$installed.new"; else echo "installed $$installed"; mv "$$installed.new" "$$installed"; fi; \
+	done
 	@if [ -e '$(DESTDIR)$(SYSCONFDIR)/cri-logshim/config.yaml' ]; then \
 		echo 'kept $(DESTDIR)$(SYSCONFDIR)/cri-logshim/config.yaml as it is'; \
 	else \
 		install -m 0644 systemd/config.yaml '$(DESTDIR)$(SYSCONFDIR)/cri-logshim/config.yaml'; \
 	fi
-	@[ -n '$(DESTDIR)' ] || echo 'Next: systemctl daemon-reload && systemctl enable --now cri-logshim'
+	@[ -n '$(DESTDIR)' ] || printf '%s\n' 'Next, the first time: systemctl daemon-reload && systemctl enable --now cri-logshim.socket cri-logshim.service' \
+		'Next, after an upgrade: systemctl reload cri-logshim (restart after daemon-reload, if a unit was installed above)'
 
 .PHONY: uninstall
 uninstall: ## Remove what install installed, but for the configuration

@@ -57,7 +57,7 @@ func chooseInherited(path string, inherited []net.Listener) (*Listener, error) {
 		}
 		have = append(have, addr)
 	}
-	return nil, fmt.Errorf("listen on %q: the inherited sockets are others: %s", path, strings.Join(have, ", "))
+	return nil, fmt.Errorf("listen on %q: the inherited sockets are others: %s; under systemd, ListenStream= of the socket unit has to name the same path", path, strings.Join(have, ", "))
 }
 
 // listenNew makes the socket at path. Everything from the look at what is there

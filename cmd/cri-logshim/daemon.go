@@ -86,7 +86,12 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 		Namespace: "cri_logshim", Name: "config_valid", Help: "1 if the configuration file is valid, as it was read last; 0 while an older one stays in force.",
 	})
 	d.valid.Set(1)
-	d.registry.MustRegister(d.reloads, d.valid, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Namespace: "cri_logshim", Name: "build_info", Help: "1; its label version says which build serves.",
+		ConstLabels: prometheus.Labels{"version": readBuildInfo().Version},
+	})
+	build.Set(1)
+	d.registry.MustRegister(build, d.reloads, d.valid, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if d.annotations, err = policy.NewReporter(d.log, d.registry); err != nil {
 		return nil, err
 	}
@@ -241,7 +246,7 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 	})
 	group.Go(func() error { return d.followConfig(ctx, hangups) })
 	work(d.notifySystemd)
-	d.log.WithField("listen", d.config.Listen).WithField("runtime", d.config.RuntimeEndpoint).Info("serving")
+	d.log.WithField("listen", d.config.Listen).WithField("runtime", d.config.RuntimeEndpoint).WithField("version", readBuildInfo().Version).Info("serving")
 	return errors.Join(group.Wait(), d.proxy.Close())
 }
 

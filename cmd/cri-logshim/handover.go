@@ -57,8 +57,11 @@ func (d *daemon) handOver(ctx context.Context) error {
 
 // accompany leads a successor to the point from which on it serves.
 func (d *daemon) accompany(ctx context.Context, s *successor) error {
-	if err := await(ctx, s, wordReady, readyTime); err != nil {
+	switch word, err := await(ctx, s, readyTime, wordReady, wordAway); {
+	case err != nil:
 		return fmt.Errorf("the new process did not get ready: %w", err)
+	case word == wordAway && d.proxy.RuntimeState() == connectivity.Ready:
+		return errors.New("the new process cannot reach the runtime, and this one does: is runtimeEndpoint right?")
 	}
 	if err := d.listener.Rest(); err != nil {
 		return err
@@ -66,17 +69,17 @@ func (d *daemon) accompany(ctx context.Context, s *successor) error {
 	if err := s.line.say(wordServe); err != nil {
 		return err
 	}
-	if err := await(ctx, s, wordServing, servingTime); err != nil {
+	if _, err := await(ctx, s, servingTime, wordServing); err != nil {
 		return fmt.Errorf("the new process does not serve: %w", err)
 	}
 	// systemd hears of no new main process once it has told this one to end.
 	return context.Cause(ctx)
 }
 
-func await(ctx context.Context, s *successor, word string, limit time.Duration) error {
+func await(ctx context.Context, s *successor, limit time.Duration, words ...string) (string, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("not within %v", limit))
 	defer cancel()
-	return s.line.hear(ctx, word)
+	return s.line.hear(ctx, words...)
 }
 
 // succeed waits until the predecessor, if there is one, lets this process serve.
@@ -91,7 +94,7 @@ func (d *daemon) succeed(ctx context.Context) error {
 			cancel()
 		}
 	})
-	return d.predecessor.ready(ctx)
+	return d.predecessor.ready(ctx, d.proxy.RuntimeState() == connectivity.Ready)
 }
 
 // unlessHandedOver is the outcome of work that ends with a hand-over. What goes wrong then is

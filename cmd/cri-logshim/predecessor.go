@@ -85,9 +85,12 @@ func (p *predecessor) listener(setting, endpoint string) net.Listener {
 	return l
 }
 
-// ready says that this process can serve, and waits until it is to. A predecessor that
+// ready says that this process can serve, connected to the runtime or not, and waits until it is to. A predecessor that
 // ends instead of answering has left all to it.
-func (p *predecessor) ready(ctx context.Context) error {
+func (p *predecessor) ready(ctx context.Context, connected bool) error {
+	if !connected {
+		return p.step(ctx, wordAway, wordServe)
+	}
 	return p.step(ctx, wordReady, wordServe)
 }
 
@@ -111,7 +114,7 @@ func (p *predecessor) step(ctx context.Context, say, want string) error {
 	if err := p.line.say(say); err != nil {
 		return nil //nolint:nilerr // It has ended: there is nobody to wait for.
 	}
-	err := p.line.hear(ctx, want)
+	_, err := p.line.hear(ctx, want)
 	if err == nil || errors.Is(err, errGone) {
 		return nil
 	}

@@ -55,15 +55,24 @@ func (d *daemon) followConfig(ctx context.Context, hangups <-chan os.Signal) err
 }
 
 // reload applies what can be changed while serving; if asked, all that has changed,
-// the program too, by handing over to a successor where needed. An invalid file changes
-// nothing.
+// the program too, by handing over to a successor where needed. An invalid file and a
+// hand-over that fails change nothing.
 func (d *daemon) reload(ctx context.Context, asked bool) {
+	replaced := d.program.replaced()
 	next, err := d.options.reload()
 	if err != nil {
 		d.invalid(err)
+		if asked && replaced {
+			d.log.WithField("program", d.program.path).Error("the new program waits for a valid configuration, and then for another reload (SIGHUP)")
+		}
 		return
 	}
-	if asked && d.succeeded(ctx, next) {
+	merged := withReloadable(d.config, next)
+	waiting := differing(merged, next)
+	if asked && (replaced || len(waiting) > 0) {
+		d.broken = false
+		d.valid.Set(1)
+		d.bringSuccessor(ctx, waiting, replaced)
 		return
 	}
 	if err := d.torn(next); err != nil {
@@ -73,10 +82,7 @@ func (d *daemon) reload(ctx context.Context, asked bool) {
 	repaired := d.broken
 	d.broken = false
 	d.valid.Set(1)
-	merged := withReloadable(d.config, next)
-	if waiting := differing(merged, next); len(waiting) > 0 {
-		d.log.WithField("settings", strings.Join(waiting, ", ")).Warn("changed settings come into force with a reload (SIGHUP) or a restart")
-	}
+	d.tellWaiting(waiting, replaced)
 	if reflect.DeepEqual(merged, d.config) && !asked {
 		if repaired {
 			d.log.Info("the configuration file is valid again; what is in force has not changed")
@@ -95,29 +101,36 @@ func (d *daemon) reload(ctx context.Context, asked bool) {
 	d.log.Info("configuration reloaded")
 }
 
-// succeeded hands over if the new configuration or a new program asks for it, and tells
-// whether a successor has taken over. Where that has failed, what can be changed while
-// serving is applied here.
-func (d *daemon) succeeded(ctx context.Context, next config.Configuration) bool {
-	log := d.log.WithField("program", d.program.path)
-	waiting := differing(withReloadable(d.config, next), next)
-	replaced := d.program.replaced()
-	switch {
-	case !replaced && len(waiting) == 0:
-		return false
-	case len(waiting) > 0:
-		log = log.WithField("settings", strings.Join(waiting, ", "))
+// tellWaiting tells of what has changed and waits for a reload that is asked for.
+func (d *daemon) tellWaiting(settings []string, program bool) {
+	live := slices.DeleteFunc(slices.Clone(settings), func(s string) bool { return s == settingListen })
+	if len(live) > 0 {
+		d.log.WithField("settings", strings.Join(live, ", ")).Warn("changed settings come into force with a reload (SIGHUP) or a restart")
 	}
-	log.WithField("new program", replaced).Info("handing over to a new process")
+	if len(live) < len(settings) {
+		d.log.WithField("settings", settingListen).Warn("another socket comes into force with a restart; the socket unit and kubelet have to be told of it too")
+	}
+	if program {
+		d.log.WithField("program", d.program.path).Warn("a new program comes into force with a reload (SIGHUP) or a restart")
+	}
+}
+
+// bringSuccessor hands over to a process with the settings that cannot change while
+// serving, or the new program. Where that fails all is as before.
+func (d *daemon) bringSuccessor(ctx context.Context, settings []string, program bool) {
+	log := d.log.WithField("program", d.program.path).WithField("new_program", program)
+	if len(settings) > 0 {
+		log = log.WithField("settings", strings.Join(settings, ", "))
+	}
+	log.Info("handing over to a new process")
 	if err := d.handOver(ctx); err != nil {
 		d.reloads.WithLabelValues("failed").Inc()
-		log.WithError(err).Error("cannot hand over: this process goes on")
-		return false
+		log.WithError(err).Error("cannot hand over: this process goes on as before")
+		return
 	}
-	if slices.Contains(waiting, "runtimeEndpoint") || slices.Contains(waiting, "imageEndpoint") {
+	if slices.Contains(settings, "runtimeEndpoint") || slices.Contains(settings, "imageEndpoint") {
 		d.proxy.EndStreams() // which tell of the runtime before
 	}
-	return true
 }
 
 // torn refuses a new configuration of which one half would come into force now and the

@@ -26,7 +26,7 @@ import (
 //	starts it with its listeners
 //	                                   reads the configuration, opens all it needs,
 //	                                   connects to the runtime
-//	                         ◀─ready─
+//	                         ◀─ready─ or ─away─, if it cannot reach the runtime
 //	accepts nothing more
 //	                         ─serve─▶
 //	                                   accepts
@@ -40,6 +40,7 @@ import (
 // fails or takes too long. A successor that loses its predecessor goes on alone.
 const (
 	wordReady   = "ready"
+	wordAway    = "away" // ready, but for the runtime
 	wordServe   = "serve"
 	wordServing = "serving"
 	wordMain    = "main"
@@ -94,11 +95,12 @@ func ownProgram() (program, error) {
 	return program{path}, nil
 }
 
-// replaced tells whether another file has taken the place of the one that runs.
+// replaced tells whether another file has taken the place of the one that runs, or none,
+// of which a hand-over will say so.
 func (p program) replaced() bool {
 	there, errThere := os.Stat(p.path)
 	runs, errRuns := os.Stat("/proc/self/exe")
-	return errThere == nil && errRuns == nil && !os.SameFile(there, runs)
+	return p.path != "" && errRuns == nil && (errThere != nil || !os.SameFile(there, runs))
 }
 
 // successor is the process that is to take over.
@@ -175,12 +177,13 @@ func (s *successor) abandon(ctx context.Context) error {
 	defer cancel()
 	err := s.line.say(wordAbandon)
 	for err == nil || !errors.Is(err, errGone) && ctx.Err() == nil {
-		err = s.line.hear(ctx, "") // whatever it has said before it ends
+		_, err = s.line.hear(ctx) // whatever it has said before it ends
 	}
 	if errors.Is(err, errGone) {
 		return s.line.Close()
 	}
-	return errors.Join(syscall.Kill(s.pid, syscall.SIGKILL), s.line.Close())
+	// It leads a session of its own, with whatever it may have started.
+	return errors.Join(syscall.Kill(-s.pid, syscall.SIGKILL), s.line.Close())
 }
 
 // abandonTime is how long a successor has to end that is not to take over.
@@ -224,13 +227,13 @@ func (l *line) say(word string) error {
 }
 
 // errGone says that the other process has ended.
-var errGone = errors.New("it has ended")
+var errGone = errors.New("it has ended; what it had to say is in this log")
 
-// hear waits for a word until ctx is done. Another word is an error, and so is the end of
-// the other process, errGone.
-func (l *line) hear(ctx context.Context, want string) error {
+// hear waits for one of some words until ctx is done, and returns it. Another word is an
+// error, and so is the end of the other process, errGone.
+func (l *line) hear(ctx context.Context, want ...string) (string, error) {
 	if err := l.SetReadDeadline(time.Time{}); err != nil {
-		return err
+		return "", err
 	}
 	interrupted := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -241,13 +244,14 @@ func (l *line) hear(ctx context.Context, want string) error {
 	if !stop() {
 		<-interrupted // and not the next time
 	}
+	got = strings.TrimSpace(got)
 	switch {
 	case ctx.Err() != nil:
-		return context.Cause(ctx)
+		return "", context.Cause(ctx)
 	case err != nil:
-		return errGone
-	case strings.TrimSpace(got) != want:
-		return fmt.Errorf("it says %q", got)
+		return "", errGone
+	case !slices.Contains(want, got):
+		return "", fmt.Errorf("it says %q", got)
 	}
-	return nil
+	return got, nil
 }

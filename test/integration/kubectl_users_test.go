@@ -98,15 +98,19 @@ func (r *kubectlRound) comeAndGo(ctx context.Context, pod string) error {
 	}
 	limited, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
+	var ended testbed.PodStatus
 	err = testbed.Until(limited, func(ctx context.Context) error {
-		found, err := r.Pod(ctx, pod)
-		if err == nil && found.Status.Phase != "Succeeded" {
-			err = fmt.Errorf("pod %q is %+v", pod, found.Status)
+		ended, err = r.Pod(ctx, pod)
+		if phase := ended.Status.Phase; err == nil && phase != "Succeeded" && phase != "Failed" {
+			err = fmt.Errorf("pod %q is %+v", pod, ended.Status)
 		}
 		return err
 	})
 	if err != nil {
 		return err
+	}
+	if ended.Status.Phase == "Failed" {
+		return errors.Join(r.neverStarted(pod, ended), r.remove(ctx, pod))
 	}
 	shown, err := r.Kubectl(limited, "logs", pod).CombinedOutput()
 	var count numbered
@@ -117,6 +121,22 @@ func (r *kubectlRound) comeAndGo(ctx context.Context, pod string) error {
 		err = fmt.Errorf("kubectl logs: it shows %d of %d lines: %w", count.last, lines, err)
 	}
 	return errors.Join(err, r.remove(ctx, pod))
+}
+
+// neverStarted says why a pod has failed: errCut if it was cut off in its start, as it is by
+// whatever stands between kubelet and the runtime and dies.
+func (r *kubectlRound) neverStarted(pod string, ended testbed.PodStatus) error {
+	for _, c := range ended.Status.ContainerStatuses {
+		over := c.State.Terminated
+		switch {
+		case over == nil:
+		case over.Reason == "StartError", over.Reason == "ContainerCannotRun":
+			return fmt.Errorf("pod %q: %+v: %w", pod, *over, errCut)
+		default:
+			return fmt.Errorf("pod %q has failed: %+v", pod, *over)
+		}
+	}
+	return fmt.Errorf("pod %q has failed: %+v", pod, ended.Status)
 }
 
 // beginStreams attaches to a container and forwards a port for the whole round.

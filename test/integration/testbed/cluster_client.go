@@ -71,7 +71,10 @@ type ContainerStatus struct {
 	}
 	State struct {
 		Running    *struct{ StartedAt string }
-		Terminated *struct{ ExitCode int }
+		Terminated *struct {
+			ExitCode        int
+			Reason, Message string
+		}
 	}
 }
 

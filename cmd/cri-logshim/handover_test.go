@@ -305,7 +305,7 @@ func TestHandOverUnderSystemd(t *testing.T) {
 	t.Parallel()
 	p, f := newPlace(t), newFakeRuntime()
 	f.serve(t, p.config.RuntimeEndpoint)
-	heard := newNotices(t, p.dir+"/notify")
+	notices := newNotices(t, p.dir+"/notify").all()
 	if err := os.Mkdir(p.dir+"/shim", 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -319,7 +319,7 @@ func TestHandOverUnderSystemd(t *testing.T) {
 	successor := d.successorOf(t, 1)
 	var told []string
 	for len(told) == 0 || told[len(told)-1] != "WATCHDOG=1" || len(told) < 4 {
-		notice, _, _ := strings.Cut(heard.next(t), "\n")
+		notice, _, _ := strings.Cut(receive(t, "a notice", notices), "\n")
 		if notice != "WATCHDOG=1" || len(told) == 3 {
 			told = append(told, notice)
 		}

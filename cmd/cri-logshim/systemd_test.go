@@ -44,6 +44,23 @@ func (n *notices) next(t *testing.T) string {
 	return string(buffer[:read])
 }
 
+// all takes every notice from now on at once, as systemd does: those who notify wait when
+// some ten are not taken.
+func (n *notices) all() <-chan string {
+	told := make(chan string, 10_000)
+	go func() {
+		buffer := make([]byte, 4096)
+		for {
+			read, err := n.conn.Read(buffer)
+			if err != nil {
+				return // closed, with the test
+			}
+			told <- string(buffer[:read])
+		}
+	}()
+	return told
+}
+
 // none is an error when there is a notice that nobody has taken.
 func (n *notices) none(t *testing.T) {
 	t.Helper()

@@ -195,8 +195,13 @@ func (d *disturbance) comeAndGo(ctx context.Context, pod *testbed.Pod, length ti
 		if err != nil {
 			return err
 		}
-		if _, err := c.WaitState(ctx, runtimeapi.ContainerState_CONTAINER_EXITED); err != nil {
-			return err
+		// A container that ends as it is started can make containerd wait for ever for the
+		// end of its output.
+		limited, cancel := context.WithTimeout(ctx, time.Minute)
+		_, err = c.WaitState(limited, runtimeapi.ContainerState_CONTAINER_EXITED)
+		cancel()
+		if err != nil {
+			return fmt.Errorf("attempt %d of %s: %w", attempt, lines, err)
 		}
 		if last != nil {
 			if err := last.Remove(ctx); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -281,12 +282,18 @@ func (k *Kubelet) configFile() string { return filepath.Join(k.dir, "config.json
 func (k *Kubelet) socket() string     { return filepath.Join(k.dir, "cri.sock") }
 func (k *Kubelet) resolver() string   { return filepath.Join(k.dir, "resolv.conf") }
 
-// freePort is a port of 127.0.0.1 that was free a moment ago.
+// freePort is a port of 127.0.0.1 that was free a moment ago. It is none of those that the
+// kernel gives to whoever connects somewhere, or one of them could take it before it is used.
 func freePort(ctx context.Context) (int, error) {
-	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, fmt.Errorf("find a free port: %w", err)
+	const first, count, tries = 20_000, 12_000, 100 // the kernel's begin at 32,768
+	var err error
+	for range tries {
+		port := first + rand.IntN(count)
+		var listener net.Listener
+		listener, err = new(net.ListenConfig).Listen(ctx, "tcp", fmt.Sprintf("127.0.0.1:%d", port))
+		if err == nil {
+			return port, listener.Close()
+		}
 	}
-	port := listener.Addr().(*net.TCPAddr).Port
-	return port, listener.Close()
+	return 0, fmt.Errorf("find a free port: %w", err)
 }

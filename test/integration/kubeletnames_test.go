@@ -115,7 +115,8 @@ func checkAnnotations(t *testing.T, n *kubeletNode, pod testbed.StaticPod) {
 		return nil
 	})
 	sizes := slices.Sorted(maps.Values(seen))
-	if share := float64(sizes[maxFiles]) / maxSize; share < 0.75 || share > 1.3 { // a busy machine notices late
+	// A busy machine notices late, and aims lower for it. The node's own limit is 0.4 of this one.
+	if share := float64(sizes[maxFiles]) / maxSize; share < 0.5 || share > 1.3 {
 		t.Errorf("%q was rotated at %d bytes", log, sizes)
 	}
 }

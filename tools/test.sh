@@ -41,7 +41,7 @@ unit() {
 # integration tests measure and flood, so they are not run beside one another, but for those that mostly wait, which come at the end.
 integration() {
 	cd test/integration
-	"$gotestsum" --format testname -- -count=1 -shuffle=on -p 1 -parallel 4 -timeout 60m ./...
+	"$gotestsum" --format testname -- -count=1 -shuffle=on -p 1 -parallel 2 -timeout 60m ./...
 }
 
 # kubelets_functions run over directories as we leave them. Without cgo, as kubelet is built, they take what Go has in its cache.

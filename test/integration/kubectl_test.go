@@ -75,19 +75,8 @@ func newKubectlNode(t *testing.T, containerd *testbed.Containerd, endpoint strin
 			t.Errorf("end the cluster: %v", err)
 		}
 	})
-	kubelet, err := testbed.NewKubelet(t.Context(), containerd, programs, testbed.KubeletOptions{
+	kubelet := startKubelet(t, containerd, testbed.KubeletOptions{
 		Endpoint: endpoint, Logs: testbed.LeftToTheShim(), Kubeconfig: cluster.Kubeconfig,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Logf("kubelet's log ends with:\n%s", kubelet.Log())
-		}
-		if err := kubelet.Close(); err != nil {
-			t.Errorf("end kubelet: %v", err)
-		}
 	})
 	return &kubectlNode{Cluster: cluster, kubelet: kubelet}
 }

@@ -62,7 +62,8 @@ func (d *Dir) openTwin() (*Dir, error) {
 }
 
 // nameOf returns the name that the file want has in the directory, which likely is
-// name; empty: none.
+// name; empty: none. A file that gets that name meanwhile, as a twin does in the middle of
+// a rotation, may pass by the one who lists: so name is looked at before and after.
 func (d *Dir) nameOf(name string, want ID) (string, error) {
 	if d.is(name, want) {
 		return name, nil
@@ -72,6 +73,9 @@ func (d *Dir) nameOf(name string, want ID) (string, error) {
 		if d.is(name, want) {
 			return name, nil
 		}
+	}
+	if d.is(name, want) {
+		return name, nil
 	}
 	return "", err
 }

@@ -3,6 +3,7 @@ package logfile
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -156,6 +157,43 @@ func TestHardLink(t *testing.T) {
 		}
 	}
 	p.wantKept("0.log")
+}
+
+// TestTwinIsFoundWhileItIsRenamed: a file stays safe to touch while its second name
+// follows the first one, and passes by whoever lists the directory.
+func TestTwinIsFoundWhileItIsRenamed(t *testing.T) {
+	p := newTwinned(t)
+	for n := range 100 { // so that a listing takes its time
+		p.write(fmt.Sprintf("%d.log", n+1), nil)
+		p.link(fmt.Sprintf("%d.log", n+1))
+	}
+	for n := range 500 {
+		rotated := rotatedAt(n + 1)
+		p.write("0.log", lines(0, 1))
+		id := p.link("0.log")
+		if err := p.Rename("0.log", rotated, id); err != nil {
+			t.Fatal(err)
+		}
+		renamed := make(chan error, 1)
+		go func() { renamed <- p.kept.Rename("0.log", rotated, id) }()
+		for moving := true; moving; {
+			select {
+			case err := <-renamed:
+				if err != nil {
+					t.Fatal(err)
+				}
+				moving = false
+			default:
+			}
+			if _, err := p.Stat(rotated); err != nil {
+				t.Fatalf("renaming %d: %v", n, err)
+			}
+			p.vouched = ID{} // as if it was looked at for the first time
+		}
+		if err := p.Remove(rotated, id); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 // TestBothNamesGo: what is removed on purpose does not come back.

@@ -158,9 +158,21 @@ func (h *killHarness) cutLog(t *testing.T) {
 	}
 }
 
-// loseKept removes what keepDir has of a log that is there still.
+// loseKept removes what keepDir has of a log that is there still, once a file of it has
+// been rotated: only such a one gets its second name without having had another before.
 func (h *killHarness) loseKept(t *testing.T) {
 	t.Helper()
+	if !h.shim.Running() {
+		if err := h.shim.Start(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, func(context.Context) error {
+		if len(rotatedNames(t, h.whole.LogPath())) == 0 {
+			return errors.New("no file has been rotated yet")
+		}
+		return nil
+	})
 	if err := h.shim.Kill(); err != nil {
 		t.Fatal(err)
 	}

@@ -25,7 +25,7 @@ func ownComplaints() []string {
 		`"Version from runtime service failed" err="rpc error: code = Canceled`,
 		// A cgroup of any pod on the machine is gone before it is watched.
 		`inotify_add_watch PATH no such file or directory`,
-		`Error while processing event (`,
+		`Error while processing event ("PATH": NxN == IN_CREATE|IN_ISDIR)`,
 	}
 }
 

@@ -23,6 +23,9 @@ func ownComplaints() []string {
 		`"ContainerStatus from runtime service failed" err="rpc error: code = NotFound`,
 		// It connects twice to begin with and gives one of the two up.
 		`"Version from runtime service failed" err="rpc error: code = Canceled`,
+		// It looks through its manifests now and then, just when one is removed.
+		`"Could not get metadata" err="stat PATH no such file or directory"`,
+		`"Unable to process watch event" err="the pod with key defaultPATH doesn't exist in cache"`,
 		// A cgroup of any pod on the machine is gone before it is watched.
 		`inotify_add_watch PATH no such file or directory`,
 		`Error while processing event ("PATH": NxN == IN_CREATE|IN_ISDIR)`,

@@ -17,7 +17,7 @@ type Scan func(*logfile.Dir) ([]logfile.Log, error)
 // Hold gives one file of the directory dir, which is rel below podLogsDir, its second
 // name. It is made for who tends a log and waits: in most cases that is one link.
 func (s *Store) Hold(dir *logfile.Dir, rel, name string, id logfile.ID, t Term, scan Scan) (err error) {
-	defer s.lock(rel)()
+	defer s.kept.Turn(rel)()
 	kept, err := s.open(rel, t)
 	if err != nil {
 		return err
@@ -40,7 +40,7 @@ func (s *Store) Hold(dir *logfile.Dir, rel, name string, id logfile.ID, t Term, 
 // podLogsDir, whatever has happened to either since. It returns what is found only in
 // keepDir.
 func (s *Store) Mirror(dir *logfile.Dir, rel string, t Term, scan Scan) (only []logfile.Log, err error) {
-	defer s.lock(rel)()
+	defer s.kept.Turn(rel)()
 	kept, err := s.open(rel, t)
 	if err != nil {
 		return nil, err
@@ -52,7 +52,7 @@ func (s *Store) Mirror(dir *logfile.Dir, rel string, t Term, scan Scan) (only []
 // Drop takes the second names of the files in dir away, and returns what is found only
 // in keepDir: that stays for its term.
 func (s *Store) Drop(dir *logfile.Dir, rel string, scan Scan) (only []logfile.Log, err error) {
-	defer s.lock(rel)()
+	defer s.kept.Turn(rel)()
 	kept, err := s.kept.Dir(rel)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil

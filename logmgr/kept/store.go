@@ -33,14 +33,7 @@ type Store struct {
 	clock      clock
 
 	mu    sync.Mutex
-	busy  map[string]*turn // directories that are being worked on
-	terms map[string]Term  // of directories, as they were written or read
-}
-
-// turn is the right to work on one directory.
-type turn struct {
-	sync.Mutex
-	users int
+	terms map[string]Term // of directories, as they were written or read
 }
 
 // Open opens keepDir for the files below live, whose second names in it are ours from
@@ -57,7 +50,7 @@ func Open(live *logfile.Root, keepDir string, now func() time.Time, passed func(
 	}
 	return &Store{
 		live: live, kept: root, path: keepDir, clock: newClock(now, passed),
-		busy: map[string]*turn{}, terms: map[string]Term{},
+		terms: map[string]Term{},
 	}, nil
 }
 
@@ -142,27 +135,6 @@ func ignoreMissing(err error) error {
 		return nil
 	}
 	return err
-}
-
-// lock waits for the turn to work on the directory rel.
-func (s *Store) lock(rel string) (unlock func()) {
-	s.mu.Lock()
-	t := s.busy[rel]
-	if t == nil {
-		t = &turn{}
-		s.busy[rel] = t
-	}
-	t.users++
-	s.mu.Unlock()
-	t.Lock()
-	return func() {
-		t.Unlock()
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if t.users--; t.users == 0 {
-			delete(s.busy, rel)
-		}
-	}
 }
 
 // open opens the directory rel of keepDir, makes it if it is not there, and sees to it

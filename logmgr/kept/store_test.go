@@ -444,3 +444,38 @@ func TestKeepDirIsMade(t *testing.T) {
 		b.must(os.RemoveAll(filepath.Join(b.base, "kept")))
 	}
 }
+
+// TestRemovedStaysRemoved: a file that is removed on purpose, both names of it, does not
+// get the second one back from who looks at the directory meanwhile.
+func TestRemovedStaysRemoved(t *testing.T) {
+	b := newBed(t, t.TempDir())
+	other, err := b.root.Dir(rel)
+	b.must(err)
+	ended, mirrored := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for {
+			select {
+			case <-ended:
+				mirrored <- other.Close()
+				return
+			default:
+			}
+			if _, err := b.store.Mirror(other, rel, b.term, scan); err != nil {
+				mirrored <- errors.Join(err, other.Close())
+				return
+			}
+		}
+	}()
+	for n := range 2000 {
+		name := logfile.RotatedName("0.log", logfile.Stamp{}.Next(time.Unix(int64(1_700_000_000+n), 0)))
+		b.must(os.WriteFile(b.live(name), nil, 0o640))
+		info, err := b.dir.Stat(name)
+		b.must(err)
+		b.must(b.dir.Remove(name, info.ID))
+	}
+	close(ended)
+	b.must(<-mirrored)
+	if left := b.mirror(); len(left) > 0 {
+		t.Errorf("%d of 2000 removed files have come back, as %q", len(left), left[0])
+	}
+}

@@ -64,7 +64,7 @@ func (s *Store) each(f func(rel string) error) error {
 
 // sweep is Sweep for one directory.
 func (s *Store) sweep(rel string, swept *Swept) (err error) {
-	defer s.lock(rel)()
+	defer s.kept.Turn(rel)()
 	dir, err := s.kept.Dir(rel)
 	if err != nil {
 		return ignoreMissing(err)
@@ -219,7 +219,7 @@ func (s *Store) Remove(f File) (err error) {
 // Shelve makes f, which is to be compressed, a rotated file if it is none yet, and opens
 // the directory that it is in.
 func (s *Store) Shelve(f File) (_ *logfile.Dir, _ logfile.File, err error) {
-	defer s.lock(f.Dir)()
+	defer s.kept.Turn(f.Dir)()
 	dir, err := s.kept.Dir(f.Dir)
 	if err != nil {
 		return nil, logfile.File{}, err

@@ -137,6 +137,7 @@ func (d *Dir) openat(name string, flags int, mode uint32) (int, error) {
 // Remove removes the file name if it is the file want (else ErrChanged), and its twin
 // before it.
 func (d *Dir) Remove(name string, want ID) error {
+	defer d.twinTurn()()
 	fd, err := d.dir.acquire()
 	if err != nil {
 		return d.failed("remove", name, err)

@@ -32,6 +32,7 @@ type Root struct {
 	zone *time.Location // in which kubelet's names are read
 
 	encoders encoders
+	turns    turns // of a root of second names
 
 	mu     sync.Mutex
 	dir    *descriptor // nil after Close

@@ -242,17 +242,27 @@ type numbered struct {
 	ended bool // the writer's last line was there
 }
 
-// add takes the next line. That it is another one is an error.
+// add takes the next line. That it is another one is an error, a *gap if it is a later one.
 func (n *numbered) add(line string) error {
 	fields := strings.Fields(line)
+	if n.ended || len(fields) != 3 || fields[0] != "stdout" || !strings.HasSuffix(line, "\n") {
+		return fmt.Errorf("after line %d comes %.200q", n.last, line)
+	}
+	number, err := strconv.ParseUint(fields[1], 10, 64)
 	switch {
-	case n.ended || len(fields) != 3 || fields[0] != "stdout" || !strings.HasSuffix(line, "\n"):
-	case fields[1] == strconv.FormatUint(n.last+1, 10):
+	case err == nil && number == n.last+1:
 		n.last++
 		return nil
+	case err == nil && number > n.last:
+		return &gap{n.last, number}
 	case fields[1] == "done" && fields[2] == strconv.FormatUint(n.last, 10):
 		n.ended = true
 		return nil
 	}
 	return fmt.Errorf("after line %d comes %.200q", n.last, line)
 }
+
+// gap is where lines are missing.
+type gap struct{ after, next uint64 }
+
+func (g *gap) Error() string { return fmt.Sprintf("after line %d comes line %d", g.after, g.next) }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,7 +19,8 @@ import (
 // socket is held by its service manager, is disturbed. While it is reloaded and restarted
 // every command does what it does otherwise. While it is killed a command may fail, but
 // only with the word that the runtime is unavailable; what is shown of a log is whole up
-// to there; and who is attached or forwards a port does not notice.
+// to there, but for the end of a file that a new one has come after; and who is attached or
+// forwards a port does not notice.
 //
 // It is a short round of either kind as part of all tests, and with -soak as many as fit.
 func TestKubectlDisturbed(t *testing.T) {
@@ -103,6 +106,9 @@ type kubectlRound struct {
 	dir    string
 	number int
 	rough  bool // the shim is killed
+
+	mutex   sync.Mutex
+	skipped map[string]uint64 // by pod: the line before which kubelet has skipped others
 }
 
 func (r *kubectlRound) name(kind string, n int) string {
@@ -172,8 +178,12 @@ func (r *kubectlRound) checkWritten(t *testing.T, pod string) {
 		if err != nil {
 			return err
 		}
-		if s := found.Streams["stdout"]; s == nil || !s.Ended || s.Lost+s.Duplicated+s.OutOfOrder > 0 {
+		s := found.Streams["stdout"]
+		if s == nil || !s.Ended || s.Lost+s.Duplicated+s.OutOfOrder > 0 {
 			return fmt.Errorf("%s: %v", pod, s)
+		}
+		if next, is := r.skipped[pod]; is && !slices.Contains(s.Begins, next) {
+			t.Errorf("kubectl logs -f of %s goes on with line %d after a gap; its files begin with %d", pod, next, s.Begins)
 		}
 		return nil
 	})

@@ -72,10 +72,28 @@ func (r *kubectlRound) followWhole(ctx context.Context, pod string) error {
 				return nil
 			})
 		})
+		var skipped *gap
+		if r.rough && errors.As(err, &skipped) {
+			r.skip(pod, skipped.next)
+			return nil
+		}
 		if err := r.settle("logs -f", err); err != nil || begun {
 			return err
 		}
 	}
+}
+
+// skip notes a line of a pod that kubelet has shown after a gap. When a new file has come
+// kubelet reads no more of the one before, which may have become longer while the shim was
+// dead.
+func (r *kubectlRound) skip(pod string, next uint64) {
+	r.done.count("logs -f that skipped the end of a file", nil)
+	r.mutex.Lock()
+	defer r.mutex.Unlock()
+	if r.skipped == nil {
+		r.skipped = map[string]uint64{}
+	}
+	r.skipped[pod] = next
 }
 
 // forwardOnce forwards a port for one connection.

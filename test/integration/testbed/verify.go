@@ -27,12 +27,14 @@ type StreamVerification struct {
 	Ended      bool   // the writer's last line is there
 	Found      uint64 // different lines
 	Lost       uint64
-	FirstLost  uint64 // the number of the first lost line; 0: none
-	FirstFound uint64 // the lowest number found; those before it went with the oldest files, if any did; 0: none
-	Cut        bool   // the first line that was found is the end of one
-	Duplicated uint64 // lines that were found again
-	OutOfOrder uint64 // lines that follow a later one
-	length     int    // of every line of the writer but the last
+	FirstLost  uint64   // the number of the first lost line; 0: none
+	FirstFound uint64   // the lowest number found; those before it went with the oldest files, if any did; 0: none
+	Cut        bool     // the first line that was found is the end of one
+	Duplicated uint64   // lines that were found again
+	OutOfOrder uint64   // lines that follow a later one
+	Begins     []uint64 // the number of the first whole line of each file that has any
+	fresh      bool     // nothing of the current file has been counted
+	length     int      // of every line of the writer but the last
 	seen       []uint64
 	highest    uint64
 	partial    []byte
@@ -51,6 +53,9 @@ func Verify(log string, elsewhere ...string) (Verification, error) {
 		return v, err
 	}
 	for _, name := range files {
+		for _, s := range v.Streams {
+			s.fresh = true
+		}
 		size, err := v.readFile(name)
 		if err != nil {
 			return v, fmt.Errorf("verify %q: %w", name, err)
@@ -146,7 +151,7 @@ func (v *Verification) add(line []byte) error {
 	name, content := string(fields[1]), fields[3]
 	s := v.Streams[name]
 	if s == nil {
-		s = &StreamVerification{}
+		s = &StreamVerification{fresh: true}
 		v.Streams[name] = s
 	}
 	if fields[2][0] == 'P' {
@@ -188,6 +193,9 @@ func (s *StreamVerification) add(stream string, content []byte) error {
 }
 
 func (s *StreamVerification) count(number uint64) {
+	if s.fresh {
+		s.Begins, s.fresh = append(s.Begins, number), false
+	}
 	word, bit := number/64, uint64(1)<<(number%64)
 	for uint64(len(s.seen)) <= word {
 		s.seen = append(s.seen, 0)

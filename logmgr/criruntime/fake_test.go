@@ -2,6 +2,7 @@ package criruntime
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -31,6 +32,8 @@ type fakeRuntime struct {
 	sandboxes           []*cri.PodSandbox
 	labels, annotations map[string]string                              // of the sandbox
 	fail                func(ctx context.Context, method string) error // asked first by every method
+	version             *cri.VersionResponse
+	events              chan *cri.ContainerEventResponse // nil: it has none; nil in it ends a stream
 
 	mu    sync.Mutex
 	calls []string // full methods, also of services that it does not have
@@ -64,6 +67,30 @@ func (f *fakeRuntime) ContainerStatus(_ context.Context, req *cri.ContainerStatu
 
 func (f *fakeRuntime) PodSandboxStatus(_ context.Context, req *cri.PodSandboxStatusRequest) (*cri.PodSandboxStatusResponse, error) {
 	return &cri.PodSandboxStatusResponse{Status: &cri.PodSandboxStatus{Id: req.PodSandboxId, Metadata: f.sandbox, Labels: f.labels, Annotations: f.annotations}}, nil
+}
+
+func (f *fakeRuntime) Version(context.Context, *cri.VersionRequest) (*cri.VersionResponse, error) {
+	return f.version, nil
+}
+
+func (f *fakeRuntime) GetContainerEvents(_ *cri.GetEventsRequest, stream cri.RuntimeService_GetContainerEventsServer) error {
+	f.note("/" + newName + ".RuntimeService/GetContainerEvents")
+	if f.events == nil {
+		return errors.New("not implemented")
+	}
+	for {
+		select {
+		case event := <-f.events:
+			if event == nil {
+				return nil
+			}
+			if err := stream.Send(event); err != nil {
+				return err
+			}
+		case <-stream.Context().Done():
+			return stream.Context().Err()
+		}
+	}
 }
 
 func (f *fakeRuntime) ReopenContainerLog(context.Context, *cri.ReopenContainerLogRequest) (*cri.ReopenContainerLogResponse, error) {

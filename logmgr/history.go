@@ -38,9 +38,7 @@ type history struct {
 func (r *registry) historyOf(rel string, c *container) *history {
 	dir, only := path.Dir(rel), path.Base(rel)
 	key := rel
-	// Where kubelet chooses the path, a directory holds one container's attempts and
-	// nothing else.
-	if path.Base(dir) == c.Name && only == strconv.FormatUint(uint64(c.Attempt), 10)+".log" {
+	if ofOneContainer(rel, c.Name, c.Attempt) {
 		key, only = dir, ""
 	}
 	h := r.histories[key]
@@ -53,6 +51,12 @@ func (r *registry) historyOf(rel string, c *container) *history {
 		r.histories[key] = h
 	}
 	return h
+}
+
+// ofOneContainer tells whether the directory of the log at rel holds one container's
+// attempts and nothing else, as where kubelet chooses the path.
+func ofOneContainer(rel, name string, attempt uint32) bool {
+	return path.Base(path.Dir(rel)) == name && path.Base(rel) == strconv.FormatUint(uint64(attempt), 10)+".log"
 }
 
 // follow makes the policy of the latest attempt that of its history. What is not confirmed

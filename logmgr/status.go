@@ -18,6 +18,9 @@ type Status struct {
 	// are looked for only when a file is to be compressed or removed.
 	Readers []ReaderStatus `json:"readers"`
 	Node    NodeStatus     `json:"node"`
+	// Observed are the logs of an Observer, the one with the most rotations that would
+	// have been made first.
+	Observed []ObservedLog `json:"observed,omitempty"`
 }
 
 // ReaderStatus is about all processes with the same program name.

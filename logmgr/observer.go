@@ -1,0 +1,270 @@
+package logmgr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
+)
+
+const (
+	// observeEvery is how often the size of every running container's log is looked at.
+	observeEvery = time.Second
+	// forecastEvery is how often its rotated files are, and what is found is told.
+	forecastEvery = 15 * time.Second
+)
+
+// Observer looks at the same logs as a Manager with the same options, and tells what that
+// would do to them. It changes nothing: no file, no directory, and nothing in the runtime.
+// Its methods may be called from any goroutine.
+type Observer struct {
+	Options
+	again   chan struct{} // holds a token when the runtime is to be asked at once
+	metrics *forecastMetrics
+
+	mu       sync.Mutex
+	settings Settings
+	logs     map[string]*observed // of running containers, by id
+	refused  map[string]bool      // ids of containers whose log would not be managed
+	node     string               // which bounds of the node are broken; empty: none
+	trouble  string               // why the runtime's containers are not known; empty: they are
+}
+
+// NewObserver makes an Observer. The options that are about changing something have no
+// effect.
+func NewObserver(o Options) (*Observer, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.ReconcileEvery == 0 {
+		o.ReconcileEvery = 5 * time.Second
+	}
+	metrics, err := newForecastMetrics(o.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	return &Observer{
+		Options: o, again: make(chan struct{}, 1), metrics: metrics, settings: o.Settings,
+		logs: map[string]*observed{}, refused: map[string]bool{},
+	}, nil
+}
+
+// Run observes until ctx is done.
+func (o *Observer) Run(ctx context.Context) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return every(ctx, o.ReconcileEvery, o.again, o.learn) })
+	group.Go(func() error { return every(ctx, observeEvery, nil, func(context.Context) { o.look() }) })
+	group.Go(func() error { return every(ctx, forecastEvery, nil, func(context.Context) { o.forecast() }) })
+	err := group.Wait()
+	o.summarize()
+	return err
+}
+
+// every does something at once, then in every period and when it is asked for.
+func every(ctx context.Context, period time.Duration, asked <-chan struct{}, do func(context.Context)) error {
+	ticker := time.NewTicker(period)
+	defer ticker.Stop()
+	for {
+		do(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		case <-asked:
+		}
+	}
+}
+
+// Configure puts new settings in force.
+func (o *Observer) Configure(s Settings) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.settings = s
+	for _, l := range o.logs {
+		l.policy = s.PolicyOf(l.of)
+	}
+}
+
+// Reconcile asks the runtime for its containers at once.
+func (o *Observer) Reconcile() { token(o.again) }
+
+// Started is part of criruntime.Listener.
+func (o *Observer) Started(string, bool) { o.Reconcile() }
+
+// Stopped is part of criruntime.Listener.
+func (o *Observer) Stopped(string) { o.Reconcile() }
+
+// Removed is part of criruntime.Listener.
+func (o *Observer) Removed(string) { o.Reconcile() }
+
+// Beat is part of what is asked of a Manager; an Observer has nothing that could hang and
+// matter.
+func (o *Observer) Beat(context.Context) error { return nil }
+
+// Trouble returns the reasons why not all logs are observed.
+func (o *Observer) Trouble() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.trouble == "" {
+		return nil
+	}
+	return []string{o.trouble}
+}
+
+// Status returns what is known now.
+func (o *Observer) Status() Status {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	s := Status{Logs: int64(len(o.logs)), Readers: []ReaderStatus{}, Node: NodeStatus{Broken: o.node}}
+	for _, l := range o.logs {
+		s.Observed = append(s.Observed, l.status())
+	}
+	sortObserved(s.Observed)
+	return s
+}
+
+// learn compares the logs that are known with the runtime's list.
+func (o *Observer) learn(ctx context.Context) {
+	unknown, err := o.compare(ctx)
+	for _, id := range unknown {
+		c, statusErr := o.status(ctx, id)
+		if errors.Is(statusErr, ErrNotFound) {
+			continue
+		}
+		if statusErr == nil {
+			o.add(c)
+		}
+		err = errors.Join(err, statusErr)
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	told := o.trouble
+	o.trouble = ""
+	if err != nil {
+		o.trouble = fmt.Sprintf("cannot learn about all containers: %v", err)
+	}
+	if o.trouble != "" && told == "" {
+		o.Log.WithError(err).Warn("cannot learn about all containers; trying again")
+	}
+}
+
+// compare drops what the runtime runs no longer, and returns the ids of what is not known.
+func (o *Observer) compare(ctx context.Context) (unknown []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	listed, err := o.Runtime.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	running := map[string]bool{}
+	for _, c := range listed {
+		if c.State != StateRunning {
+			continue
+		}
+		running[c.ID] = true
+		if o.logs[c.ID] == nil && !o.refused[c.ID] {
+			unknown = append(unknown, c.ID)
+		}
+	}
+	maps.DeleteFunc(o.logs, func(id string, _ *observed) bool { return !running[id] })
+	maps.DeleteFunc(o.refused, func(id string, _ bool) bool { return !running[id] })
+	return unknown, nil
+}
+
+func (o *Observer) status(ctx context.Context, id string) (Container, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	return o.Runtime.Status(ctx, id)
+}
+
+// add takes in a container.
+func (o *Observer) add(c Container) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	rel, err := PlaceIn(o.PodLogsDir, c)
+	if c.LogPath == "" || err != nil {
+		o.refused[c.ID] = true
+		if err != nil {
+			logFor(o.Log, &c).WithError(err).Warn("this container's log would not be managed")
+		}
+		return
+	}
+	o.logs[c.ID] = &observed{of: c, path: path.Join(c.LogDirectory, c.LogPath), rel: rel, policy: o.settings.PolicyOf(c)}
+}
+
+// all are the logs that are known now, which only the caller changes then.
+func (o *Observer) all() []*observed {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	logs := make([]*observed, 0, len(o.logs))
+	for _, l := range o.logs {
+		logs = append(logs, l)
+	}
+	return logs
+}
+
+// look takes in how far every log has grown.
+func (o *Observer) look() {
+	now := time.Now()
+	for _, l := range o.all() {
+		info, err := statLog(l.path)
+		if err != nil {
+			continue // in the middle of a rotation by somebody else; the next look tells
+		}
+		o.mu.Lock()
+		if made := l.grow(info, now); made > 0 {
+			o.metrics.rotations.Add(float64(made))
+		}
+		if l.policy.rotates() && l.largest > l.policy.MaxSize && !l.told {
+			l.told = true
+			logFor(o.Log, &l.of).WithField("size", l.largest).WithField("maxSize", l.policy.MaxSize).
+				Info("this log has passed its limit: it would have been rotated")
+		}
+		o.mu.Unlock()
+	}
+}
+
+// forecast takes in what a Manager would remove and compress, and tells of it.
+func (o *Observer) forecast() {
+	root, err := logfile.OpenRoot(o.PodLogsDir)
+	if err != nil {
+		if !errors.Is(err, fs.ErrNotExist) {
+			o.Log.WithError(err).Warn("cannot look at podLogsDir")
+		}
+		return
+	}
+	defer func() { _ = root.Close() }() // it was only read
+	for _, l := range o.all() {
+		o.mu.Lock()
+		policy := l.policy
+		o.mu.Unlock()
+		found, err := l.lookThrough(root, policy, o.Now())
+		if err != nil {
+			continue // it goes just now, or the next look tells
+		}
+		o.mu.Lock()
+		l.found = found
+		o.mu.Unlock()
+	}
+	space, err := root.Space()
+	if err != nil {
+		o.Log.WithError(err).Warn("cannot find out how much space is free")
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.node = o.settings.Node.shortage(o.sum(), space).String()
+	o.metrics.set(o.logs)
+}

@@ -14,8 +14,6 @@ import (
 func TestRefused(t *testing.T) {
 	tooLong := "unix:///" + strings.Repeat("x", 107)
 	for _, test := range []struct{ text, path, words string }{
-		{"mode: observe", "mode", "observe is not available in this version; must be proxy"},
-		{"mode: manage", "mode", "manage is not available in this version; must be proxy"},
 		{"mode: Proxy", "mode", `must be observe or manage or proxy, is "Proxy"`},
 		{`mode: ""`, "mode", "is missing or empty"},
 

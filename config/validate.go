@@ -30,7 +30,6 @@ func (c Configuration) faults() faults {
 		checkNode,
 		checkAdmin,
 		checkLog,
-		checkAvailable,
 	} {
 		check(c, found.add)
 	}

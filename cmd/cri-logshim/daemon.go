@@ -23,7 +23,6 @@ import (
 
 	"github.com/cri-logshim/cri-logshim/admin"
 	"github.com/cri-logshim/cri-logshim/config"
-	"github.com/cri-logshim/cri-logshim/interceptors"
 	"github.com/cri-logshim/cri-logshim/logmgr"
 	"github.com/cri-logshim/cri-logshim/logmgr/criruntime"
 	"github.com/cri-logshim/cri-logshim/logmgr/readers"
@@ -44,7 +43,8 @@ type daemon struct {
 	// annotations tells of those that are not followed.
 	annotations *policy.Reporter
 	proxy       *proxy.Proxy
-	logs        *logmgr.Manager
+	runtime     *criruntime.Runtime
+	logs        logKeeper
 	bell        *logmgr.Inotify
 	listener    *proxy.Listener
 	admin       net.Listener  // nil: off
@@ -120,22 +120,19 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	if err != nil {
 		return nil, err
 	}
-	d.logs, err = logmgr.New(logmgr.Options{
+	d.runtime = criruntime.New(d.proxy.Runtime())
+	hooks, err = d.keepLogs(logmgr.Options{
 		PodLogsDir: c.PodLogsDir,
 		LegacyDir:  c.Links.LegacyDir,
 		KeepDir:    c.KeepDir,
 		Settings:   settings,
-		Runtime:    criruntime.New(d.proxy.Runtime()),
+		Runtime:    d.runtime,
 		Doorbell:   d.bell,
 		Readers:    d.readers(),
 		Learning:   learning,
 		Log:        d.log,
 		Metrics:    d.registry,
 	})
-	if err != nil {
-		return nil, err
-	}
-	hooks, err = interceptors.New(d.logs, d.log, d.registry)
 	return d, err
 }
 
@@ -232,6 +229,7 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 		group.Go(func() error { return d.unlessHandedOver(do(working)) })
 	}
 	work(d.manageLogs)
+	work(d.followEvents)
 	work(func(ctx context.Context) error { return serveAdmin(ctx, admin.ForOperators(d.answers()), d.admin) })
 	work(func(ctx context.Context) error { return serveAdmin(ctx, admin.ForMonitoring(d.answers()), d.metrics) })
 	work(d.bell.Run)
@@ -246,7 +244,7 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 	})
 	group.Go(func() error { return d.followConfig(ctx, hangups) })
 	work(d.notifySystemd)
-	d.log.WithField("listen", d.config.Listen).WithField("runtime", d.config.RuntimeEndpoint).WithField("version", readBuildInfo().Version).Info("serving")
+	d.log.WithField("mode", d.config.Mode).WithField("listen", d.config.Listen).WithField("runtime", d.config.RuntimeEndpoint).WithField("version", readBuildInfo().Version).Info("serving")
 	return errors.Join(group.Wait(), d.proxy.Close())
 }
 

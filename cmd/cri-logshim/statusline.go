@@ -4,15 +4,25 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/cri-logshim/cri-logshim/config"
 )
 
 // statusPause is how often the line of "systemctl status" is looked after.
 const statusPause = 5 * time.Second
 
+// purpose is what the daemon is there for in its mode.
+func (d *daemon) purpose() string {
+	if d.config.Mode == config.ModeProxy {
+		return "Serving " + d.config.Listen + " for " + d.config.RuntimeEndpoint
+	}
+	return fmt.Sprintf("Beside kubelet (mode %s) at %s", d.config.Mode, d.config.RuntimeEndpoint)
+}
+
 // statusLine is what "systemctl status" shows: what is served, how many logs are managed,
 // and what is wrong.
 func (d *daemon) statusLine() string {
-	line := fmt.Sprintf("Serving %s for %s, logs managed: %d", d.config.Listen, d.config.RuntimeEndpoint, d.logs.Status().Logs)
+	line := fmt.Sprintf("%s, logs managed: %d", d.purpose(), d.logs.Status().Logs)
 	reasons := d.trouble()
 	if len(reasons) > 0 {
 		line += "; " + reasons[0]

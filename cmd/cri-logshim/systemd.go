@@ -29,7 +29,7 @@ func (d *daemon) notifySystemd(ctx context.Context) error {
 		}
 		return err
 	}
-	told := "Serving " + d.config.Listen + " for " + d.config.RuntimeEndpoint
+	told := d.purpose()
 	d.tell(sd.SdNotifyReady + "\nSTATUS=" + told)
 	every, err := sd.SdWatchdogEnabled(false)
 	if err != nil {

@@ -44,6 +44,13 @@ integration() {
 	"$gotestsum" --format testname -- -count=1 -shuffle=on -p 1 -parallel 2 -timeout 60m ./...
 }
 
+# beside_kubelet runs what is tested of logs, and of nothing else, once more in mode manage.
+beside_kubelet() {
+	cd test/integration
+	"$gotestsum" --format testname -- -count=1 -p 1 -timeout 20m \
+		-run '^(TestKilledAtAnyMoment|TestEachPodHasItsOwnLimits|TestLogOutlivesItsPod|TestNeighboursAreUntouched|TestDiskIsWonBack|TestExitedContainer)$' . -args -mode=manage
+}
+
 # kubelets_functions run over directories as we leave them. Without cgo, as kubelet is built, they take what Go has in its cache.
 kubelets_functions() {
 	cd test/integration/kubelet
@@ -60,6 +67,8 @@ say "kubelet's own functions"
 (kubelets_functions) || failed+=("kubelet's own functions")
 if ((EUID == 0)); then
 	(integration) || failed+=('integration tests')
+	say 'integration tests of logs, in mode manage'
+	(beside_kubelet) || failed+=('integration tests of logs, in mode manage')
 else
 	not_run 'all integration tests, in test/integration: they start containerd and pods'
 fi

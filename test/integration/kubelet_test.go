@@ -19,10 +19,10 @@ import (
 	"github.com/cri-logshim/cri-logshim/test/integration/testbed"
 )
 
-// newKubelet starts a real kubelet before a shim.
+// newKubelet starts a real kubelet before a shim, or beside it.
 func newKubelet(t *testing.T, containerd *testbed.Containerd, shim *testbed.Shim, logs testbed.ContainerLogs) *testbed.Kubelet {
 	t.Helper()
-	return startKubelet(t, containerd, testbed.KubeletOptions{Endpoint: shim.Config.Listen, Logs: logs})
+	return startKubelet(t, containerd, testbed.KubeletOptions{Endpoint: shim.Endpoint(), Logs: logs})
 }
 
 // startKubelet starts a real kubelet.

@@ -16,6 +16,12 @@ import (
 // kubeletPair is a containerd and a kubelet that were in use together.
 type kubeletPair struct{ kubelet, containerd string }
 
+func kubeletPairs() []kubeletPair {
+	return []kubeletPair{{testbed.KubeletVersion, testbed.Newest}, {testbed.OldestKubelet, testbed.Oldest}}
+}
+
+func (p kubeletPair) String() string { return "kubelet " + p.kubelet + " containerd " + p.containerd }
+
 // kubeletNode is a pair at work, with a shim between the two or without one.
 type kubeletNode struct {
 	containerd *testbed.Containerd
@@ -44,7 +50,7 @@ func (p kubeletPair) startNode(t *testing.T, change func(*config.Configuration))
 	options := testbed.KubeletOptions{Version: p.kubelet, Endpoint: n.containerd.Endpoint(), Logs: testbed.LeftToTheShim()}
 	if change != nil {
 		n.shim, _ = newShim(t, n.containerd, change)
-		options.Endpoint = n.shim.Config.Listen
+		options.Endpoint = n.shim.Endpoint()
 	}
 	n.kubelet = startKubelet(t, n.containerd, options)
 	return n
@@ -157,11 +163,8 @@ func (n *kubeletNode) await(t *testing.T, pod testbed.StaticPod, attempt uint32,
 // does its work below them.
 func TestKubeletsThroughTheShim(t *testing.T) {
 	t.Parallel()
-	for _, pair := range []kubeletPair{
-		{testbed.KubeletVersion, testbed.Newest},
-		{testbed.OldestKubelet, testbed.Oldest},
-	} {
-		t.Run("kubelet "+pair.kubelet+" containerd "+pair.containerd, func(t *testing.T) {
+	for _, pair := range kubeletPairs() {
+		t.Run(pair.String(), func(t *testing.T) {
 			t.Parallel()
 			direct := pair.startNode(t, nil)
 			through := pair.startNode(t, func(c *config.Configuration) {

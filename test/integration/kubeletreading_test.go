@@ -20,9 +20,9 @@ func checkSameAnswers(t *testing.T, n *kubeletNode, pods kubeletPods) {
 	t.Helper()
 	questions := questionsOf(t, n, pods)
 	through := n.answers(t, questions)
-	n.lead(t, n.containerd.Endpoint(), pods)
+	n.lead(t, n.containerd.Endpoint(), pods.lasting())
 	direct := n.answers(t, questions)
-	n.lead(t, n.shim.Config.Listen, pods)
+	n.lead(t, n.shim.Config.Listen, pods.lasting())
 	for i, question := range questions {
 		if through[i] != direct[i] {
 			t.Errorf("%s is answered with %d bytes through the shim and %d past it:\n%.300q\n%.300q",
@@ -101,7 +101,7 @@ func (n *kubeletNode) answers(t *testing.T, questions []string) []string {
 
 // lead restarts kubelet so that it speaks to another endpoint, and waits until it has
 // found out what its pods do.
-func (n *kubeletNode) lead(t *testing.T, endpoint string, pods kubeletPods) {
+func (n *kubeletNode) lead(t *testing.T, endpoint string, pods []testbed.StaticPod) {
 	t.Helper()
 	err := n.kubelet.Stop(t.Context())
 	if err = errors.Join(err, n.kubelet.Use(endpoint)); err == nil {
@@ -115,10 +115,10 @@ func (n *kubeletNode) lead(t *testing.T, endpoint string, pods kubeletPods) {
 
 // answersFor waits until kubelet knows every container of the pods well enough to read its
 // log, as it does once it has looked at what runs.
-func (n *kubeletNode) answersFor(t *testing.T, pods kubeletPods) {
+func (n *kubeletNode) answersFor(t *testing.T, pods []testbed.StaticPod) {
 	t.Helper()
 	eventually(t, func(ctx context.Context) error {
-		for _, pod := range pods.lasting() {
+		for _, pod := range pods {
 			for _, name := range namesOf(pod) {
 				if _, err := n.kubelet.Get(ctx, logsOf(pod, name)+"?tailLines=1"); err != nil {
 					return err

@@ -24,7 +24,7 @@ func checkRestarts(t *testing.T, n *kubeletNode, pods kubeletPods) {
 		for i, who := range "skcskscks" { // among its neighbours are all six orders
 			n.restart(t, who, gently)
 			if i%3 == 2 {
-				n.answersFor(t, pods)
+				n.answersFor(t, pods.lasting())
 				n.rotatesOn(t, pods)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"testing"
 
+	"github.com/cri-logshim/cri-logshim/config"
 	"github.com/cri-logshim/cri-logshim/test/integration/testbed"
 )
 
@@ -17,6 +18,9 @@ var programs testbed.Programs
 
 // soak makes the tests that kill and disturb at random go on for long.
 var soak = flag.Duration("soak", 0, "how long to disturb at random; 0: as long as all tests can wait for")
+
+// mode is the one of the shims that newShim starts.
+var mode = flag.String("mode", string(config.ModeProxy), "the mode of cri-logshim: what is tested of logs holds in manage too")
 
 func TestMain(m *testing.M) {
 	code, err := run(m)

@@ -23,10 +23,16 @@ func keepAll(c *config.Configuration) {
 	c.Rotation.CompressAfter = time.Second
 }
 
-// newShim starts a shim and a client that speaks to containerd through it.
+// newShim starts a shim, and a client that speaks to containerd through it if its mode is
+// proxy.
 func newShim(t *testing.T, containerd *testbed.Containerd, change func(*config.Configuration)) (*testbed.Shim, *testbed.Client) {
 	t.Helper()
-	shim, err := testbed.NewShim(t.Context(), containerd, programs, change)
+	shim, err := testbed.NewShim(t.Context(), containerd, programs, func(c *config.Configuration) {
+		c.Mode = config.Mode(*mode)
+		if change != nil {
+			change(c)
+		}
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,8 +66,16 @@ func NewShim(ctx context.Context, containerd *Containerd, programs Programs, cha
 	return s, nil
 }
 
-// Dial returns a new client that speaks to containerd through the shim.
-func (s *Shim) Dial() (*Client, error) { return Dial(s.Config.Listen) }
+// Endpoint is where kubelet points in the shim's mode: at the shim, or past it.
+func (s *Shim) Endpoint() string {
+	if s.Config.Mode != config.ModeProxy {
+		return s.Config.RuntimeEndpoint
+	}
+	return s.Config.Listen
+}
+
+// Dial returns a new client that speaks to containerd as kubelet does.
+func (s *Shim) Dial() (*Client, error) { return Dial(s.Endpoint()) }
 
 // Start writes the configuration file, starts the process and waits until it serves.
 func (s *Shim) Start(ctx context.Context) error {

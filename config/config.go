@@ -23,8 +23,11 @@ type Configuration struct {
 
 	// Mode is how much cri-logshim takes over.
 	Mode Mode `yaml:"mode"`
-	// Listen is the unix:// endpoint that kubelet is pointed at.
+	// Listen is the unix:// endpoint that calls are taken at.
 	Listen string `yaml:"listen"`
+	// KubeletEndpoint is the unix:// endpoint that kubelet is pointed at: a symbolic link,
+	// which leads to Listen or to RuntimeEndpoint; empty: none is made.
+	KubeletEndpoint string `yaml:"kubeletEndpoint"`
 	// RuntimeEndpoint is the unix:// endpoint of the container runtime.
 	RuntimeEndpoint string `yaml:"runtimeEndpoint"`
 	// ImageEndpoint is where image calls go; empty means RuntimeEndpoint.

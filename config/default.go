@@ -9,6 +9,7 @@ func Default() Configuration {
 		Kind:            Kind,
 		Mode:            ModeProxy,
 		Listen:          "unix:///run/cri-logshim/cri-logshim.sock",
+		KubeletEndpoint: "unix:///run/cri-logshim/kubelet.sock",
 		RuntimeEndpoint: "unix:///run/containerd/containerd.sock",
 		DrainTimeout:    time.Second,
 		PodLogsDir:      "/var/log/pods",

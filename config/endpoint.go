@@ -20,6 +20,10 @@ func checkEndpoints(c Configuration, fault faultFunc) {
 	if c.ImageEndpoint != "" {
 		checkUnix(fault, "imageEndpoint", c.ImageEndpoint)
 	}
+	if c.KubeletEndpoint != "" {
+		checkUnix(fault, "kubeletEndpoint", c.KubeletEndpoint)
+		checkNotCRI(c, fault, "kubeletEndpoint", c.KubeletEndpoint)
+	}
 	// A shim whose upstream is itself would answer no call and eat a core.
 	checkDiffers(fault, "runtimeEndpoint", c.RuntimeEndpoint, "listen", c.Listen)
 	checkDiffers(fault, "imageEndpoint", c.ImageEndpoint, "listen", c.Listen)
@@ -39,6 +43,8 @@ func checkAdmin(c Configuration, fault faultFunc) {
 	checkDiffers(fault, "admin.metrics", c.Admin.Metrics, "admin.listen", c.Admin.Listen)
 	checkNotCRI(c, fault, "admin.listen", c.Admin.Listen)
 	checkNotCRI(c, fault, "admin.metrics", c.Admin.Metrics)
+	checkDiffers(fault, "admin.listen", c.Admin.Listen, "kubeletEndpoint", c.KubeletEndpoint)
+	checkDiffers(fault, "admin.metrics", c.Admin.Metrics, "kubeletEndpoint", c.KubeletEndpoint)
 }
 
 // checkNotCRI refuses an endpoint that CRI calls go to.

@@ -38,6 +38,12 @@ func TestRefused(t *testing.T) {
 		{"runtimeEndpoint: unix:///run/cri-logshim/cri-logshim.sock", "runtimeEndpoint", "must not be the same as listen"},
 		{"imageEndpoint: unix:///run/cri-logshim/cri-logshim.sock", "imageEndpoint", "must not be the same as listen"},
 
+		{"kubeletEndpoint: /run/x.sock", "kubeletEndpoint", "must be unix://"},
+		{"kubeletEndpoint: unix:///run/cri-logshim/cri-logshim.sock", "kubeletEndpoint", "must not be the same as listen"},
+		{"kubeletEndpoint: unix:///run/containerd/containerd.sock", "kubeletEndpoint", "must not be the same as runtimeEndpoint"},
+		{"kubeletEndpoint: unix:///run/x.sock\nimageEndpoint: unix:///run/x.sock", "kubeletEndpoint", "must not be the same as imageEndpoint"},
+		{"admin: {listen: unix:///run/cri-logshim/kubelet.sock}", "admin.listen", "must not be the same as kubeletEndpoint"},
+
 		{"drainTimeout: -1ns", "drainTimeout", "must be from 0s to 1m0s"},
 		{"drainTimeout: 61s", "drainTimeout", "must be from 0s to 1m0s, is 1m1s"},
 		{"drainTimeout: 5", "drainTimeout", "must be a duration"},

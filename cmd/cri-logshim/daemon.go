@@ -46,6 +46,8 @@ type daemon struct {
 	runtime     *criruntime.Runtime
 	logs        logKeeper
 	bell        *logmgr.Inotify
+	link        *linkKeeper
+	serves      chan struct{} // closed when calls are answered
 	listener    *proxy.Listener
 	admin       net.Listener  // nil: off
 	metrics     net.Listener  // nil: off
@@ -66,7 +68,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	d := &daemon{
 		endWork: func() {},
 		options: o, config: c, log: newLogger(c.Log, stderr), registry: prometheus.NewRegistry(),
-		bell: logmgr.NewInotify(), drained: make(chan struct{}),
+		bell: logmgr.NewInotify(), drained: make(chan struct{}), serves: make(chan struct{}),
 	}
 	defer func() {
 		if err != nil {
@@ -95,6 +97,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	if d.annotations, err = policy.NewReporter(d.log, d.registry); err != nil {
 		return nil, err
 	}
+	d.link = newLinkKeeper(c, d.log, d.registry)
 	settings, err := policy.Settings(c, d.annotations.Report)
 	if err != nil {
 		return nil, err
@@ -243,6 +246,7 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 		return nil
 	})
 	group.Go(func() error { return d.followConfig(ctx, hangups) })
+	work(func(ctx context.Context) error { return d.link.run(ctx, d.serves) })
 	work(d.notifySystemd)
 	d.log.WithField("mode", d.config.Mode).WithField("listen", d.config.Listen).WithField("runtime", d.config.RuntimeEndpoint).WithField("version", readBuildInfo().Version).Info("serving")
 	return errors.Join(group.Wait(), d.proxy.Close())
@@ -281,7 +285,7 @@ func (d *daemon) close() error {
 
 // trouble returns the reasons why not all of the work is done.
 func (d *daemon) trouble() []string {
-	reasons := d.logs.Trouble()
+	reasons := append(d.logs.Trouble(), d.link.reasons()...)
 	if s := d.proxy.RuntimeState(); s != connectivity.Ready {
 		reasons = append(reasons, fmt.Sprintf("no connection to the runtime at %s (%s)", d.config.RuntimeEndpoint, s))
 	}

@@ -21,6 +21,7 @@ const defaultConfigPath = "/etc/cri-logshim/config.yaml"
 type options struct {
 	configPath      string
 	listen          string
+	kubeletEndpoint string
 	runtimeEndpoint string
 	imageEndpoint   string
 
@@ -42,6 +43,8 @@ func (o *options) addFlags(cmd *cobra.Command) {
 		"configuration `file`; the default one may be absent")
 	flags.StringVar(&o.listen, "listen", "",
 		"`endpoint` to serve kubelet on, such as unix:///run/cri-logshim/cri-logshim.sock; overrides listen of the file")
+	flags.StringVar(&o.kubeletEndpoint, "kubelet-endpoint", "",
+		"`endpoint` that kubelet is pointed at, a link; overrides kubeletEndpoint of the file")
 	flags.StringVar(&o.runtimeEndpoint, "runtime-endpoint", "",
 		"`endpoint` of the container runtime; overrides runtimeEndpoint of the file")
 	flags.StringVar(&o.imageEndpoint, "image-endpoint", "",
@@ -113,6 +116,7 @@ func (o *options) complete(c config.Configuration) (config.Configuration, error)
 		value     string
 	}{
 		{"listen", "listen", &c.Listen, o.listen},
+		{"kubelet-endpoint", "kubeletEndpoint", &c.KubeletEndpoint, o.kubeletEndpoint},
 		{"runtime-endpoint", "runtimeEndpoint", &c.RuntimeEndpoint, o.runtimeEndpoint},
 		{"image-endpoint", "imageEndpoint", &c.ImageEndpoint, o.imageEndpoint},
 	} {

@@ -32,6 +32,7 @@ func newPlace(t *testing.T) *place {
 	dir := t.TempDir()
 	c := config.Default()
 	c.Listen = "unix://" + filepath.Join(dir, "shim", "cri.sock")
+	c.KubeletEndpoint = "" // no link
 	c.RuntimeEndpoint = "unix://" + filepath.Join(dir, "runtime.sock")
 	c.PodLogsDir = filepath.Join(dir, "pods")
 	c.Links.LegacyDir = ""

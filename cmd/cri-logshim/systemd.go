@@ -29,6 +29,9 @@ func (d *daemon) notifySystemd(ctx context.Context) error {
 		}
 		return err
 	}
+	// Before it is told that the daemon serves, since kubelet starts when it does.
+	d.link.serves(ctx)
+	close(d.serves)
 	told := d.purpose()
 	d.tell(sd.SdNotifyReady + "\nSTATUS=" + told)
 	every, err := sd.SdWatchdogEnabled(false)
@@ -79,10 +82,18 @@ func (d *daemon) tell(state string) {
 // alive calls the daemon's own socket as kubelet does, over a new connection,
 // and the log manager's scheduler. Neither touches a log: a stuck disk makes
 // the daemon less than ready, and is no reason to restart the CRI path.
-func (d *daemon) alive(ctx context.Context) (err error) {
+func (d *daemon) alive(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, aliveTimeout)
 	defer cancel()
-	conn, err := grpc.NewClient(d.config.Listen, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithAuthority("localhost"), grpc.WithNoProxy())
+	if err := answers(ctx, d.config.Listen, grpc.WaitForReady(true)); err != nil {
+		return err
+	}
+	return d.logs.Beat(ctx)
+}
+
+// answers is nil if a daemon answers at an endpoint before ctx is done.
+func answers(ctx context.Context, endpoint string, options ...grpc.CallOption) (err error) {
+	conn, err := grpc.NewClient(endpoint, grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithAuthority("localhost"), grpc.WithNoProxy())
 	if err != nil {
 		return err
 	}
@@ -91,9 +102,9 @@ func (d *daemon) alive(ctx context.Context) (err error) {
 			err = closeErr
 		}
 	}()
-	_, err = grpc_health_v1.NewHealthClient(conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{}, grpc.WaitForReady(true))
+	_, err = grpc_health_v1.NewHealthClient(conn).Check(ctx, &grpc_health_v1.HealthCheckRequest{}, options...)
 	if err != nil {
 		return fmt.Errorf("the CRI socket does not answer: %w", err)
 	}
-	return d.logs.Beat(ctx)
+	return nil
 }

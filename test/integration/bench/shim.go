@@ -12,6 +12,7 @@ func shimConfig(dir, upstreamSocket, podLogs, extra string) string {
 	return fmt.Sprintf(`apiVersion: cri-logshim.io/v1alpha1
 kind: Configuration
 listen: unix://%[1]s/shim/shim.sock
+kubeletEndpoint: ""
 runtimeEndpoint: unix://%[2]s
 podLogsDir: %[3]s
 links: {legacyDir: %[1]s/links}

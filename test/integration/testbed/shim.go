@@ -44,6 +44,7 @@ func NewShim(ctx context.Context, containerd *Containerd, programs Programs, cha
 	}
 	s := &Shim{Config: config.Default(), binary: programs.Shim, strike: programs.strike, dir: dir, varLog: containerd.varLog}
 	s.Config.Listen = "unix://" + filepath.Join(dir, "cri.sock")
+	s.Config.KubeletEndpoint = "" // no link: a test leads its kubelet itself
 	s.Config.RuntimeEndpoint = containerd.Endpoint()
 	s.Config.PodLogsDir = s.varLog.inside(containerd.PodLogsDir)
 	s.Config.KeepDir = filepath.Join(dir, "kept")

@@ -10,6 +10,10 @@ SOAKTIME ?= 20m
 SOAKFLAGS ?=
 DEMOFLAGS ?=
 BENCHFLAGS ?=
+BIN ?= bin/cri-logshim
+# Of packages and releases; GOARCH in the environment is that of build and install.
+ARCHES ?= amd64 arm64
+OUT ?=
 
 # Under sudo git refuses a repository of somebody else, unless it is told.
 GIT = git -c safe.directory='$(CURDIR)'
@@ -41,7 +45,15 @@ test: ## Run every test, and the linters (as root, else those that need no root)
 
 .PHONY: build
 build: ## Build bin/cri-logshim, a static binary
-	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.version=$(VERSION)' -o bin/cri-logshim ./cmd/cri-logshim
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.version=$(VERSION)' -o '$(BIN)' ./cmd/cri-logshim
+
+.PHONY: package
+package: ## Build Debian and RPM packages for ARCHES into out/ (OUT)
+	VERSION='$(VERSION)' ARCHES='$(ARCHES)' tools/release.sh packages '$(or $(OUT),out)'
+
+.PHONY: release
+release: ## Build packages, archives and their sums, the same bytes everywhere, into out/release (OUT)
+	VERSION='$(VERSION)' ARCHES='$(ARCHES)' tools/release.sh all '$(or $(OUT),out/release)'
 
 .PHONY: lint
 lint: ## Run the linters over all modules
@@ -62,7 +74,7 @@ bench: ## Measure against the bare runtime, a typed proxy and kubelet; out/bench
 .PHONY: install
 install: build ## Install binary, systemd units and default configuration (DESTDIR, PREFIX)
 	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSCONFDIR)/cri-logshim'
-	install -m 0755 bin/cri-logshim '$(DESTDIR)$(BINDIR)/cri-logshim'
+	install -m 0755 '$(BIN)' '$(DESTDIR)$(BINDIR)/cri-logshim'
 	@for unit in cri-logshim.service cri-logshim.socket; do \
 		installed='$(DESTDIR)$(UNITDIR)'/$$unit; \
 		sed 's|/usr/local/bin/|$(BINDIR)/|' systemd/$$unit > "$$installed.new" && chmod 0644 "$$installed.new" || exit 1; \

@@ -1,0 +1,39 @@
+#!/bin/sh
+# After the files are in place. dpkg says "configure" and the version that was
+# there before, rpm how many versions there are now. Nothing is enabled, started
+# or stopped here: that a node's pods depend on this service is for a person to
+# decide. An active service hands over to the new binary, which cuts no call.
+set -e
+
+case "$1" in
+configure) upgraded=$2 ;;
+1) upgraded= ;;
+2) upgraded=yes ;;
+*) exit 0 ;; # dpkg takes back something that failed: the files are as they were
+esac
+
+older=/usr/local/lib/systemd/system/cri-logshim.service
+[ ! -e "$older" ] || echo "cri-logshim: $older comes before the unit of this package: make uninstall" >&2
+
+# Without systemd as process 1, as in a chroot or an image that is being made,
+# there is nobody to tell.
+if [ -d /run/systemd/system ]; then
+	systemctl daemon-reload || echo 'cri-logshim: systemctl daemon-reload failed' >&2
+	if systemctl --quiet is-active cri-logshim.service; then
+		/usr/bin/cri-logshim check-config >/dev/null ||
+			echo 'cri-logshim: this version refuses the configuration and would not start with it: see above' >&2
+		if systemctl reload cri-logshim.service; then
+			echo 'cri-logshim: the service hands over to this version; what is new in its unit counts from its next restart'
+		else
+			echo 'cri-logshim: the service could not be reloaded and goes on as it was: systemctl status cri-logshim' >&2
+		fi
+		exit 0
+	fi
+fi
+
+[ -n "$upgraded" ] || cat <<'END'
+cri-logshim: nothing is enabled or started, and kubelet is as it was. Next:
+  /etc/cri-logshim/config.yaml, then cri-logshim check-config
+  systemctl enable --now cri-logshim.socket cri-logshim.service
+  point kubelet at it (containerRuntimeEndpoint) when it serves
+END

@@ -9,6 +9,8 @@
 #   otel-<sum>/otel                       built from test/integration/collectors/otel; <sum> is of its files
 #   otel                                  leads to the one that was set up last
 #   rsyslog/                              the distribution's package, and the libraries that only it needs
+#   debian-<suite>/                       a small tree of the machine's own Debian, with systemd and rpm, for packages to be installed in
+#   debian                                leads to the one that was set up last
 #   containerd-demo/bin                   what the demo uses: the machine's own containerd, or the pinned one
 #
 # Nothing is installed on the machine, no service is started or touched: removing the cache directory undoes all of it.
@@ -197,6 +199,38 @@ set_up_rsyslog() {
 	mv -T "$work/rsyslog" "$cache/rsyslog"
 }
 
+# set_up_debian makes a tree of the suite that the machine's apt knows, from the mirror that it uses.
+set_up_debian() {
+	local suite name mirror
+	suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+	name=debian-$suite
+	if [[ ! -d $cache/$name ]]; then
+		unpack 'a Debian tree' debootstrap
+		mirror=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Component: main' "Codename: $suite" | head -n 1)
+		lend_wget
+		say "a Debian tree: installing $suite into it, one to two minutes"
+		PATH=$work/lent:$PATH DEBOOTSTRAP_DIR=$work/package-debootstrap/root/usr/share/debootstrap \
+			quietly "$work/package-debootstrap/root/usr/sbin/debootstrap" --variant=minbase --include=systemd,rpm "$suite" "$work/$name" ${mirror:+"$mirror"} ||
+			die "a Debian tree: cannot install $suite: $(explain)"
+		rm -rf "$work/$name"/var/cache/apt/archives "$work/$name"/var/lib/apt/lists
+		mv -T "$work/$name" "$cache/$name"
+	fi
+	ln -s "$name" "$work/debian"
+	mv -fT "$work/debian" "$cache/debian"
+}
+
+# lend_wget makes a wget for debootstrap, which knows no other way: apt's own helper, which goes wherever apt is set up to go.
+lend_wget() {
+	mkdir "$work/lent"
+	cat >"$work/lent/wget" <<-'EOF'
+		#!/bin/sh
+		# wget … -O FILE ADDRESS
+		while [ $# -gt 2 ]; do shift; done
+		exec /usr/lib/apt/apt-helper -o APT::Sandbox::User=root download-file "$2" "$1"
+	EOF
+	chmod +x "$work/lent/wget"
+}
+
 # machines_containerd prints the folder of the machine's own containerd when it is complete and speaks CRI v1 (1.6 and newer).
 machines_containerd() {
 	local binary folder version
@@ -257,6 +291,7 @@ test)
 	set_up_etcd
 	build_otel
 	set_up_rsyslog
+	set_up_debian
 	choose_containerd # the demo is tested too
 	;;
 esac

@@ -150,6 +150,13 @@ func upgrade(t *testing.T, m *testbed.Machine) {
 	if _, err := m.Run(t.Context(), "systemctl", "reload", testbed.ShimUnit); err != nil {
 		t.Fatal(err)
 	}
+	handedOver(t, m, old)
+}
+
+// handedOver waits until another process than the old one is the service's main one and
+// manages logs.
+func handedOver(t *testing.T, m *testbed.Machine, old int) {
+	t.Helper()
 	eventually(t, func(ctx context.Context) error {
 		if pid, err := m.MainPID(ctx, testbed.ShimUnit); err != nil || pid == old {
 			return fmt.Errorf("the main process is still %d: %w", pid, err)

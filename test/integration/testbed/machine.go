@@ -32,10 +32,12 @@ type MachineOptions struct {
 	LogDir string
 	// Enabled are the units that start at boot, each with the target that wants it.
 	Enabled map[string]string
+	// Bare is without cri-logshim, and with a dpkg that knows of no package.
+	Bare bool
 }
 
 // Machine is a machine in the machine, with systemd as process 1, containerd as a service
-// of it, and cri-logshim as "make install" installs it. It has its own processes, mounts,
+// of it, and cri-logshim as "make install" installs it, unless it is Bare. It has its own processes, mounts,
 // network (the loopback device only), cgroups, /etc, /var and journal; its /usr lies over
 // the machine's, and none of the machine's services is in it. Kernel and clock are the
 // machine's own.

@@ -30,7 +30,7 @@ func (m *Machine) furnish(ctx context.Context, install Install, o MachineOptions
 			return fmt.Errorf("make a root: %w", err)
 		}
 	}
-	if err := m.makeInstall(ctx, "install"); err != nil {
+	if err := m.furnishShim(ctx, o.Bare); err != nil {
 		return err
 	}
 	if err := errors.Join(m.writeEtc(install), m.furnishKubelet()); err != nil {
@@ -39,13 +39,29 @@ func (m *Machine) furnish(ctx context.Context, install Install, o MachineOptions
 	return m.enable(o.Enabled)
 }
 
+// furnishShim installs cri-logshim, or makes what dpkg needs to do so.
+func (m *Machine) furnishShim(ctx context.Context, bare bool) error {
+	if !bare {
+		return m.makeInstall(ctx, "install")
+	}
+	database := filepath.Join(m.root(), "var/lib/dpkg")
+	err := errors.Join(os.MkdirAll(filepath.Join(database, "info"), 0o755), os.MkdirAll(filepath.Join(database, "updates"), 0o755))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(database, "status"), nil, 0o644)
+	}
+	if err != nil {
+		return fmt.Errorf("make a database for dpkg: %w", err)
+	}
+	return nil
+}
+
 // makeInstall runs make in this repository, so that it installs into the machine.
 func (m *Machine) makeInstall(ctx context.Context, target string) error {
-	repository, err := goCommand(ctx, ".", "list", "-m", "-f", "{{.Dir}}")
+	repository, err := repositoryDir(ctx)
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "make", "-C", filepath.Join(repository, "..", ".."), target, "DESTDIR="+m.root())
+	cmd := exec.CommandContext(ctx, "make", "-C", repository, target, "DESTDIR="+m.root())
 	cmd.Env = append(os.Environ(), "MAKEFLAGS=", "MAKELEVEL=") // what a make around us was told is not for this one
 	if output, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("make %s: %w\n%s", target, err, output)

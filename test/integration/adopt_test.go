@@ -17,6 +17,7 @@ import (
 func TestAdopts(t *testing.T) {
 	const promised = 5 * time.Second
 	onBoth(t, func(t *testing.T, containerd *testbed.Containerd) {
+		t.Parallel()
 		direct, err := containerd.Dial()
 		if err != nil {
 			t.Fatal(err)

@@ -72,6 +72,7 @@ func TestHealsWhatAKillLeaves(t *testing.T) {
 		},
 	}
 	onBoth(t, func(t *testing.T, containerd *testbed.Containerd) {
+		t.Parallel()
 		for name, step := range steps {
 			t.Run(name, func(t *testing.T) {
 				direct, err := containerd.Dial()

@@ -18,6 +18,7 @@ func TestFloodLosesNothing(t *testing.T) {
 		rate    = 20_000_000
 	)
 	onBoth(t, func(t *testing.T, containerd *testbed.Containerd) {
+		t.Parallel()
 		shim, client := newShim(t, containerd, func(c *config.Configuration) {
 			c.Rotation.MaxSize = 10 << 20
 			c.Rotation.MaxFiles = 100_000

@@ -69,13 +69,13 @@ func TestFrozenDisk(t *testing.T) {
 	if err := writer.Stop(t.Context(), 10*time.Second); err != nil {
 		t.Fatal(err)
 	}
-	found, err := testbed.Verify(writer.LogPath())
-	if err == nil {
-		err = found.Complete("stdout", "stderr")
-	}
-	if err != nil {
-		t.Error(err)
-	}
+	eventually(t, func(context.Context) error { // a file may just be being compressed
+		found, err := testbed.Verify(writer.LogPath())
+		if err != nil {
+			return err
+		}
+		return found.Complete("stdout", "stderr")
+	})
 }
 
 // freeze makes whoever changes anything on a file system wait, until thaw is called or the

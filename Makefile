@@ -3,6 +3,9 @@
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 BINDIR ?= $(PREFIX)/bin
+# For what only the units run.
+LIBDIR ?= $(PREFIX)/lib/cri-logshim
+UNITS := cri-logshim.service cri-logshim.socket cri-logshim-bypass.service cri-logshim-retry.service
 # Where systemd looks: beside a binary in /usr or /usr/local, else in /etc.
 UNITDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),$(PREFIX)/lib,/etc)/systemd/system
 FUZZTIME ?= 20s
@@ -73,11 +76,12 @@ bench: ## Measure against the bare runtime, a typed proxy and kubelet; out/bench
 
 .PHONY: install
 install: build ## Install binary, systemd units and default configuration (DESTDIR, PREFIX)
-	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSCONFDIR)/cri-logshim'
+	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBDIR)' '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSCONFDIR)/cri-logshim'
 	install -m 0755 '$(BIN)' '$(DESTDIR)$(BINDIR)/cri-logshim'
-	@for unit in cri-logshim.service cri-logshim.socket; do \
+	install -m 0755 systemd/bypass.sh '$(DESTDIR)$(LIBDIR)/bypass.sh'
+	@for unit in $(UNITS); do \
 		installed='$(DESTDIR)$(UNITDIR)'/$$unit; \
-		sed 's|/usr/local/bin/|$(BINDIR)/|' systemd/$$unit > "$$installed.new" && chmod 0644 "$$installed.new" || exit 1; \
+		sed 's|/usr/local/bin/|$(BINDIR)/|; s|/usr/local/lib/cri-logshim/|$(LIBDIR)/|' systemd/$$unit > "$$installed.new" && chmod 0644 "$$installed.new" || exit 1; \
 		if cmp -s "$$installed.new" "$$installed"; then rm "$$installed.new"; else echo "installed $$installed"; mv "$$installed.new" "$$installed"; fi; \
 	done
 	@if [ -e '$(DESTDIR)$(SYSCONFDIR)/cri-logshim/config.yaml' ]; then \
@@ -91,7 +95,8 @@ install: build ## Install binary, systemd units and default configuration (DESTD
 .PHONY: uninstall
 uninstall: ## Remove what install installed, but for the configuration
 	@[ -n '$(DESTDIR)' ] || echo 'Before: point kubelet at the runtime, then systemctl disable --now cri-logshim.socket cri-logshim.service'
-	rm -f '$(DESTDIR)$(BINDIR)/cri-logshim' '$(DESTDIR)$(UNITDIR)/cri-logshim.service' '$(DESTDIR)$(UNITDIR)/cri-logshim.socket'
+	rm -f '$(DESTDIR)$(BINDIR)/cri-logshim' '$(DESTDIR)$(LIBDIR)/bypass.sh' $(foreach unit,$(UNITS),'$(DESTDIR)$(UNITDIR)/$(unit)')
+	[ ! -d '$(DESTDIR)$(LIBDIR)' ] || rmdir '$(DESTDIR)$(LIBDIR)'
 	@echo 'kept $(DESTDIR)$(SYSCONFDIR)/cri-logshim'
 
 .PHONY: clean

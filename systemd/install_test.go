@@ -24,11 +24,15 @@ func TestInstallAndUninstall(t *testing.T) {
 			dest := t.TempDir()
 			runMake(t, "install", dest, prefix)
 			binary := filepath.Join(strings.TrimPrefix(prefix, "/"), "bin/cri-logshim")
+			way := filepath.Join(strings.TrimPrefix(prefix, "/"), "lib/cri-logshim", script)
 			want := map[string]bool{
-				binary:                        true,
-				filepath.Join(units, service): true,
-				filepath.Join(units, socket):  true,
-				"etc/cri-logshim/config.yaml": true,
+				binary:                           true,
+				way:                              true,
+				filepath.Join(units, service):    true,
+				filepath.Join(units, socket):     true,
+				filepath.Join(units, bypassUnit): true,
+				filepath.Join(units, retryUnit):  true,
+				"etc/cri-logshim/config.yaml":    true,
 			}
 			if diff := cmp.Diff(want, filesIn(t, dest)); diff != "" {
 				t.Errorf("installed (-want +got):\n%s", diff)
@@ -36,6 +40,11 @@ func TestInstallAndUninstall(t *testing.T) {
 			got := values(readFile(t, filepath.Join(dest, units, service)), "ExecStart")
 			if !cmp.Equal(got, []string{prefix + "/bin/cri-logshim serve"}) {
 				t.Errorf("the service starts %q", got)
+			}
+			for _, unit := range []string{service, bypassUnit} {
+				if text := readFile(t, filepath.Join(dest, units, unit)); !strings.Contains(text, " /"+way) && !strings.Contains(text, "=/"+way) {
+					t.Errorf("%s does not run /%s:\n%s", unit, way, text)
+				}
 			}
 			if output, err := exec.CommandContext(t.Context(), filepath.Join(dest, binary), "version").CombinedOutput(); err != nil {
 				t.Errorf("the installed binary: %v\n%s", err, output)

@@ -16,16 +16,20 @@ import (
 )
 
 const (
-	service = "cri-logshim.service"
-	socket  = "cri-logshim.socket"
-	binDir  = "/usr/local/bin"
+	service    = "cri-logshim.service"
+	socket     = "cri-logshim.socket"
+	bypassUnit = "cri-logshim-bypass.service"
+	retryUnit  = "cri-logshim-retry.service"
+	script     = "bypass.sh"
+	binDir     = "/usr/local/bin"
+	libDir     = "/usr/local/lib/cri-logshim"
 )
 
 // TestUnitsAreFaultless holds that systemd has nothing to say about the units.
 // It is asked about the output, since unknown settings do not change the exit
 // code.
 func TestUnitsAreFaultless(t *testing.T) {
-	if output := verify(t, readFile(t, service)); output != "" {
+	if output := verify(t, "", ""); output != "" {
 		t.Errorf("systemd-analyze verify:\n%s", output)
 	}
 }
@@ -36,27 +40,36 @@ func TestVerifyFindsFaults(t *testing.T) {
 		"\nUMask=":             "\nUMaks=",
 		"\nProtectSystem=":     "\nProtectSystem=perhaps ",
 		binDir:                 "/nowhere",
+		libDir:                 "/nowhere",
 		"cri-logshim.socket\n": "cri-logshim-absent.socket\n",
 	} {
-		broken := strings.ReplaceAll(readFile(t, service), from, to)
-		if verify(t, broken) == "" {
+		if verify(t, from, to) == "" {
 			t.Errorf("nothing is said about %q instead of %q", to, from)
 		}
 	}
 }
 
-// verify returns what systemd says about both units, in a world where there
-// is nothing else but the binary and the targets that every unit belongs to.
-func verify(t *testing.T, serviceText string) string {
+// verify returns what systemd says about all units, in a world where there
+// is nothing else but the binary and the targets that every unit belongs to. One text in
+// them is replaced by another, if it is not empty.
+func verify(t *testing.T, from, to string) string {
 	t.Helper()
 	dir := t.TempDir()
 	writeFile(t, filepath.Join(dir, "cri-logshim"), "#!/bin/sh\n", 0o700)
-	writeFile(t, filepath.Join(dir, service), strings.ReplaceAll(serviceText, binDir, dir), 0o600)
-	writeFile(t, filepath.Join(dir, socket), readFile(t, socket), 0o600)
+	writeFile(t, filepath.Join(dir, script), "#!/bin/sh\n", 0o700)
+	args := []string{"verify"}
+	for _, unit := range []string{service, socket, bypassUnit, retryUnit} {
+		path, text := filepath.Join(dir, unit), readFile(t, unit)
+		if from != "" {
+			text = strings.ReplaceAll(text, from, to)
+		}
+		writeFile(t, path, strings.NewReplacer(binDir, dir, libDir, dir).Replace(text), 0o600)
+		args = append(args, path)
+	}
 	for _, target := range []string{"basic", "multi-user", "shutdown", "sockets", "sysinit"} {
 		writeFile(t, filepath.Join(dir, target+".target"), "[Unit]\nDescription="+target+"\n", 0o600)
 	}
-	cmd := exec.CommandContext(t.Context(), "systemd-analyze", "verify", filepath.Join(dir, service), filepath.Join(dir, socket))
+	cmd := exec.CommandContext(t.Context(), "systemd-analyze", args...)
 	cmd.Env = append(os.Environ(), "SYSTEMD_UNIT_PATH="+dir)
 	output, err := cmd.CombinedOutput()
 	if err != nil && len(output) == 0 {

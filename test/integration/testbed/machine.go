@@ -21,6 +21,8 @@ const (
 	ContainerdUnit = "containerd.service"
 	ShimUnit       = "cri-logshim.service"
 	ShimSocket     = "cri-logshim.socket"
+	BypassUnit     = "cri-logshim-bypass.service"
+	RetryUnit      = "cri-logshim-retry.service"
 )
 
 // initSystem is process 1 of a Machine.

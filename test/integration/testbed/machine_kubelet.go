@@ -12,7 +12,7 @@ import (
 const KubeletUnit = "kubelet.service"
 
 // machineKubelet is a kubelet whose files are where a Machine has them. Its endpoint is a
-// link to cri-logshim's socket.
+// link to the one that cri-logshim makes.
 func machineKubelet() *Kubelet {
 	return &Kubelet{PodLogsDir: "/var/log/pods", dir: "/etc/kubernetes", port: 10250, options: KubeletOptions{Logs: LeftToTheShim()}}
 }
@@ -40,7 +40,7 @@ func (m *Machine) furnishKubelet() error {
 			return fmt.Errorf("make a folder for kubelet: %w", err)
 		}
 	}
-	if err := os.Symlink("/run/cri-logshim/cri-logshim.sock", filepath.Join(m.root(), k.socket())); err != nil {
+	if err := os.Symlink("/run/cri-logshim/kubelet.sock", filepath.Join(m.root(), k.socket())); err != nil {
 		return fmt.Errorf("make kubelet's endpoint: %w", err)
 	}
 	return nil

@@ -1,0 +1,297 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/cri-logshim/cri-logshim/test/integration/testbed"
+)
+
+const (
+	// readyTime is how long kubelet may be unable to start a pod.
+	readyTime   = 20 * time.Second
+	kubeletLink = "/run/cri-logshim/kubelet.sock"
+	shimSocket  = "/run/cri-logshim/cri-logshim.sock"
+	runtimePath = "/run/containerd/containerd.sock"
+)
+
+// led is a machine whose kubelet has cri-logshim's link as its endpoint, and a pod.
+type led struct {
+	m       *testbed.Machine
+	runtime *testbed.Client // past the shim
+	program []byte          // cri-logshim as it was installed
+	pods    int
+	first   *runtimeapi.Container
+}
+
+func newLed(t *testing.T) *led {
+	t.Helper()
+	units := atBoot()
+	units[testbed.KubeletUnit] = "multi-user.target"
+	l := &led{m: newMachine(t, testbed.MachineOptions{Enabled: units})}
+	t.Cleanup(func() {
+		for _, unit := range []string{testbed.ShimSocket, testbed.BypassUnit, testbed.RetryUnit} {
+			if t.Failed() {
+				journal, err := l.m.Journal(context.Background(), unit, "--lines=30")
+				t.Logf("the journal of %s ends with (%v):\n%s", unit, err, journal)
+			}
+		}
+	})
+	var err error
+	if l.program, err = os.ReadFile(l.m.Root(installedShim)); err != nil {
+		t.Fatal(err)
+	}
+	if l.runtime, err = l.m.DialContainerd(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.runtime.Close() })
+	l.first = l.startPod(t, time.Now(), time.Minute)
+	l.throughTheShim(t)
+	return l
+}
+
+// startPod has kubelet start another pod and waits for it until long after since.
+func (l *led) startPod(t *testing.T, since time.Time, long time.Duration) *runtimeapi.Container {
+	t.Helper()
+	l.pods++
+	pod := testbed.StaticPod{Name: fmt.Sprintf("pod-%d", l.pods), Command: []string{"sleep", "1000000"}, Restart: "Always"}
+	if err := l.m.RunStatic(pod); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithDeadline(t.Context(), since.Add(long))
+	defer cancel()
+	var found *runtimeapi.Container
+	err := testbed.Until(ctx, func(ctx context.Context) (err error) {
+		found, err = l.container(ctx, pod)
+		return err
+	})
+	if err != nil {
+		t.Fatalf("no pod is started %v after the fault: %v", long, err)
+	}
+	t.Logf("a pod runs %v after the fault", time.Since(since).Round(100*time.Millisecond))
+	return found
+}
+
+// container is that of a pod, which must be running.
+func (l *led) container(ctx context.Context, pod testbed.StaticPod) (*runtimeapi.Container, error) {
+	answer, err := l.runtime.ListContainers(ctx, &runtimeapi.ListContainersRequest{Filter: &runtimeapi.ContainerFilter{
+		LabelSelector: map[string]string{"io.kubernetes.pod.name": pod.FullName()},
+	}})
+	if err != nil {
+		return nil, err
+	}
+	if len(answer.Containers) != 1 || answer.Containers[0].State != runtimeapi.ContainerState_CONTAINER_RUNNING {
+		return nil, fmt.Errorf("%s has the containers %v", pod.FullName(), answer.Containers)
+	}
+	return answer.Containers[0], nil
+}
+
+// throughTheShim holds that kubelet's calls are forwarded by the daemon.
+func (l *led) throughTheShim(t *testing.T) {
+	t.Helper()
+	eventually(t, func(ctx context.Context) error {
+		calls, err := l.m.Metric(ctx, "grpc_server_handled_total", `grpc_method="ListPodSandbox"`)
+		if err == nil && calls == 0 {
+			err = errors.New("kubelet has not called")
+		}
+		return err
+	})
+}
+
+// leads holds where the link leads.
+func (l *led) leads(t *testing.T, want string) {
+	t.Helper()
+	if err := l.leadsTo(want); err != nil {
+		t.Error(err)
+	}
+}
+
+func (l *led) leadsTo(want string) error {
+	if target, err := os.Readlink(l.m.Root(kubeletLink)); err != nil || target != want {
+		return fmt.Errorf("kubelet's endpoint leads to %q, %w, want %q", target, err, want)
+	}
+	return nil
+}
+
+// stop stops a daemon that was given up, as who does not want it to be started again.
+func (l *led) stop(t *testing.T) {
+	t.Helper()
+	if err := l.m.Active(t.Context(), testbed.RetryUnit); err != nil {
+		t.Errorf("nobody waits to start it again: %v", err)
+	}
+	l.run(t, "systemctl", "stop", testbed.ShimSocket, testbed.ShimUnit)
+	if err := l.m.Active(t.Context(), testbed.RetryUnit); err == nil {
+		t.Error("somebody waits to start it again, though it was stopped")
+	}
+}
+
+// says waits until the journal of a unit has a text, since a moment.
+func (l *led) says(t *testing.T, unit string, since time.Time, text string) {
+	t.Helper()
+	eventually(t, func(ctx context.Context) error {
+		journal, err := l.m.Journal(ctx, unit, fmt.Sprintf("--since=@%d", since.Unix()))
+		if err == nil && !strings.Contains(journal, text) {
+			err = fmt.Errorf("the journal of %s does not say %q:\n%s", unit, text, journal)
+		}
+		return err
+	})
+}
+
+// run runs a command in the machine, which must succeed.
+func (l *led) run(t *testing.T, command ...string) {
+	t.Helper()
+	if _, err := l.m.Run(t.Context(), command...); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// back does by hand what an operator does when the cause is mended.
+func (l *led) back(t *testing.T) {
+	t.Helper()
+	l.run(t, "systemctl", "reset-failed", testbed.ShimUnit)
+	l.run(t, "systemctl", "restart", testbed.ShimUnit)
+	l.run(t, "cri-logshim", "bypass", "off")
+	l.leads(t, shimSocket)
+	l.run(t, "systemctl", "restart", testbed.KubeletUnit)
+	l.throughTheShim(t)
+}
+
+// unhurt holds that no container was started again, and that kubelet has never thought that
+// the runtime was down.
+func (l *led) unhurt(t *testing.T) {
+	t.Helper()
+	answer, err := l.runtime.ListContainers(t.Context(), &runtimeapi.ListContainersRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	same := false
+	for _, c := range answer.Containers {
+		same = same || c.Id == l.first.Id && c.State == runtimeapi.ContainerState_CONTAINER_RUNNING
+	}
+	if len(answer.Containers) != l.pods || !same {
+		t.Errorf("%d pods have the containers %v, want one each and %s among them", l.pods, answer.Containers, l.first.Id)
+	}
+	journal, err := l.m.Journal(t.Context(), testbed.KubeletUnit, "--grep=container runtime is down")
+	if strings.Contains(journal, "is down") {
+		t.Errorf("kubelet says (%v):\n%s", err, journal)
+	}
+}
+
+// A program that exits at once is given up after five starts, and kubelet led to the runtime;
+// when it is mended the daemon comes back by itself, and the endpoint with it.
+func TestBypassComesAndGoesByItself(t *testing.T) {
+	t.Parallel()
+	l := newLed(t)
+	install(t, l.m, []byte("#!/bin/sh\nexit 1\n"))
+	since := time.Now()
+	l.run(t, "systemctl", "kill", "--kill-whom=main", "--signal=SIGKILL", testbed.ShimUnit)
+	l.startPod(t, since, readyTime)
+	l.leads(t, runtimePath)
+	l.says(t, testbed.BypassUnit, since, "does not come up: kubelet's endpoint "+kubeletLink+" now leads past it, to the runtime, "+runtimePath)
+	l.says(t, testbed.BypassUnit, since, "To go back: ")
+	l.says(t, testbed.ShimUnit, since, "Start request repeated too quickly")
+
+	install(t, l.m, l.program)
+	eventually(t, func(ctx context.Context) error { return l.m.Active(ctx, testbed.ShimUnit) })
+	t.Logf("the daemon serves again %v after the fault", time.Since(since).Round(100*time.Millisecond))
+	l.leads(t, runtimePath)
+	l.says(t, testbed.ShimUnit, since, "the automatic bypass has ended")
+	l.leads(t, shimSocket)
+	l.run(t, "systemctl", "restart", testbed.KubeletUnit)
+	l.throughTheShim(t)
+	l.unhurt(t)
+}
+
+// However the daemon fails, kubelet starts pods again within the time in which it does not
+// yet call the runtime down, no pod notices, and what happened is in the journal.
+func TestBypassOfEveryFault(t *testing.T) {
+	t.Parallel()
+	l := newLed(t)
+	kill := func(t *testing.T, signal string) {
+		t.Helper()
+		l.run(t, "systemctl", "kill", "--kill-whom=main", "--signal="+signal, testbed.ShimUnit)
+	}
+	const exits, hangs = "#!/bin/sh\nexit 1\n", "#!/bin/sh\nexec sleep 1000000\n"
+	for _, fault := range []struct {
+		name   string
+		strike func(t *testing.T)
+		mend   func(t *testing.T)
+		unit   string // whose journal says
+		said   string
+		stays  bool // where it is: a restart is enough
+	}{
+		{
+			"a program that hangs before it serves",
+			func(t *testing.T) { t.Helper(); install(t, l.m, []byte(hangs)); kill(t, "SIGKILL") },
+			func(t *testing.T) { t.Helper(); install(t, l.m, l.program) },
+			testbed.ShimUnit, "has not begun to serve in time: kubelet's endpoint", false,
+		},
+		{
+			"a program that hangs while it serves",
+			func(t *testing.T) { t.Helper(); kill(t, "SIGSTOP") },
+			func(t *testing.T) { t.Helper() },
+			testbed.ShimUnit, "Watchdog timeout", true,
+		},
+		{
+			"an invalid configuration",
+			func(t *testing.T) { t.Helper(); configure(t, l.m, "mode: between\n"); kill(t, "SIGKILL") },
+			func(t *testing.T) { t.Helper(); l.stop(t); configure(t, l.m, "") },
+			testbed.BypassUnit, "does not come up: kubelet's endpoint", false,
+		},
+		{
+			"a program that exits at once, while /run is full",
+			func(t *testing.T) {
+				t.Helper()
+				install(t, l.m, []byte(exits))
+				fillRun(t, l.m)
+				kill(t, "SIGKILL")
+				eventually(t, func(context.Context) error { return l.leadsTo(runtimePath) })
+				emptyRun(t, l.m) // or containerd starts nothing either
+			},
+			func(t *testing.T) { t.Helper(); install(t, l.m, l.program) },
+			testbed.BypassUnit, "does not come up: kubelet's endpoint", false,
+		},
+	} {
+		t.Run(fault.name, func(t *testing.T) {
+			since := time.Now()
+			fault.strike(t)
+			l.startPod(t, since, readyTime)
+			l.says(t, fault.unit, since, fault.said)
+			if fault.stays {
+				l.leads(t, shimSocket)
+				l.throughTheShim(t)
+				return
+			}
+			l.leads(t, runtimePath)
+			fault.mend(t)
+			l.back(t)
+		})
+	}
+	l.unhurt(t)
+}
+
+// fillRun leaves neither a byte nor an inode in the machine's /run.
+func fillRun(t *testing.T, m *testbed.Machine) {
+	t.Helper()
+	const fill = `mount -o remount,size=$(df -k --output=used /run | tail -n 1 | tr -d ' ')k,nr_inodes=$(df --output=iused /run | tail -n 1 | tr -d ' ') /run`
+	if _, err := m.Run(t.Context(), "sh", "-c", fill); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Run(t.Context(), "sh", "-c", "echo > /run/more"); err == nil {
+		t.Fatal("/run is not full")
+	}
+}
+
+func emptyRun(t *testing.T, m *testbed.Machine) {
+	t.Helper()
+	if _, err := m.Run(t.Context(), "mount", "-o", "remount,size=1g,nr_inodes=100k", "/run"); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -33,17 +33,19 @@ func (d *daemon) notifySystemd(ctx context.Context) error {
 	d.link.serves(ctx)
 	close(d.serves)
 	told := d.purpose()
-	d.tell(sd.SdNotifyReady + "\nSTATUS=" + told)
+	ready := sd.SdNotifyReady + "\nSTATUS=" + told
 	every, err := sd.SdWatchdogEnabled(false)
 	if err != nil {
 		d.log.WithError(err).Warn("cannot tell whether systemd watches over this process")
 	}
 	var hungry <-chan time.Time // never, if nobody watches
 	if every > 0 {
+		ready += "\n" + sd.SdNotifyWatchdog // a hand-over does not make the watchdog begin anew
 		watchdog := time.NewTicker(every / 3)
 		defer watchdog.Stop()
 		hungry = watchdog.C
 	}
+	d.tell(ready)
 	status := time.NewTicker(statusPause)
 	defer status.Stop()
 	for {

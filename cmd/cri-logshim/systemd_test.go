@@ -106,14 +106,14 @@ func TestNotify(t *testing.T) {
 	heard.none(t)
 }
 
-// A watchdog is fed for as long as the daemon lives: regularly, and not once it
-// is told to stop.
+// A watchdog is fed for as long as the daemon lives: from the start, since that may be one of
+// many successors in a row, regularly, and not once it is told to stop.
 func TestWatchdog(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
 	heard := newNotices(t, p.dir+"/notify")
 	d := p.serve(t, extras{env: []string{"NOTIFY_SOCKET=" + p.dir + "/notify", "WATCHDOG_USEC=300000"}})
-	if ready := heard.next(t); !strings.HasPrefix(ready, "READY=1\n") {
+	if ready := heard.next(t); !strings.HasPrefix(ready, "READY=1\n") || !strings.HasSuffix(ready, "\nWATCHDOG=1") {
 		t.Errorf("the first notice is %q", ready)
 	}
 	for range 5 {

@@ -25,12 +25,12 @@ import (
 func replaceable(t *testing.T, p *place, x extras) *process {
 	t.Helper()
 	x.program = filepath.Join(p.dir, "cri-logshim")
-	install(t, x.program)
+	installNew(t, x.program)
 	return p.serve(t, x)
 }
 
-// install puts the program at a path, in one step.
-func install(t *testing.T, path string) {
+// installNew puts the program at a path, in one step.
+func installNew(t *testing.T, path string) {
 	t.Helper()
 	content, err := os.ReadFile(ownBinary(t))
 	if err != nil {
@@ -93,7 +93,7 @@ func TestHandOver(t *testing.T) {
 	conn := dial(t, p.config.Listen)
 	done, events := executing(t, f, conn), following(t, f, dial(t, p.config.Listen))
 
-	install(t, filepath.Join(p.dir, "cri-logshim"))
+	installNew(t, filepath.Join(p.dir, "cri-logshim"))
 	d.signal(t, syscall.SIGHUP)
 	successor := d.successorOf(t, 1)
 	if err := callVersion(t, conn); err != nil {
@@ -169,7 +169,7 @@ func TestHandOverOfAddresses(t *testing.T) {
 			d := replaceable(t, p, extras{})
 			works(t, p)
 			before := listening(t, d.cmd.Process.Pid)
-			install(t, filepath.Join(p.dir, "cri-logshim"))
+			installNew(t, filepath.Join(p.dir, "cri-logshim"))
 			d.signal(t, syscall.SIGHUP)
 			successor := d.successorOf(t, 1)
 			eventually(t, "the end of the first process", func() bool { return ended(t, d.cmd.Process.Pid) })
@@ -219,7 +219,7 @@ func TestHandOverWithAnIdleMonitor(t *testing.T) {
 	d := replaceable(t, p, extras{})
 	works(t, p)
 	events := following(t, f, dial(t, p.config.Listen))
-	install(t, filepath.Join(p.dir, "cri-logshim"))
+	installNew(t, filepath.Join(p.dir, "cri-logshim"))
 	monitor, err := new(net.Dialer).DialContext(t.Context(), "unix", socketOf(p.config.Admin.Listen))
 	if err != nil {
 		t.Fatal(err)
@@ -314,7 +314,7 @@ func TestHandOverUnderSystemd(t *testing.T) {
 		files: []*os.File{inherit(t, socketOf(p.config.Listen))}, before: "export WATCHDOG_PID=$$",
 	})
 	works(t, p)
-	install(t, filepath.Join(p.dir, "cri-logshim"))
+	installNew(t, filepath.Join(p.dir, "cri-logshim"))
 	d.signal(t, syscall.SIGHUP)
 	successor := d.successorOf(t, 1)
 	var told []string
@@ -378,7 +378,7 @@ func TestHandOverFails(t *testing.T) {
 				t.Errorf("%s failed reloads are counted, want 1", n)
 			}
 			// The next try, with a program that is whole, is a good one.
-			install(t, filepath.Join(p.dir, "cri-logshim"))
+			installNew(t, filepath.Join(p.dir, "cri-logshim"))
 			d.signal(t, syscall.SIGHUP)
 			d.successorOf(t, 1)
 			works(t, p)
@@ -395,7 +395,7 @@ func TestPredecessorDies(t *testing.T) {
 	works(t, p)
 	// The successor is stopped before it can say anything.
 	whole := filepath.Join(t.TempDir(), "cri-logshim")
-	install(t, whole)
+	installNew(t, whole)
 	installText(t, filepath.Join(p.dir, "cri-logshim"), "#!/bin/sh\nkill -STOP $$\nexec "+whole+" \"$@\"\n")
 	d.signal(t, syscall.SIGHUP)
 	d.waitSaid(t, "handing over")
@@ -477,7 +477,7 @@ func TestHandOverUnderLoad(t *testing.T) {
 		})
 	}
 	for i := range times {
-		install(t, filepath.Join(p.dir, "cri-logshim"))
+		installNew(t, filepath.Join(p.dir, "cri-logshim"))
 		running := d.cmd.Process.Pid
 		if i > 0 {
 			running = d.successorOf(t, i)

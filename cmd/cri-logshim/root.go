@@ -31,6 +31,6 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		Version:       readBuildInfo().Version,
 	}
-	root.AddCommand(newServeCommand(&o), newCheckConfigCommand(&o), newExplainCommand(&o), newBypassCommand(&o), newVersionCommand())
+	root.AddCommand(newServeCommand(&o), newCheckConfigCommand(&o), newExplainCommand(&o), newNodeCommand(), newBypassCommand(&o), newVersionCommand())
 	return root
 }

@@ -1,0 +1,305 @@
+package install
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// On every kind of node: what is shown is what is done, and it is the least that leads kubelet
+// to cri-logshim; a second installation changes nothing; and an uninstallation makes every file
+// what it was, byte for byte.
+func TestInstallAndUninstall(t *testing.T) {
+	for _, archive := range archives(t) {
+		t.Run(archive, func(t *testing.T) {
+			n, want := newNode(t, archive)
+			before := n.files()
+			ctx := t.Context()
+			if err := n.installer(Options{DryRun: true}).Install(ctx); err != nil {
+				t.Fatal(err)
+			}
+			n.same("after a dry run", before)
+			for _, hunk := range strings.SplitAfter(want, "\n") {
+				if !strings.Contains(n.out.String(), hunk) {
+					t.Errorf("the dry run does not show %q:\n%s", hunk, n.out.String())
+				}
+			}
+			if err := n.installer(Options{RestartKubelet: true}).Install(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, n.changed(before)); diff != "" {
+				t.Errorf("changed (-want +got):\n%s", diff)
+			}
+			if n.running != n.shim {
+				t.Errorf("kubelet runs with %s", n.running)
+			}
+			installed, steps, invocation := n.files(), n.steps, n.invocation
+			if err := n.installer(Options{RestartKubelet: true}).Install(ctx); err != nil {
+				t.Fatal(err)
+			}
+			n.same("after a second installation", installed)
+			if n.invocation != invocation {
+				t.Error("the second installation has restarted kubelet")
+			}
+			if err := n.installer(Options{RestartKubelet: true}).Uninstall(ctx); err != nil {
+				t.Fatal(err)
+			}
+			n.same("after the uninstallation", before)
+			if n.running != n.at || n.active[service] || n.enabled[service] {
+				t.Errorf("kubelet runs with %s, the service is active %t, enabled %t", n.running, n.active[service], n.enabled[service])
+			}
+			t.Logf("%d steps", steps)
+		})
+	}
+}
+
+// Without being told, nothing is restarted; what kubelet still needs stays until it was.
+func TestNothingIsRestarted(t *testing.T) {
+	n, _ := newNode(t, "kubeadm.txtar")
+	before := n.files()
+	ctx := t.Context()
+	if err := n.installer(Options{}).Install(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if n.invocation != 1 {
+		t.Fatal("kubelet was restarted")
+	}
+	if s, err := n.installer(Options{}).Status(ctx); err != nil || s.State != Installed || !s.RestartNeeded || !s.ThroughShim {
+		t.Errorf("the status is %+v, %v", s, err)
+	}
+	n.startKubelet()
+	if s, err := n.installer(Options{}).Status(ctx); err != nil || s.RestartNeeded {
+		t.Errorf("after a restart the status is %+v, %v", s, err)
+	}
+	if err := n.installer(Options{}).Uninstall(ctx); !errors.Is(err, errStillThere) {
+		t.Fatalf("uninstalled while kubelet needs it: %v", err)
+	}
+	if !n.active[service] || n.invocation != 2 {
+		t.Errorf("the service is active %t, kubelet's invocation is %d", n.active[service], n.invocation)
+	}
+	n.startKubelet()
+	if err := n.installer(Options{}).Uninstall(ctx); err != nil {
+		t.Fatal(err)
+	}
+	n.same("in the end", before)
+}
+
+// A kubelet that does not become healthy gets its files back by itself, and so does one whose
+// cri-logshim does not come up, which is never led there.
+func TestRolledBack(t *testing.T) {
+	n, _ := newNode(t, "kubeadm_flags.txtar")
+	before := n.files()
+	n.refuses = true
+	err := n.installer(Options{RestartKubelet: true}).Install(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "kubelet is not well") {
+		t.Errorf("installed, or no reason: %v", err)
+	}
+	n.same("after an unhealthy kubelet", before)
+	if n.running != n.at || n.active[service] || n.enabled[service] || n.invocation != 3 {
+		t.Errorf("kubelet runs with %s, invocation %d; the service is active %t, enabled %t", n.running, n.invocation, n.active[service], n.enabled[service])
+	}
+}
+
+// killed is what a test ends a run with, of which nothing more happens.
+type killed struct{}
+
+// cutShort runs until a step, and says whether it got there.
+func cutShort(n *node, at int, run func() error) (cut bool, err error) {
+	begin := n.steps
+	n.fault = func(step int, _ string) error {
+		if step-begin == at {
+			panic(killed{})
+		}
+		return nil
+	}
+	defer func() {
+		n.fault = nil
+		if r := recover(); r != nil {
+			if _, is := r.(killed); !is {
+				panic(r)
+			}
+			cut = true
+		}
+	}()
+	return false, run()
+}
+
+// Killed between any two steps, the next run completes or undoes what the one before has
+// begun, and kubelet has a runtime all the while.
+func TestKilled(t *testing.T) {
+	for _, archive := range []string{"kubeadm.txtar", "config_dir.txtar"} {
+		reference, _ := newNode(t, archive)
+		before := reference.files()
+		all := Options{RestartKubelet: true}
+		if err := reference.installer(all).Install(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for at, reached := 1, true; reached; at++ {
+			for _, next := range []string{"install", "uninstall"} {
+				n, _ := newNode(t, archive)
+				var err error
+				reached, err = cutShort(n, at, func() error { return n.installer(all).Install(t.Context()) })
+				if err != nil {
+					t.Fatal(err)
+				}
+				n.settle(next, fmt.Sprintf("%s: installation killed at step %d", archive, at), before)
+			}
+		}
+		for at, reached := 1, true; reached; at++ {
+			n, _ := newNode(t, archive)
+			if err := n.installer(all).Install(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			var err error
+			reached, err = cutShort(n, at, func() error { return n.installer(all).Uninstall(t.Context()) })
+			if err != nil {
+				t.Fatal(err)
+			}
+			n.settle("uninstall", fmt.Sprintf("%s: uninstallation killed at step %d", archive, at), before)
+		}
+	}
+}
+
+// settle runs what follows on a run that was killed, and holds that it comes to the same as
+// without that.
+func (n *node) settle(next, when string, before map[string]string) {
+	n.t.Helper()
+	all := Options{RestartKubelet: true}
+	if next == "install" {
+		if err := n.installer(all).Install(n.t.Context()); err != nil {
+			n.t.Fatalf("%s, completed: %v", when, err)
+		}
+		if n.running != n.shim || !n.active[service] || !n.enabled[service] {
+			n.t.Errorf("%s, completed: kubelet runs with %s, the service is active %t, enabled %t", when, n.running, n.active[service], n.enabled[service])
+		}
+	}
+	if err := n.installer(all).Uninstall(n.t.Context()); err != nil {
+		n.t.Fatalf("%s, undone: %v", when, err)
+	}
+	n.same(when, before)
+	if n.running != n.at || n.active[service] || n.enabled[service] {
+		n.t.Errorf("%s, undone: kubelet runs with %s, the service is active %t, enabled %t", when, n.running, n.active[service], n.enabled[service])
+	}
+}
+
+// Whichever step fails, once or from then on (as on a full disk), the node is as it was; only
+// the very last steps leave an installation that another run completes.
+func TestFails(t *testing.T) {
+	all := Options{RestartKubelet: true}
+	for name, isFull := range map[string]bool{"one step": false, "no space from a step on": true} {
+		t.Run(name, func(t *testing.T) {
+			for at, reached := 1, true; reached; at++ {
+				n, _ := newNode(t, "kubeadm.txtar")
+				before := n.files()
+				reached = false
+				n.fault = func(step int, what string) error {
+					isWrite := strings.HasPrefix(what, "prepare") || strings.HasPrefix(what, "make folder")
+					if step != at && !(isFull && step > at && isWrite) || isFull && !isWrite {
+						reached = reached || step >= at
+						return nil
+					}
+					reached = true
+					return fmt.Errorf("%s: %w", what, syscall.ENOSPC)
+				}
+				err := n.installer(all).Install(t.Context())
+				n.fault = nil
+				switch {
+				case err == nil:
+				case strings.Contains(err.Error(), "run this again") || strings.Contains(err.Error(), "tries again"):
+					n.settle("uninstall", fmt.Sprintf("failed at step %d", at), before)
+				default:
+					n.same(fmt.Sprintf("failed at step %d: %v", at, err), before)
+				}
+			}
+		})
+	}
+}
+
+// What others have changed since stays theirs: only our settings are taken out.
+func TestForeignChanges(t *testing.T) {
+	n, _ := newNode(t, "kubeadm.txtar")
+	ctx, all := t.Context(), Options{RestartKubelet: true}
+	before := n.files()
+	if err := n.installer(all).Install(ctx); err != nil {
+		t.Fatal(err)
+	}
+	const configuration, own = "var/lib/kubelet/config.yaml", "etc/cri-logshim/config.yaml"
+	text, err := os.ReadFile(filepath.Join(n.root, configuration))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.put(configuration, strings.Replace(string(text), "rotateCertificates: true", "rotateCertificates: false # theirs", 1), 0o640)
+	n.put(own, "apiVersion: cri-logshim.io/v1alpha1\nkind: Configuration\nrotation: {maxFiles: 9}\n", 0o644)
+	for _, run := range []func() error{
+		func() error { return n.installer(all).Install(ctx) },
+		func() error { return n.installer(all).Uninstall(ctx) },
+	} {
+		if err := run(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := before
+	want["/"+configuration] = strings.Replace(before["/"+configuration], "true", "false # theirs", 1)
+	want["/etc"], want["/etc/cri-logshim"] = n.files()["/etc"], n.files()["/etc/cri-logshim"]
+	want["/"+own] = n.files()["/"+own]
+	n.same("uninstalled", want)
+	if !strings.Contains(want["/"+own], "maxFiles: 9") {
+		t.Errorf("an operator's configuration is now %s", want["/"+own])
+	}
+}
+
+// What is not understood is not touched: each fault is named, with what to do about it.
+func TestRefuses(t *testing.T) {
+	for name, test := range map[string]struct {
+		prepare func(n *node)
+		options Options
+		says    []string
+	}{
+		"a malformed kubelet configuration": {func(n *node) { n.put("var/lib/kubelet/config.yaml", "kind: [\n", 0o600) }, Options{}, []string{"/var/lib/kubelet/config.yaml", "line 1"}},
+		"no kubelet configuration":          {func(n *node) { n.gone("var/lib/kubelet/config.yaml") }, Options{}, []string{"/var/lib/kubelet/config.yaml", "joined"}},
+		"a kubelet configuration that is a folder": {
+			func(n *node) {
+				n.gone("var/lib/kubelet/config.yaml")
+				n.put("var/lib/kubelet/config.yaml/x", "", 0o600)
+			},
+			Options{}, []string{"/var/lib/kubelet/config.yaml", "no regular file"},
+		},
+		"no kubelet":                    {func(n *node) { n.gone("usr/lib/systemd/system/kubelet.service") }, Options{}, []string{"kubelet.service", "--kubelet-unit"}},
+		"an unknown runtime":            {func(n *node) { n.runtime = "frakti" }, Options{}, []string{"frakti", "--runtime-endpoint"}},
+		"a runtime that is not there":   {nil, Options{RuntimeEndpoint: "unix:///run/nowhere.sock"}, []string{"/run/nowhere.sock", "is it running?"}},
+		"an old kubelet":                {func(n *node) { n.version = "v1.26.1" }, Options{}, []string{"v1.26.1", "--container-runtime-endpoint="}},
+		"a wrong configuration of ours": {func(n *node) { n.put("etc/cri-logshim/config.yaml", "mode: no\n", 0o600) }, Options{}, []string{"/etc/cri-logshim/config.yaml", "mode", "mend it"}},
+		"a damaged record":              {func(n *node) { n.put(recordFile, "{", 0o600) }, Options{}, []string{recordFile, backupFolder}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, _ := newNode(t, "kubeadm.txtar")
+			if test.prepare != nil {
+				test.prepare(n)
+			}
+			before := n.files()
+			err := n.installer(test.options).Install(t.Context())
+			if err == nil {
+				t.Fatal("installed")
+			}
+			for _, text := range test.says {
+				if !strings.Contains(err.Error(), text) {
+					t.Errorf("it does not say %q: %v", text, err)
+				}
+			}
+			n.same("after the refusal", before)
+		})
+	}
+}
+
+func (n *node) gone(name string) {
+	n.t.Helper()
+	if err := os.Remove(filepath.Join(n.root, name)); err != nil {
+		n.t.Fatal(err)
+	}
+}

@@ -1,0 +1,168 @@
+package install
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Times that a step of an installation may take.
+const (
+	serveTime = 30 * time.Second // until cri-logshim answers for the runtime
+	pollPause = 500 * time.Millisecond
+)
+
+// Installer installs and uninstalls on one node.
+type Installer struct {
+	tree    *Tree
+	machine Machine
+	options Options
+	out     io.Writer // tells what is done
+	// now and sleep are the clock.
+	sleep func(ctx context.Context, d time.Duration) error
+}
+
+// New returns an installer of a node's files and of the running machine around them, which is
+// asked nothing if Options.Offline. What is done is told to out, in lines.
+func New(tree *Tree, machine Machine, o Options, out io.Writer) *Installer {
+	return &Installer{tree: tree, machine: machine, options: o, out: out, sleep: sleep}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// Install installs, or completes an installation, or brings it up to date. After an error the
+// node is as it was before, unless the error says otherwise.
+func (i *Installer) Install(ctx context.Context) (err error) {
+	record, err := i.tree.readRecord()
+	if err != nil {
+		return err
+	}
+	switch record.State {
+	case Installing:
+		i.tell("An installation was begun and not finished; it is completed.")
+	case Removing:
+		return errors.New("an uninstallation was begun and not finished; finish it first: cri-logshim node uninstall")
+	case Absent, Installed:
+	}
+	in, err := i.makePlan(ctx, record)
+	if err != nil {
+		return err
+	}
+	i.show(in.plan)
+	if i.options.DryRun {
+		return nil
+	}
+	unlock, err := i.lock()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	return i.carryOut(ctx, in)
+}
+
+// carryOut does what is planned, in this order:
+//
+//	files as they were laid aside → record written (installing) → new files laid beside the
+//	old ones → those of cri-logshim put in place → cri-logshim serves → those of kubelet put
+//	in place → kubelet restarted and healthy, if it is to be → record written (installed)
+//
+// Whatever fails, all before it is taken back. Where it is cut short, the record tells the
+// next run, and the files tell how far it has come.
+func (i *Installer) carryOut(ctx context.Context, in *intent) error {
+	r := &run{Installer: i, in: in, was: *in.record}
+	err := r.prepare(ctx)
+	if err == nil {
+		err = r.bringUp(ctx)
+	}
+	if err == nil {
+		err = r.leadKubelet(ctx)
+	}
+	if err != nil {
+		i.tell("It has failed and is taken back: %v", err)
+		// What has begun to be taken back is taken back, also when the operator has no
+		// patience any more.
+		return r.takeBack(context.WithoutCancel(ctx), err)
+	}
+	r.record.State = Installed
+	if err := i.tree.writeRecord(r.record); err != nil {
+		return fmt.Errorf("all is done but for the record of it (run this again): %w", err)
+	}
+	i.tell("Installed.")
+	return nil
+}
+
+func (i *Installer) tell(format string, args ...any) { fmt.Fprintf(i.out, format+"\n", args...) }
+
+// show tells what is planned.
+func (i *Installer) show(p *plan) {
+	if text := p.diff(); text != "" {
+		fmt.Fprint(i.out, text)
+	} else {
+		i.tell("All files are as they are to be.")
+	}
+	for _, note := range p.notes {
+		i.tell("Note: %s.", strings.TrimSuffix(note, "."))
+	}
+}
+
+// lock keeps other installers out until it is undone, and makes the folder of the record.
+func (i *Installer) lock() (unlock func() error, err error) {
+	folders, err := i.tree.missing(recordFile)
+	if err != nil {
+		return nil, err
+	}
+	for _, folder := range folders {
+		if err := i.tree.makeFolder(folder, 0o700); err != nil {
+			return nil, fmt.Errorf("make a folder for the record: %w", err)
+		}
+	}
+	place, err := i.tree.real(stateFolder)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.Open(place)
+	if err != nil {
+		return nil, fmt.Errorf("open the folder of the record: %w", err)
+	}
+	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(fmt.Errorf("lock %q: %w; does another one install or uninstall?", stateFolder, err), dir.Close())
+	}
+	return dir.Close, nil
+}
+
+// property is a property of a unit, in the words of "systemctl show".
+func (i *Installer) property(ctx context.Context, unit, name string) (string, error) {
+	text, err := i.machine.Systemctl(ctx, "show", "--property="+name, "--value", unit)
+	return strings.TrimSpace(text), err
+}
+
+// until asks again and again until there is no error or a time is over, whose last error it
+// returns.
+func (i *Installer) until(ctx context.Context, limit time.Duration, ask func(ctx context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		err := ask(ctx)
+		if err == nil {
+			return nil
+		}
+		if late := i.sleep(ctx, pollPause); late != nil {
+			return fmt.Errorf("not within %v: %w", limit, err)
+		}
+	}
+}

@@ -1,0 +1,291 @@
+package install
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/cri-logshim/cri-logshim/config"
+	"github.com/cri-logshim/cri-logshim/systemd"
+)
+
+const containerd = "unix:///run/containerd/containerd.sock"
+
+// node is a node whose files are real, and whose machine is made up: it runs a kubelet, which
+// has the endpoint that its files named when it was started.
+type node struct {
+	t    *testing.T
+	root string
+
+	active, enabled map[string]bool
+	invocation      int
+	running         string // kubelet's endpoint
+	calls           float64
+	runtime         string // the name by which the runtime answers
+	at, shim        string // where the runtime listens, and where kubelet is to find cri-logshim
+	version         string // kubelet's
+	refuses         bool   // kubelet is not healthy when it is started with cri-logshim
+	out             bytes.Buffer
+
+	steps int                                   // changes of files and of the machine so far
+	fault func(step int, what string) (e error) // of a step; it may panic
+}
+
+// newNode returns the node of an archive, and what the archive wants to be changed on it.
+func newNode(t *testing.T, archive string) (n *node, want string) {
+	t.Helper()
+	files, err := txtar.ParseFile(filepath.Join("testdata", "node", archive))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n = &node{t: t, root: memoryDir(t), active: map[string]bool{}, enabled: map[string]bool{}, runtime: "containerd", version: "v1.36.3",
+		at: containerd, shim: config.Default().KubeletEndpoint}
+	if archive == "crio.txtar" {
+		n.runtime, n.at, n.shim = "cri-o", "unix:///var/run/crio/crio.sock", crioEndpoint
+	}
+	n.put("/var/lib/.keep", "", 0o600)
+	for _, f := range files.Files {
+		if f.Name == "want" {
+			want = strings.ReplaceAll(string(f.Data), "SHIM", n.shim)
+			continue
+		}
+		n.put(f.Name, string(f.Data), 0o640)
+	}
+	n.active["kubelet.service"] = true
+	n.startKubelet()
+	return n, want
+}
+
+// memoryDir is a folder in memory, where there is one: thousands of files are made durable
+// here, which takes a disk long and cannot be looked at anyway.
+func memoryDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "cri-logshim-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return dir
+}
+
+func (n *node) put(name, text string, mode fs.FileMode) {
+	n.t.Helper()
+	path := filepath.Join(n.root, name)
+	if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), mode)); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+// files are all files of the node with their modes and contents.
+func (n *node) files() map[string]string {
+	n.t.Helper()
+	found := map[string]string{}
+	err := filepath.WalkDir(n.root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || path == n.root {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		text := ""
+		if info.Mode().IsRegular() {
+			content, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			text = string(content)
+		}
+		found[strings.TrimPrefix(path, n.root)] = info.Mode().String() + " " + text
+		return nil
+	})
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return found
+}
+
+// changed is what differs from files as they were among those that were there.
+func (n *node) changed(before map[string]string) string {
+	var text strings.Builder
+	now := n.files()
+	for _, path := range slices.Sorted(func(yield func(string) bool) {
+		for path := range before {
+			if !yield(path) {
+				return
+			}
+		}
+	}) {
+		_, old, _ := strings.Cut(before[path], " ")
+		_, changed, _ := strings.Cut(now[path], " ")
+		text.WriteString(difference(path, &File{Text: []byte(old)}, &File{Text: []byte(changed)}))
+	}
+	return text.String()
+}
+
+func (n *node) installer(o Options) *Installer {
+	o.Files, o.Binary, o.KubeletUnit, o.Wait = systemd.Files, "/usr/local/bin/cri-logshim", "kubelet.service", time.Minute
+	tree := NewTree(n.root)
+	tree.step = n.step
+	i := New(tree, n, o, &n.out)
+	waited := time.Duration(0)
+	i.sleep = func(ctx context.Context, d time.Duration) error {
+		if waited += d; waited > o.Wait {
+			waited = 0
+			return context.DeadlineExceeded
+		}
+		return ctx.Err()
+	}
+	return i
+}
+
+// step takes place before each change, and holds what must be true at any moment: wherever
+// kubelet's files lead, somebody answers, since kubelet may be started at any time.
+func (n *node) step(what, path string) error {
+	n.steps++
+	if at := n.endpoint(); n.answers(at) != nil {
+		n.t.Errorf("before step %d, %s %s, kubelet's files lead to %s, where nobody answers", n.steps, what, path, at)
+	}
+	if n.fault != nil {
+		return n.fault(n.steps, what+" "+path)
+	}
+	return nil
+}
+
+// endpoint is where kubelet would find the runtime if it was started now.
+func (n *node) endpoint() string {
+	tree := NewTree(n.root)
+	k, err := tree.findKubelet(tree.Read, "kubelet.service", nil)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	at, err := k.where(kubeletEndpoint())
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	return withScheme(at.value)
+}
+
+func (n *node) startKubelet() {
+	n.invocation++
+	n.running = n.endpoint()
+}
+
+func (n *node) answers(endpoint string) error {
+	switch endpoint {
+	case n.at:
+		return nil
+	case n.shim:
+		if n.active[service] {
+			return nil
+		}
+	}
+	return fmt.Errorf("nobody answers at %s", endpoint)
+}
+
+// Systemctl implements Machine.
+func (n *node) Systemctl(_ context.Context, args ...string) (string, error) {
+	verb, units := args[0], args[1:]
+	if verb == "show" {
+		return n.show(strings.TrimPrefix(args[1], "--property="), args[3]), nil
+	}
+	if err := n.step(verb, strings.Join(units, " ")); err != nil {
+		return "", err
+	}
+	for _, unit := range units {
+		switch verb {
+		case "enable", "disable":
+			n.enabled[unit] = verb == "enable"
+		case "start", "stop":
+			n.active[unit] = verb == "start"
+		case "restart":
+			n.startKubelet()
+		}
+	}
+	if n.running == n.shim && !n.active[service] {
+		n.t.Errorf("after %v kubelet runs and nobody answers it", args)
+	}
+	return "", nil
+}
+
+func (n *node) show(property, unit string) string {
+	switch property {
+	case "ActiveState":
+		if n.active[unit] {
+			return "active\n"
+		}
+		return "inactive\n"
+	case "UnitFileState":
+		if n.enabled[unit] {
+			return "enabled\n"
+		}
+		return "disabled\n"
+	case "InvocationID":
+		return fmt.Sprintf("%d\n", n.invocation)
+	}
+	return "0\n"
+}
+
+// RuntimeName implements Machine.
+func (n *node) RuntimeName(_ context.Context, endpoint string) (string, error) {
+	return n.runtime, n.answers(endpoint)
+}
+
+// KubeletVersion implements Machine.
+func (n *node) KubeletVersion(context.Context, string) (string, error) { return n.version, nil }
+
+// Arguments implements Machine.
+func (n *node) Arguments(int) ([]string, error) { return nil, errors.New("none runs") }
+
+// Healthy implements Machine.
+func (n *node) Healthy(context.Context, string) error {
+	if n.refuses && n.running != n.at {
+		return errors.New("kubelet is not well")
+	}
+	return n.answers(n.running)
+}
+
+// Calls implements Machine.
+func (n *node) Calls(context.Context, config.Configuration) (float64, error) {
+	if n.running == n.shim {
+		n.calls += wantedCalls
+	}
+	return n.calls, nil
+}
+
+// archives are the nodes of the tests.
+func archives(t *testing.T) []string {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join("testdata", "node"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names
+}
+
+// same holds that files are as they were.
+func (n *node) same(when string, want map[string]string) {
+	n.t.Helper()
+	if diff := cmp.Diff(want, n.files()); diff != "" {
+		n.t.Errorf("%s (-want +got):\n%s", when, diff)
+	}
+}

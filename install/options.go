@@ -1,0 +1,52 @@
+package install
+
+import (
+	"context"
+	"io/fs"
+	"time"
+
+	"github.com/cri-logshim/cri-logshim/config"
+)
+
+// Options say what an installation is to be.
+type Options struct {
+	// Binary is the program that the units start, an absolute path on the node.
+	Binary string
+	// Files are the units, by their names, and the default configuration.
+	Files fs.FS
+	// RuntimeEndpoint is the runtime's unix:// endpoint; empty: it is looked for.
+	RuntimeEndpoint string
+	// KubeletUnit is the unit that starts kubelet.
+	KubeletUnit string
+	// LeaveKubelet changes nothing of kubelet's.
+	LeaveKubelet bool
+	// LeaveRotation leaves kubelet its own rotation.
+	LeaveRotation bool
+	// Offline says that the node does not run: its files are those of an image.
+	Offline bool
+	// RestartKubelet restarts kubelet where a change of its files is not in force.
+	RestartKubelet bool
+	// Wait is how long kubelet may take to be healthy after a restart.
+	Wait time.Duration
+	// DryRun shows what would be changed and changes nothing.
+	DryRun bool
+	// Checks find what is wrong with a configuration file beyond its form.
+	Checks []config.Check
+}
+
+// Machine is the running node around its files.
+type Machine interface {
+	// Systemctl runs systemctl and returns what it prints.
+	Systemctl(ctx context.Context, args ...string) (string, error)
+	// RuntimeName asks the runtime at an endpoint for its name, as containerd.
+	RuntimeName(ctx context.Context, endpoint string) (string, error)
+	// KubeletVersion asks the program kubelet for its version, as v1.36.3.
+	KubeletVersion(ctx context.Context, program string) (string, error)
+	// Arguments are those of a running process, its program first.
+	Arguments(pid int) ([]string, error)
+	// Healthy asks an address of a health check; nil: it answers that all is well.
+	Healthy(ctx context.Context, address string) error
+	// Calls counts the calls of a client that cri-logshim has answered with success since it
+	// was started.
+	Calls(ctx context.Context, c config.Configuration) (float64, error)
+}

@@ -1,0 +1,144 @@
+package install
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/diff"
+)
+
+// change is what is to become of a file.
+type change struct {
+	path     string
+	part     Part
+	before   *File // as it would be without us; nil: not there
+	now      *File
+	after    *File
+	settings []Setting
+	// dropped is what an earlier run has recorded of a file that this one does not want
+	// changed any more; nil: it does.
+	dropped *Changed
+}
+
+// plan is all that is to be changed. It is made over the files as they were before an earlier
+// installation, so that a second one comes to the same as the first.
+type plan struct {
+	tree    *Tree
+	record  *Record
+	changes []*change
+	notes   []string // what an operator should know
+}
+
+// read returns a file as it will be.
+func (p *plan) read(path string) (*File, error) {
+	if c := p.find(path); c != nil {
+		return c.after, nil
+	}
+	now, err := p.tree.Read(path)
+	if err != nil {
+		return nil, err
+	}
+	if recorded := p.record.find(path); recorded != nil {
+		return p.tree.original(recorded, now)
+	}
+	return now, nil
+}
+
+func (p *plan) find(path string) *change {
+	at := slices.IndexFunc(p.changes, func(c *change) bool { return c.path == path })
+	if at < 0 {
+		return nil
+	}
+	return p.changes[at]
+}
+
+// write plans that a file is to hold a text. settings say what differs; none: it is ours as a
+// whole.
+func (p *plan) write(part Part, path string, text []byte, settings ...Setting) error {
+	if c := p.find(path); c != nil {
+		c.after = c.after.with(text)
+		c.settings = append(c.settings, settings...)
+		return nil
+	}
+	before, err := p.read(path)
+	if err != nil {
+		return err
+	}
+	now, err := p.tree.Read(path)
+	if err != nil {
+		return err
+	}
+	after := before.with(text)
+	if after.sum() != before.sum() {
+		p.changes = append(p.changes, &change{path: path, part: part, before: before, now: now, after: after, settings: settings})
+	}
+	return nil
+}
+
+// dropRest takes back what an earlier run has changed and this one does not.
+func (p *plan) dropRest() error {
+	for _, recorded := range p.record.Files {
+		if p.find(recorded.Path) != nil {
+			continue
+		}
+		now, err := p.tree.Read(recorded.Path)
+		if err != nil {
+			return err
+		}
+		before, err := p.tree.original(&recorded, now)
+		if err != nil {
+			return err
+		}
+		p.changes = append(p.changes, &change{path: recorded.Path, part: recorded.Part, before: before, now: now, after: before, dropped: &recorded})
+	}
+	return nil
+}
+
+func (p *plan) note(text string) { p.notes = append(p.notes, text) }
+
+// has says whether anything of a part is not yet as it is to be.
+func (p *plan) has(part Part) bool {
+	return slices.ContainsFunc(p.changes, func(c *change) bool { return c.part == part && c.now.sum() != c.after.sum() })
+}
+
+// diff is what is not yet as it is to be, as a unified diff.
+func (p *plan) diff() string {
+	var text strings.Builder
+	for _, c := range p.changes {
+		text.WriteString(difference(c.path, c.now, c.after))
+	}
+	return text.String()
+}
+
+// difference is what differs between two versions of a file; empty: nothing.
+func difference(path string, from, to *File) string {
+	old, changed := path, path
+	if from == nil {
+		from, old = &File{}, "/dev/null"
+	}
+	if to == nil {
+		to, changed = &File{}, "/dev/null"
+	}
+	text := string(diff.Diff(old, from.Text, changed, to.Text))
+	if rest, found := strings.CutPrefix(text, "diff "); found {
+		_, text, _ = strings.Cut(rest, "\n") // a line that other programs do not write
+	}
+	return text
+}
+
+// recorded is the plan as it goes into the record.
+func (p *plan) recorded() []Changed {
+	files := []Changed{}
+	for _, c := range p.changes {
+		if c.dropped != nil {
+			files = append(files, *c.dropped)
+			continue
+		}
+		one := Changed{Path: c.path, Part: c.part, Before: c.before.sum(), After: c.after.sum(), Settings: c.settings}
+		if c.before != nil {
+			one.Mode, one.UID, one.GID = c.before.Mode, c.before.UID, c.before.GID
+		}
+		files = append(files, one)
+	}
+	return files
+}

@@ -1,0 +1,390 @@
+package install
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cri-logshim/cri-logshim/config"
+	"github.com/cri-logshim/cri-logshim/install/edit"
+)
+
+const (
+	configPath = "/etc/cri-logshim/config.yaml"
+	configFile = "config.yaml" // among Options.Files
+	// Where the units have the binary, and what they run beside it, before the places on the
+	// node are put in.
+	builtBinary  = "/usr/local/bin/"
+	builtScripts = "/usr/local/lib/cri-logshim/"
+
+	socket  = "cri-logshim.socket"
+	service = "cri-logshim.service"
+)
+
+// intent is what a plan leads to.
+type intent struct {
+	*plan
+	config   config.Configuration // of cri-logshim, as it will be
+	endpoint string               // where kubelet will find cri-logshim
+	kubelet  *kubelet             // as it will be; nil: it is left alone
+	units    []string             // the units of cri-logshim
+}
+
+// makePlan plans an installation.
+func (i *Installer) makePlan(ctx context.Context, record *Record) (*intent, error) {
+	in := &intent{plan: &plan{tree: i.tree, record: record}}
+	if err := in.planUnits(i.options); err != nil {
+		return nil, err
+	}
+	var before *kubelet
+	var err error
+	if !i.options.LeaveKubelet {
+		running := i.runningKubelet(ctx)
+		before, err = i.tree.findKubelet(in.read, i.options.KubeletUnit, running)
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err := i.planConfig(ctx, in, before); err != nil {
+		return nil, err
+	}
+	switch {
+	case before == nil:
+	case in.config.Mode != config.ModeProxy:
+		in.note(fmt.Sprintf("kubelet is left alone: mode is %s in %s", in.config.Mode, configPath))
+	default:
+		if err := i.planKubelet(ctx, in, before); err != nil {
+			return nil, err
+		}
+	}
+	return in, in.dropRest()
+}
+
+// runningKubelet returns the arguments of the kubelet that runs; none: none does.
+func (i *Installer) runningKubelet(ctx context.Context) []string {
+	if i.options.Offline {
+		return nil
+	}
+	text, err := i.property(ctx, i.options.KubeletUnit, "MainPID")
+	if err != nil {
+		return nil
+	}
+	pid, err := strconv.Atoi(text)
+	if err != nil || pid == 0 {
+		return nil
+	}
+	args, err := i.machine.Arguments(pid)
+	if err != nil {
+		return nil // it has just ended
+	}
+	return args
+}
+
+// planUnits puts the units in place, where there are none.
+func (in *intent) planUnits(o Options) error {
+	if err := fitBinary(o.Binary); err != nil {
+		return err
+	}
+	entries, err := fs.ReadDir(o.Files, ".")
+	if err != nil {
+		return fmt.Errorf("list the units: %w", err)
+	}
+	for _, entry := range entries {
+		name := entry.Name()
+		if name == configFile {
+			continue
+		}
+		text, err := fs.ReadFile(o.Files, name)
+		if err != nil {
+			return fmt.Errorf("read unit %s: %w", name, err)
+		}
+		if path.Ext(name) == ".sh" {
+			if err := in.planScript(path.Join(scriptFolder(o.Binary), name), text); err != nil {
+				return err
+			}
+			continue
+		}
+		in.units = append(in.units, name)
+		places := strings.NewReplacer(builtBinary, path.Dir(o.Binary)+"/", builtScripts, scriptFolder(o.Binary)+"/")
+		if err := in.planUnit(name, unitFolder(o.Binary), []byte(places.Replace(string(text)))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// planUnit puts a unit in place, unless there is one that is not ours: from a package, or
+// changed by somebody.
+func (in *intent) planUnit(name, folder string, text []byte) error {
+	for _, one := range unitFolders() {
+		there, err := in.read(path.Join(one, name))
+		if err != nil {
+			return fmt.Errorf("read unit %s: %w", name, err)
+		}
+		if there == nil {
+			continue
+		}
+		if string(there.Text) != string(text) {
+			in.note(fmt.Sprintf("%s is left as it is", path.Join(one, name)))
+		}
+		return nil
+	}
+	return in.write(Shim, path.Join(folder, name), text)
+}
+
+// unitFolder is where the units of a binary go: beside one in /usr or /usr/local, else /etc.
+func unitFolder(binary string) string {
+	switch prefix := path.Dir(path.Dir(binary)); prefix {
+	case "/usr", "/usr/local":
+		return prefix + "/lib/systemd/system"
+	}
+	return "/etc/systemd/system"
+}
+
+// planScript puts a script in place that units run.
+func (in *intent) planScript(script string, text []byte) error {
+	there, err := in.read(script)
+	if err != nil || there != nil {
+		return err // as for a unit: it belongs to somebody else
+	}
+	if err := in.write(Shim, script, text); err != nil {
+		return err
+	}
+	in.find(script).after.Mode = 0o755
+	return nil
+}
+
+// scriptFolder is where the scripts of a binary go: in lib beside its folder bin, else beside
+// itself.
+func scriptFolder(binary string) string {
+	switch folder := path.Dir(binary); path.Base(folder) {
+	case "bin", "sbin":
+		return path.Dir(folder) + "/lib/cri-logshim"
+	default:
+		return folder
+	}
+}
+
+// fitBinary refuses a binary that the service could not start: its unit hides some folders
+// (ProtectHome=, PrivateTmp=), and others do not outlive a boot.
+func fitBinary(binary string) error {
+	for _, folder := range []string{"/home/", "/root/", "/tmp/", "/var/tmp/", "/run/"} {
+		if strings.HasPrefix(binary, folder) {
+			return fmt.Errorf("the service could not start %q, since nothing below %s is there for it; copy it to /usr/local/bin and run it from there", binary, folder)
+		}
+	}
+	if !path.IsAbs(binary) {
+		return fmt.Errorf("the binary %q must be named by an absolute path", binary)
+	}
+	return nil
+}
+
+// planConfig plans cri-logshim's configuration: the one that is there, or else the default
+// one, with the runtime and the folder of logs that kubelet has.
+func (i *Installer) planConfig(ctx context.Context, in *intent, k *kubelet) error {
+	f, err := in.read(configPath)
+	if err != nil {
+		return err
+	}
+	created := f == nil
+	var text []byte
+	if created {
+		text, err = fs.ReadFile(i.options.Files, configFile)
+	} else {
+		text = f.Text
+	}
+	if err != nil {
+		return fmt.Errorf("read the default configuration: %w", err)
+	}
+	c, _, err := config.Parse(configPath, text, i.options.Checks...)
+	if err != nil {
+		return fmt.Errorf("%w; mend it, or move it away for a default one", err)
+	}
+	wanted, err := i.wanted(ctx, c, created, k)
+	if err != nil {
+		return err
+	}
+	var settings []Setting
+	for _, s := range wanted {
+		old, found, err := edit.Lookup(text, s.Key)
+		if err == nil {
+			text, err = edit.Set(text, s.Key, s.New)
+		}
+		if err != nil {
+			return fmt.Errorf("set %s to %s in %q: %w", s.Key, s.New, configPath, err)
+		}
+		if found {
+			s.Old = &old
+		}
+		settings = append(settings, s)
+	}
+	if in.config, _, err = config.Parse(configPath, text, i.options.Checks...); err != nil {
+		return err
+	}
+	in.endpoint = served(in.config)
+	if created {
+		settings = nil // the whole file is ours
+	}
+	return in.write(Shim, configPath, text, settings...)
+}
+
+// wanted are the settings of cri-logshim's configuration that the node asks for.
+func (i *Installer) wanted(ctx context.Context, c config.Configuration, created bool, k *kubelet) ([]Setting, error) {
+	endpoint, err := i.findRuntime(ctx, c, created, k)
+	if err != nil {
+		return nil, err
+	}
+	var settings []Setting
+	if endpoint != c.RuntimeEndpoint {
+		settings = append(settings, Setting{Key: "runtimeEndpoint", New: endpoint})
+	}
+	if strings.HasSuffix(endpoint, crioSuffix) && !strings.HasSuffix(served(c), crioSuffix) {
+		settings = append(settings, Setting{Key: "kubeletEndpoint", New: crioEndpoint})
+	}
+	if k == nil {
+		return settings, nil
+	}
+	logs, err := k.where(setting{key: "podLogsDir"})
+	if err != nil {
+		return nil, err
+	}
+	if logs.value != "" && path.Clean(logs.value) != c.PodLogsDir {
+		if !strings.HasPrefix(path.Clean(logs.value), "/var/log/") {
+			return nil, fmt.Errorf("kubelet has its logs in %q (podLogsDir in %s), where the service may not write; give it that folder by a drop-in (systemctl edit cri-logshim) and set podLogsDir in %s",
+				logs.value, logs.file, configPath)
+		}
+		settings = append(settings, Setting{Key: "podLogsDir", New: path.Clean(logs.value)})
+	}
+	return settings, nil
+}
+
+// planKubelet leads kubelet to cri-logshim.
+func (i *Installer) planKubelet(ctx context.Context, in *intent, k *kubelet) error {
+	version := i.kubeletVersion(ctx, in, k)
+	at, err := k.where(kubeletEndpoint())
+	if err != nil {
+		return err
+	}
+	if !at.isFlag && version != "" && !atLeast(version, 27) {
+		return fmt.Errorf("kubelet %s takes the runtime's endpoint by a flag only, and has none; start it with --container-runtime-endpoint=%s in %s, then run this again",
+			version, in.endpoint, i.options.KubeletUnit)
+	}
+	if err := in.set(k, kubeletEndpoint(), in.endpoint); err != nil {
+		return err
+	}
+	if err := in.planKubeadm(); err != nil {
+		return err
+	}
+	if !i.options.LeaveRotation {
+		if err := in.planRotation(k, version); err != nil {
+			return err
+		}
+	}
+	in.kubelet, err = i.tree.findKubelet(in.read, i.options.KubeletUnit, i.runningKubelet(ctx))
+	if err != nil {
+		return err
+	}
+	// Whatever was edited, this is what counts.
+	if now, err := in.kubelet.where(kubeletEndpoint()); err != nil {
+		return err
+	} else if now.value != in.endpoint {
+		return fmt.Errorf("set kubelet's endpoint: with what would be written into %q it is still %s; write %s there by hand", at.file, now.value, in.endpoint)
+	}
+	return nil
+}
+
+// kubeletVersion is kubelet's version, as v1.36.3; empty: it does not say.
+func (i *Installer) kubeletVersion(ctx context.Context, in *intent, k *kubelet) string {
+	if i.options.Offline {
+		return ""
+	}
+	version, err := i.machine.KubeletVersion(ctx, k.program)
+	if err != nil {
+		in.note(fmt.Sprintf("kubelet does not say its version: %v", err))
+		return ""
+	}
+	if strings.HasPrefix(version, "v0.") {
+		return "" // built without one
+	}
+	return version
+}
+
+// set plans one setting of kubelet's.
+func (in *intent) set(k *kubelet, s setting, value string) error {
+	at, text, err := k.set(s, value)
+	if err != nil || at.value == value {
+		return err
+	}
+	made := Setting{Key: s.key, New: value}
+	if at.isFlag {
+		made.Key = s.flag
+	}
+	if at.found {
+		made.Old = &at.value
+	}
+	return in.write(Kubelet, at.file, text, made)
+}
+
+// planKubeadm has kubeadm write our endpoint too when it writes kubelet's configuration anew.
+func (in *intent) planKubeadm() error {
+	f, err := in.read(kubeadmInstance)
+	if err != nil || f == nil {
+		return err
+	}
+	key := kubeletEndpoint().key
+	old, found, err := edit.Lookup(f.Text, key)
+	if err == nil && (!found || old == in.endpoint) {
+		return nil
+	}
+	text := f.Text
+	if err == nil {
+		text, err = edit.Set(f.Text, key, in.endpoint)
+	}
+	if err != nil {
+		return fmt.Errorf("set %s in kubeadm's %q: %w", key, kubeadmInstance, err)
+	}
+	return in.write(Kubelet, kubeadmInstance, text, Setting{Key: key, Old: &old, New: in.endpoint})
+}
+
+// planRotation sets kubelet's own rotation aside. A negative size would do that too, but it
+// would also stop kubelet from removing the logs of dead containers; and with 1Pi it does not
+// start.
+func (in *intent) planRotation(k *kubelet, version string) error {
+	err := in.set(k, setting{"containerLogMaxSize", "--container-log-max-size"}, "1P")
+	if errors.Is(err, errNowhere) {
+		in.note("kubelet goes on rotating logs too: without a configuration file there is no way to set that aside")
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if version == "" || !atLeast(version, 30) {
+		in.note("containerLogMonitorInterval is left as it is: kubelet knows it from 1.30 on")
+		return nil
+	}
+	return in.set(k, setting{key: "containerLogMonitorInterval"}, "1h")
+}
+
+// atLeast says whether a version, as v1.36.3, is 1.minor or newer.
+func atLeast(version string, minor int) bool {
+	parts := strings.Split(strings.TrimPrefix(version, "v"), ".")
+	if len(parts) < 2 {
+		return false
+	}
+	major, err := strconv.Atoi(parts[0])
+	if err != nil {
+		return false
+	}
+	second, err := strconv.Atoi(strings.TrimRight(parts[1], "+"))
+	return err == nil && (major > 1 || second >= minor)
+}
+
+// enabled are the units that start at boot, in the order in which they are started.
+func (in *intent) enabled() []string {
+	return slices.DeleteFunc([]string{socket, service}, func(unit string) bool { return !slices.Contains(in.units, unit) })
+}

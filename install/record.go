@@ -1,0 +1,173 @@
+package install
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+)
+
+// Where the record of an installation lies, and beside it the files as they were, by the
+// SHA-256 of their content.
+const (
+	stateFolder  = "/var/lib/cri-logshim"
+	backupFolder = stateFolder + "/backup"
+	recordFile   = stateFolder + "/install.json"
+)
+
+// State is how far an installation has come.
+type State string
+
+// The states. A run that is cut short leaves Installing or Removing; the next one, of either
+// kind, begins where it ended.
+const (
+	Absent     State = "absent" // there is no record
+	Installing State = "installing"
+	Installed  State = "installed"
+	Removing   State = "removing"
+)
+
+// Part says what a file belongs to.
+type Part string
+
+// The parts of an installation. The shim is in place and serves before kubelet is led to it.
+const (
+	Shim    Part = "cri-logshim"
+	Kubelet Part = "kubelet"
+)
+
+// recordVersion is the version of the record's form.
+const recordVersion = 1
+
+// Record is what was changed on a node, written down before it is done.
+type Record struct {
+	Version int       `json:"version"`
+	State   State     `json:"state"`
+	Files   []Changed `json:"files"`
+	// Folders were made, outermost first.
+	Folders []string `json:"folders,omitempty"`
+	// Enabled are the units that were not enabled before.
+	Enabled []string `json:"enabled,omitempty"`
+	// KubeletUnit is kubelet's unit; empty: kubelet was left alone.
+	KubeletUnit string `json:"kubeletUnit,omitempty"`
+	// ChangedUnder and RestoredUnder are the invocations of kubelet's unit that ran while its
+	// files were changed and restored: as long as it is the same, the change is not in force.
+	ChangedUnder  string `json:"changedUnder,omitempty"`
+	RestoredUnder string `json:"restoredUnder,omitempty"`
+	// Health is the address of kubelet's health check; empty: it has none.
+	Health string `json:"health,omitempty"`
+}
+
+// Changed is a file that was changed.
+type Changed struct {
+	Path string `json:"path"`
+	Part Part   `json:"part"`
+	// Before and After are the SHA-256 of its content; empty: it was not there.
+	Before string `json:"before,omitempty"`
+	After  string `json:"after"`
+	// Mode, UID and GID are those from before.
+	Mode fs.FileMode `json:"mode,omitempty"`
+	UID  int         `json:"uid,omitempty"`
+	GID  int         `json:"gid,omitempty"`
+	// Settings are what was changed in it; none: the whole file is ours.
+	Settings []Setting `json:"settings,omitempty"`
+}
+
+// Setting is one setting in a file.
+type Setting struct {
+	Key string `json:"key"` // or the flag
+	// Old is the value before; nil: there was none.
+	Old *string `json:"old,omitempty"`
+	New string  `json:"new"`
+}
+
+// find returns what is recorded of a file; nil: nothing.
+func (r *Record) find(path string) *Changed {
+	at := slices.IndexFunc(r.Files, func(c Changed) bool { return c.Path == path })
+	if at < 0 {
+		return nil
+	}
+	return &r.Files[at]
+}
+
+// readRecord returns the record of the node; an empty one if there is none.
+func (t *Tree) readRecord() (*Record, error) {
+	f, err := t.Read(recordFile)
+	if err != nil {
+		return nil, fmt.Errorf("read the record of the installation: %w", err)
+	}
+	r := &Record{Version: recordVersion, State: Absent}
+	if f == nil {
+		return r, nil
+	}
+	if err := json.Unmarshal(f.Text, r); err != nil {
+		return nil, fmt.Errorf("read the record of the installation %q: %w; the files as they were are in %s", recordFile, err, backupFolder)
+	}
+	if r.Version != recordVersion {
+		return nil, fmt.Errorf("the record of the installation %q is of version %d, this program knows %d; use the one that installed", recordFile, r.Version, recordVersion)
+	}
+	return r, nil
+}
+
+func (t *Tree) writeRecord(r *Record) error {
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err == nil {
+		err = t.write(recordFile, &File{Text: append(text, '\n'), Mode: 0o600})
+	}
+	if err != nil {
+		return fmt.Errorf("write the record of the installation: %w", err)
+	}
+	return nil
+}
+
+// removeRecord removes the record and what lies beside it.
+func (t *Tree) removeRecord() error {
+	names, err := t.list(backupFolder)
+	errs := []error{err}
+	for _, name := range names {
+		errs = append(errs, t.remove(path.Join(backupFolder, name)))
+	}
+	// The record last: until then the next run knows that something is left.
+	errs = append(errs, t.remove(backupFolder))
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("remove the files as they were: %w", err)
+	}
+	if err := errors.Join(t.discard(recordFile), t.remove(recordFile), t.remove(stateFolder)); err != nil {
+		return fmt.Errorf("remove the record of the installation: %w", err)
+	}
+	return nil
+}
+
+// keep lays a file aside as it is.
+func (t *Tree) keep(f *File) error {
+	if f == nil {
+		return nil
+	}
+	name := path.Join(backupFolder, f.sum())
+	if kept, err := t.Read(name); err == nil && kept.sum() == f.sum() {
+		return nil
+	}
+	return t.write(name, &File{Text: f.Text, Mode: 0o600})
+}
+
+// kept returns a file as it was before it was changed; nil: it was not there.
+func (t *Tree) kept(c *Changed) (*File, error) {
+	if c.Before == "" {
+		return nil, nil //nolint:nilnil // Absence is an answer here.
+	}
+	if _, err := hex.DecodeString(c.Before); err != nil {
+		return nil, fmt.Errorf("read the record of %q: %w", c.Path, err)
+	}
+	f, err := t.Read(path.Join(backupFolder, c.Before))
+	if err != nil {
+		return nil, fmt.Errorf("read %q as it was: %w", c.Path, err)
+	}
+	if f.sum() != c.Before {
+		return nil, fmt.Errorf("read %q as it was: %s/%s is missing or damaged", c.Path, backupFolder, c.Before)
+	}
+	f.Mode, f.UID, f.GID = c.Mode, c.UID, c.GID
+	return f, nil
+}

@@ -1,0 +1,297 @@
+package install
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"syscall"
+)
+
+// run is one installation under way, and what it has done so far.
+type run struct {
+	*Installer
+	in     *intent
+	was    Record  // the record before
+	record *Record // nil: not yet written
+
+	enabled   []string // units that were enabled
+	started   []string // units that were started
+	touched   bool     // something was changed that was there before
+	led       bool     // kubelet's files were changed
+	restarted bool     // kubelet was
+}
+
+// prepare does all that can fail for want of space or permission before anything is changed.
+func (r *run) prepare(ctx context.Context) error {
+	if err := r.tree.makeFolder(backupFolder, 0o700); err != nil {
+		return fmt.Errorf("lay the files aside as they are: %w", err)
+	}
+	record := &Record{Version: recordVersion, State: Installing, Folders: slices.Clone(r.was.Folders), Enabled: slices.Clone(r.was.Enabled),
+		ChangedUnder: r.was.ChangedUnder, KubeletUnit: r.was.KubeletUnit, Health: r.was.Health, Files: r.in.recorded()}
+	var folders []string
+	for _, c := range r.in.changes {
+		if err := r.tree.keep(c.before); err != nil {
+			return fmt.Errorf("lay %q aside as it is: %w", c.path, err)
+		}
+		missing, err := r.tree.missing(c.path)
+		if err != nil {
+			return err
+		}
+		for _, folder := range missing {
+			if !slices.Contains(folders, folder) {
+				folders = append(folders, folder)
+			}
+		}
+	}
+	record.Folders = append(record.Folders, folders...)
+	if err := r.begin(ctx, record); err != nil {
+		return err
+	}
+	for _, folder := range folders {
+		if err := r.tree.makeFolder(folder, 0o755); err != nil {
+			return fmt.Errorf("make folder %q: %w", folder, err)
+		}
+	}
+	for _, c := range r.in.changes {
+		if c.after == nil || c.now.sum() == c.after.sum() {
+			continue
+		}
+		if err := r.tree.prepare(c.path, c.after); err != nil {
+			return fmt.Errorf("write %q: %w", c.path, err)
+		}
+	}
+	return nil
+}
+
+// begin writes the record, with what holds of the machine before anything is changed.
+func (r *run) begin(ctx context.Context, record *Record) error {
+	if r.in.kubelet != nil {
+		record.KubeletUnit = r.options.KubeletUnit
+		var err error
+		if record.Health, err = r.in.kubelet.health(); err != nil {
+			return err
+		}
+		if !r.options.Offline && r.in.has(Kubelet) {
+			if record.ChangedUnder, err = r.property(ctx, record.KubeletUnit, "InvocationID"); err != nil {
+				return fmt.Errorf("ask systemd for kubelet: %w", err)
+			}
+		}
+	}
+	for _, unit := range r.in.enabled() {
+		if slices.Contains(record.Enabled, unit) {
+			continue
+		}
+		state := ""
+		if !r.options.Offline {
+			var err error
+			if state, err = r.property(ctx, unit, "UnitFileState"); err != nil {
+				return fmt.Errorf("ask systemd for %s: %w", unit, err)
+			}
+		}
+		if state != "enabled" {
+			record.Enabled = append(record.Enabled, unit)
+		}
+	}
+	if err := r.tree.writeRecord(record); err != nil {
+		return err
+	}
+	r.record = record
+	return nil
+}
+
+// commit puts the files of a part in place.
+func (r *run) commit(ctx context.Context, part Part) error {
+	if !r.in.has(part) {
+		return nil
+	}
+	for _, c := range r.in.changes {
+		if c.part != part || c.now.sum() == c.after.sum() {
+			continue
+		}
+		r.touched, r.led = true, r.led || part == Kubelet
+		var err error
+		if c.after == nil {
+			err = r.tree.remove(c.path)
+		} else {
+			err = r.tree.commit(c.path)
+		}
+		if err != nil {
+			return fmt.Errorf("replace %q: %w", c.path, err)
+		}
+		r.tell("Wrote %s.", c.path)
+	}
+	return r.reload(ctx)
+}
+
+// reload makes systemd read its units.
+func (i *Installer) reload(ctx context.Context) error {
+	if i.options.Offline {
+		return nil
+	}
+	_, err := i.machine.Systemctl(ctx, "daemon-reload")
+	return err
+}
+
+// bringUp puts the files of cri-logshim in place, and has it enabled, and started where there
+// is a machine to do so, until it answers for the runtime.
+func (r *run) bringUp(ctx context.Context) error {
+	changed := r.in.has(Shim)
+	r.touched = true
+	if err := r.commit(ctx, Shim); err != nil {
+		return err
+	}
+	units := r.in.enabled()
+	for _, unit := range units {
+		if slices.Contains(r.record.Enabled, unit) && !slices.Contains(r.was.Enabled, unit) {
+			r.enabled = append(r.enabled, unit)
+		}
+	}
+	if err := r.unitFiles(ctx, "enable", units); err != nil {
+		return fmt.Errorf("enable cri-logshim: %w", err)
+	}
+	if r.options.Offline {
+		return nil
+	}
+	for _, unit := range units {
+		if err := r.start(ctx, unit, changed); err != nil {
+			return fmt.Errorf("start %s: %w; its journal says more: journalctl -u %s", unit, err, unit)
+		}
+	}
+	if r.in.kubelet == nil {
+		return nil
+	}
+	err := r.until(ctx, serveTime, func(ctx context.Context) error {
+		_, err := r.machine.RuntimeName(ctx, r.in.endpoint)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("cri-logshim does not answer for the runtime at %s: %w; its journal says more: journalctl -u cri-logshim", r.in.endpoint, err)
+	}
+	r.tell("cri-logshim answers at %s for the runtime at %s.", r.in.endpoint, r.in.config.RuntimeEndpoint)
+	return nil
+}
+
+// start starts a unit that is not active. A service that is takes what has changed into force,
+// without a call that fails.
+func (r *run) start(ctx context.Context, unit string, changed bool) error {
+	state, err := r.property(ctx, unit, "ActiveState")
+	switch {
+	case err != nil:
+		return err
+	case state == "active" && changed && unit == service:
+		_, err = r.machine.Systemctl(ctx, "reload", unit)
+		return err
+	case state == "active":
+		return nil
+	}
+	r.started = append(r.started, unit)
+	_, err = r.machine.Systemctl(ctx, "start", unit)
+	return err
+}
+
+// unitFiles enables or disables units, of the machine or in the files of one.
+func (i *Installer) unitFiles(ctx context.Context, verb string, units []string) error {
+	if len(units) == 0 {
+		return nil
+	}
+	args := []string{verb}
+	if i.options.Offline {
+		root, err := i.tree.real("/")
+		if err != nil {
+			return err
+		}
+		args = []string{"--root=" + root, verb}
+	}
+	_, err := i.machine.Systemctl(ctx, append(args, units...)...)
+	return err
+}
+
+// leadKubelet puts kubelet's files in place, and restarts it if that is wanted and needed.
+func (r *run) leadKubelet(ctx context.Context) error {
+	if r.in.kubelet == nil {
+		return nil
+	}
+	if err := r.commit(ctx, Kubelet); err != nil {
+		return err
+	}
+	if r.options.Offline {
+		return nil
+	}
+	now, err := r.property(ctx, r.options.KubeletUnit, "InvocationID")
+	switch {
+	case err != nil:
+		return fmt.Errorf("ask systemd for kubelet: %w", err)
+	case !r.led && (r.record.ChangedUnder == "" || now != r.record.ChangedUnder):
+		return nil // kubelet has been started since
+	case !r.options.RestartKubelet:
+		r.tell("Kubelet has not been restarted, so nothing has changed for it. When it may be: cri-logshim node install --restart-kubelet")
+		return nil
+	}
+	r.restarted = true
+	if err := r.restartKubelet(ctx); err != nil {
+		return err
+	}
+	return r.throughShim(ctx, r.in.config, r.record.Health)
+}
+
+// takeBack undoes what the run has done, the last first, and returns why. What another run
+// has left half-done is undone too.
+func (r *run) takeBack(ctx context.Context, why error) error {
+	var err error
+	switch {
+	case r.record == nil && r.was.State == Absent:
+		err = r.tree.removeRecord()
+	case r.record == nil: // nothing was done
+	case r.was.State == Absent && !r.touched:
+		err = r.clear()
+	case r.was.State == Installed:
+		err = r.back(ctx)
+	default:
+		err = r.undo(ctx, r.record, r.restarted)
+	}
+	if err != nil {
+		return fmt.Errorf("%w\nand not all could be taken back: %w; cri-logshim node status says what is left, cri-logshim node uninstall tries again", why, err)
+	}
+	return fmt.Errorf("the node is as it was before: %w", why)
+}
+
+// clear takes away what was laid beside the files. It needs no space, which may be what was
+// missing.
+func (r *run) clear() error {
+	for _, c := range r.in.changes {
+		if err := ignore(syscall.ENOTDIR, r.tree.discard(c.path)); err != nil {
+			return err
+		}
+	}
+	return errors.Join(removeFolders(r.tree, r.record.Folders), r.tree.removeRecord())
+}
+
+// back makes the node what it was before the run, which was installed too.
+func (r *run) back(ctx context.Context) error {
+	errs := []error{r.filesBack(Kubelet)}
+	if r.restarted {
+		errs = append(errs, r.reload(ctx), r.kubeletBack(ctx, r.record.Health))
+	}
+	for _, unit := range slices.Backward(r.started) {
+		_, err := r.machine.Systemctl(ctx, "stop", unit)
+		errs = append(errs, err)
+	}
+	return errors.Join(append(errs, r.unitFiles(ctx, "disable", r.enabled), r.filesBack(Shim), r.reload(ctx), r.tree.writeRecord(&r.was))...)
+}
+
+// filesBack makes the files of a part what they were before the run.
+func (r *run) filesBack(part Part) error {
+	var errs []error
+	for _, c := range slices.Backward(r.in.changes) {
+		if c.part != part || c.now.sum() == c.after.sum() {
+			continue
+		}
+		now, err := r.tree.Read(c.path)
+		if err == nil && now.sum() != c.now.sum() {
+			err = r.tree.write(c.path, c.now)
+		}
+		errs = append(errs, err, r.tree.discard(c.path))
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,156 @@
+package install
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/cri-logshim/cri-logshim/config"
+)
+
+// Status is what is installed on a node and how it stands.
+type Status struct {
+	State State `json:"state"`
+	// Files are those that were changed, by their paths.
+	Files []FileStatus `json:"files"`
+	// Units are the states of cri-logshim's units, as active; none of an image.
+	Units map[string]string `json:"units,omitempty"`
+	// Endpoint is where kubelet finds the runtime when it is started the next time; empty:
+	// its default.
+	Endpoint string `json:"endpoint"`
+	// ThroughShim says that this is cri-logshim.
+	ThroughShim bool `json:"throughShim"`
+	// RestartNeeded says that kubelet has not been restarted since that was changed.
+	RestartNeeded bool `json:"restartNeeded"`
+	// Calls are those of kubelet that cri-logshim has answered with success since it was
+	// started; nil: it does not say.
+	Calls *float64 `json:"calls,omitempty"`
+	// Trouble is what could not be found out.
+	Trouble []string `json:"trouble,omitempty"`
+}
+
+// FileStatus is what has become of a file that was changed.
+type FileStatus struct {
+	Path string `json:"path"`
+	Fate Fate   `json:"fate"`
+}
+
+// Status looks at the node and changes nothing.
+func (i *Installer) Status(ctx context.Context) (*Status, error) {
+	record, err := i.tree.readRecord()
+	if err != nil {
+		return nil, err
+	}
+	s := &Status{State: record.State, Files: []FileStatus{}}
+	for _, c := range record.Files {
+		now, err := i.tree.Read(c.Path)
+		if err != nil {
+			return nil, err
+		}
+		s.Files = append(s.Files, FileStatus{c.Path, c.fate(now)})
+	}
+	if record.KubeletUnit != "" {
+		i.options.KubeletUnit = record.KubeletUnit
+	}
+	c := i.configInForce(s)
+	i.endpointStatus(ctx, s, c)
+	if !i.options.Offline {
+		i.machineStatus(ctx, s, record, c)
+	}
+	return s, nil
+}
+
+func (s *Status) trouble(err error) { s.Trouble = append(s.Trouble, err.Error()) }
+
+// configInForce is the configuration of the file, or the default one.
+func (i *Installer) configInForce(s *Status) config.Configuration {
+	f, err := i.tree.Read(configPath)
+	if err == nil && f != nil {
+		var c config.Configuration
+		if c, _, err = config.Parse(configPath, f.Text, i.options.Checks...); err == nil {
+			return c
+		}
+	}
+	if err != nil {
+		s.trouble(err)
+	}
+	return config.Default()
+}
+
+func (i *Installer) endpointStatus(ctx context.Context, s *Status, c config.Configuration) {
+	k, err := i.tree.findKubelet(i.tree.Read, i.options.KubeletUnit, i.runningKubelet(ctx))
+	if err != nil {
+		s.trouble(err)
+		return
+	}
+	at, err := k.where(kubeletEndpoint())
+	if err != nil {
+		s.trouble(err)
+		return
+	}
+	s.Endpoint = at.value
+	s.ThroughShim = isOurs(c, at.value)
+}
+
+func (i *Installer) machineStatus(ctx context.Context, s *Status, record *Record, c config.Configuration) {
+	s.Units = map[string]string{}
+	for _, unit := range []string{socket, service} {
+		state, err := i.property(ctx, unit, "ActiveState")
+		if err != nil {
+			s.trouble(err)
+			return
+		}
+		s.Units[unit] = state
+	}
+	now, err := i.property(ctx, i.options.KubeletUnit, "InvocationID")
+	if err != nil {
+		s.trouble(err)
+	} else if now != "" {
+		s.RestartNeeded = record.State != Removing && now == record.ChangedUnder || record.State == Removing && now == record.RestoredUnder
+	}
+	if s.Units[service] != "active" {
+		return
+	}
+	calls, err := i.machine.Calls(ctx, c)
+	if err != nil {
+		s.trouble(err)
+		return
+	}
+	s.Calls = &calls
+}
+
+// Print writes the status for a reader.
+func (s *Status) Print(w io.Writer) error {
+	_, err := fmt.Fprintf(w, "installation: %s\n", s.State)
+	line := func(format string, args ...any) {
+		if err == nil {
+			_, err = fmt.Fprintf(w, format+"\n", args...)
+		}
+	}
+	for _, f := range s.Files {
+		line("  %s: %s", f.Path, f.Fate)
+	}
+	for _, unit := range []string{socket, service} {
+		if state, known := s.Units[unit]; known {
+			line("%s: %s", unit, state)
+		}
+	}
+	switch {
+	case s.ThroughShim:
+		line("kubelet's endpoint: %s (cri-logshim)", s.Endpoint)
+	case s.Endpoint != "":
+		line("kubelet's endpoint: %s", s.Endpoint)
+	default:
+		line("kubelet's endpoint: not set, or unknown")
+	}
+	if s.RestartNeeded {
+		line("kubelet has not been restarted since its files were changed")
+	}
+	if s.Calls != nil {
+		line("calls through cri-logshim: %.0f", *s.Calls)
+	}
+	for _, trouble := range s.Trouble {
+		line("cannot tell all: %s", trouble)
+	}
+	return err
+}

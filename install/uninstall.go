@@ -1,0 +1,197 @@
+package install
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"syscall"
+)
+
+// Uninstall takes back all that is recorded, and completes an uninstallation, or undoes an
+// installation, that was cut short. Files that nobody has changed since become what they were,
+// byte for byte; from others only our settings are taken out. After an error it can be run
+// again.
+func (i *Installer) Uninstall(ctx context.Context) (err error) {
+	record, err := i.tree.readRecord()
+	if err != nil {
+		return err
+	}
+	if record.State == Absent {
+		return i.clean()
+	}
+	p, err := i.planRemoval(record)
+	if err != nil {
+		return err
+	}
+	i.show(p)
+	if i.options.DryRun {
+		return nil
+	}
+	if record.KubeletUnit != "" {
+		i.options.KubeletUnit = record.KubeletUnit
+	}
+	unlock, err := i.lock()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	if err := i.undo(ctx, record, false); err != nil {
+		return err
+	}
+	i.tell("Uninstalled. The node's files are as they were.")
+	return nil
+}
+
+// clean takes away what a run has laid down that was cut short before it changed anything, or
+// after it had taken back everything.
+func (i *Installer) clean() error {
+	i.tell("Nothing is installed here by this command.")
+	if names, err := i.tree.list(path.Dir(stateFolder)); err != nil || i.options.DryRun || !slices.Contains(names, path.Base(stateFolder)) {
+		return err
+	}
+	unlock, err := i.lock()
+	if err != nil {
+		return err
+	}
+	return errors.Join(i.tree.removeRecord(), unlock())
+}
+
+// undo takes back all that is recorded. restarted says that kubelet was restarted with our
+// settings, and needs another restart whatever its unit says of it.
+func (i *Installer) undo(ctx context.Context, record *Record, restarted bool) error {
+	p, err := i.planRemoval(record)
+	if err != nil {
+		return err
+	}
+	record.State = Removing
+	if err := i.tree.writeRecord(record); err != nil {
+		return err
+	}
+	if err := i.restore(ctx, p, Kubelet); err != nil {
+		return err
+	}
+	if err := i.freeKubelet(ctx, record, restarted); err != nil {
+		return err
+	}
+	if err := i.stop(ctx, record); err != nil {
+		return err
+	}
+	if err := errors.Join(i.restore(ctx, p, Shim), removeFolders(i.tree, record.Folders)); err != nil {
+		return err
+	}
+	return i.tree.removeRecord()
+}
+
+// planRemoval plans that all is as it was.
+func (i *Installer) planRemoval(record *Record) (*plan, error) {
+	p := &plan{tree: i.tree, record: record}
+	for _, c := range record.Files {
+		now, err := i.tree.Read(c.Path)
+		if err == nil && c.fate(now) == Foreign {
+			if c.Settings == nil {
+				p.note(fmt.Sprintf("%s was changed since, and is left as it is", c.Path))
+			} else {
+				p.note(fmt.Sprintf("%s was changed since; only our settings are taken out of it", c.Path))
+			}
+		}
+		var before *File
+		if err == nil {
+			before, err = i.tree.original(&c, now)
+		}
+		if err != nil {
+			return nil, err
+		}
+		p.changes = append(p.changes, &change{path: c.Path, part: c.Part, before: before, now: now, after: before, dropped: &c})
+	}
+	return p, nil
+}
+
+// restore makes the files of a part what they were, and takes away what an installation that
+// was cut short has laid beside them.
+func (i *Installer) restore(ctx context.Context, p *plan, part Part) error {
+	for _, c := range p.changes {
+		if c.part != part {
+			continue
+		}
+		if c.now.sum() != c.after.sum() {
+			if err := i.tree.write(c.path, c.after); err != nil {
+				return fmt.Errorf("restore %q: %w; when there is space and permission, run this again", c.path, err)
+			}
+			i.tell("Restored %s.", c.path)
+		}
+		if err := ignore(syscall.ENOTDIR, i.tree.discard(c.path)); err != nil {
+			return fmt.Errorf("restore %q: %w", c.path, err)
+		}
+	}
+	return i.reload(ctx)
+}
+
+// freeKubelet makes kubelet speak to the runtime itself, now that its files say so. As long as
+// one runs that was started with our settings, cri-logshim has to stay.
+func (i *Installer) freeKubelet(ctx context.Context, record *Record, restarted bool) error {
+	if record.KubeletUnit == "" || i.options.Offline {
+		return nil
+	}
+	now, err := i.property(ctx, record.KubeletUnit, "InvocationID")
+	if err == nil && record.RestoredUnder == "" {
+		record.RestoredUnder = now
+		err = i.tree.writeRecord(record)
+	}
+	if err != nil {
+		return fmt.Errorf("find out which kubelet runs: %w", err)
+	}
+	if restarted {
+		return i.kubeletBack(ctx, record.Health)
+	}
+	active, err := i.property(ctx, record.KubeletUnit, "ActiveState")
+	switch {
+	case err != nil:
+		return fmt.Errorf("ask systemd for kubelet: %w", err)
+	case active == "inactive" || active == "failed":
+		return nil
+	case now != record.RestoredUnder:
+		return nil // it was restarted since
+	case now == record.ChangedUnder:
+		return nil // it was never restarted with our settings
+	case !i.options.RestartKubelet:
+		return errStillThere
+	}
+	return i.kubeletBack(ctx, record.Health)
+}
+
+// stop ends cri-logshim and what starts it at boot.
+func (i *Installer) stop(ctx context.Context, record *Record) error {
+	var there []string
+	for _, unit := range slices.Backward(record.Enabled) {
+		files, err := i.tree.unitFiles(i.tree.Read, unit)
+		if err != nil {
+			return err
+		}
+		if len(files) > 0 {
+			there = append(there, unit)
+		}
+	}
+	if !i.options.Offline && len(there) > 0 {
+		if _, err := i.machine.Systemctl(ctx, append([]string{"stop"}, there...)...); err != nil {
+			return fmt.Errorf("stop cri-logshim: %w", err)
+		}
+	}
+	if err := i.unitFiles(ctx, "disable", there); err != nil {
+		return fmt.Errorf("disable cri-logshim: %w", err)
+	}
+	return nil
+}
+
+// removeFolders removes folders that were made, the innermost first, as far as nobody else has
+// put something there.
+func removeFolders(t *Tree, folders []string) error {
+	for _, folder := range slices.Backward(folders) {
+		if err := t.remove(folder); err != nil && !errors.Is(err, syscall.ENOTEMPTY) && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("remove folder %q: %w", folder, err)
+		}
+	}
+	return nil
+}

@@ -56,10 +56,10 @@ func replaceable(path string) error {
 	case err != nil:
 		return err
 	}
-	switch info.Mode().Type() {
-	case fs.ModeSymlink:
+	switch kind := info.Mode().Type(); {
+	case kind == fs.ModeSymlink:
 		return nil
-	case fs.ModeSocket:
+	case kind == fs.ModeSocket:
 		return fmt.Errorf("there is a socket at %q, and no link: it may be served, so it stays; remove it if it is not, or set another kubeletEndpoint", path)
 	}
 	return fmt.Errorf("there is something else at %q, and no link, so it stays (%s); remove it, or set another kubeletEndpoint", path, info.Mode())

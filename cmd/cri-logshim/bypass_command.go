@@ -15,6 +15,7 @@ import (
 	"github.com/cri-logshim/cri-logshim/config"
 )
 
+//nolint:gosec // a text without credentials, though "bypass" has "pass" in it
 const bypassHelp = `Lead kubelet past cri-logshim, to the runtime itself, and back.
 
 kubelet's endpoint (kubeletEndpoint) is a symbolic link, which is made to lead
@@ -25,6 +26,7 @@ It works without the daemon, and without a valid configuration: then it goes by
 what the daemon that served last has left in /run/cri-logshim, or by the defaults,
 and says so.`
 
+//nolint:gosec // as above
 const bypassExample = `  # Where does kubelet's endpoint lead?
   cri-logshim bypass status
 

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/cri-logshim/cri-logshim/bypass"
+	"github.com/cri-logshim/cri-logshim/config"
 )
 
 // newLinkedPlace is a place whose daemon makes a link for kubelet.
@@ -173,4 +174,30 @@ func TestLinkAfterHandOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	conn.Close()
+}
+
+// In the modes that are not in the path of kubelet's calls the endpoint leads to the runtime,
+// from the start and when a hand-over has changed the mode; that is no bypass.
+func TestLinkInOtherModes(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []config.Mode{config.ModeObserve, config.ModeManage} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			p, e := newLinkedPlace(t)
+			p.config.Mode = mode
+			d := p.serve(t, extras{})
+			leadsTo(t, e, bypass.ToRuntime)
+			if out, err := p.command(t, "bypass", "off"); err != nil || !strings.Contains(out, "as ever in mode "+string(mode)) {
+				t.Errorf("bypass off: %v\n%s", err, out)
+			}
+			p.config.Mode = config.ModeProxy
+			p.write(t)
+			d.signal(t, syscall.SIGHUP)
+			d.successorOf(t, 1)
+			leadsTo(t, e, bypass.ToShim)
+			if said := d.said("bypass"); len(said) > 0 {
+				t.Errorf("it says %q", said)
+			}
+		})
+	}
 }

@@ -18,6 +18,7 @@
 set -euo pipefail
 
 readonly PINNED=2.4.2 # the newest supported
+readonly MIDDLE=1.7.35 # the last of the 1.7 line
 readonly OLDEST=1.6.20 # the oldest supported, the last line that speaks CRI v1alpha2
 readonly KUBELET=1.36.3
 readonly OLDEST_KUBELET=1.23.17 # the last line that speaks CRI v1alpha2
@@ -131,6 +132,7 @@ build_containerd() {
 }
 
 build_pinned() { build_containerd "$PINNED" github.com/containerd/containerd/v2; }
+build_middle() { build_containerd "$MIDDLE" github.com/containerd/containerd; }
 build_oldest() { build_containerd "$OLDEST" github.com/containerd/containerd; }
 
 # build_kubelet builds one version from the module in a folder, without cgo and -trimpath, as the tests beside a go.mod are, so that
@@ -284,6 +286,7 @@ case $1 in
 demo) choose_containerd ;;
 test)
 	build_pinned
+	build_middle
 	build_oldest
 	build_kubelet "$KUBELET" kubelet
 	build_kubelet "$OLDEST_KUBELET" kubelet123

@@ -16,14 +16,14 @@ import (
 // outlive a restart of the runtime are managed, each within the time that is promised.
 func TestAdopts(t *testing.T) {
 	const promised = 5 * time.Second
-	onBoth(t, func(t *testing.T, containerd *testbed.Containerd) {
+	onEach(t, func(t *testing.T, containerd *testbed.Containerd) {
 		t.Parallel()
 		direct, err := containerd.Dial()
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer direct.Close()
-		args := []string{"-stream=both", "-rate=4000000", "-duration=25s"}
+		args := []string{"-stream=both", "-rate=4000000"}
 		before := runWriter(t, direct, containerd.PodConfig("default", "before"), args...)
 		eventually(t, func(context.Context) error { return exists(before.LogPath()) })
 		shim, _ := newShim(t, containerd, keepAll)
@@ -46,9 +46,15 @@ func TestAdopts(t *testing.T) {
 		if err := containerd.Start(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		adopted("after a restart of the runtime", behind.LogPath())
+		adopted("running before, after a restart of the runtime", before.LogPath())
+		adopted("made behind our back, after a restart of the runtime", behind.LogPath())
 		for _, writer := range []*testbed.Container{before, behind} {
+			if err := writer.Stop(t.Context(), 10*time.Second); err != nil {
+				t.Fatal(err)
+			}
 			exited(t, writer)
+		}
+		for _, writer := range []*testbed.Container{before, behind} {
 			killed(t, shim, writer.LogPath(), "stdout", "stderr")
 		}
 	})

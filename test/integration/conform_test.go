@@ -15,7 +15,7 @@ import (
 // What the log manager relies on is so of the real runtime, in every version of CRI that it
 // speaks; the fake that its own tests use passes the same suite.
 func TestRuntimeConforms(t *testing.T) {
-	onBoth(t, func(t *testing.T, containerd *testbed.Containerd) {
+	onEach(t, func(t *testing.T, containerd *testbed.Containerd) {
 		client, err := containerd.Dial()
 		if err != nil {
 			t.Fatal(err)

@@ -46,7 +46,16 @@ func run(m *testing.M) (code int, err error) {
 	return m.Run(), nil
 }
 
-// onBoth runs a test against every supported version of containerd.
+// onEach runs a test against the newest version of every line of containerd that is
+// supported. It is for what the lines may differ in; for all else, onBoth.
+func onEach(t *testing.T, test func(t *testing.T, containerd *testbed.Containerd)) {
+	t.Helper()
+	for _, version := range []string{testbed.Newest, testbed.Middle, testbed.Oldest} {
+		on(t, version, test)
+	}
+}
+
+// onBoth runs a test against the newest and the oldest supported version of containerd.
 func onBoth(t *testing.T, test func(t *testing.T, containerd *testbed.Containerd)) {
 	t.Helper()
 	for _, version := range []string{testbed.Newest, testbed.Oldest} {

@@ -11,6 +11,7 @@ import (
 // The containerds that hack/setup.sh puts in place.
 const (
 	Newest = "2.4.2"  // speaks CRI v1 with every Stream call
+	Middle = "1.7.35" // the last of its line; tells each container event to one client only
 	Oldest = "1.6.20" // speaks CRI v1 and v1alpha2
 	Demo   = "demo"   // the machine's own, or else Newest
 )

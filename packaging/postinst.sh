@@ -35,5 +35,5 @@ fi
 cri-logshim: nothing is enabled or started, and kubelet is as it was. Next:
   /etc/cri-logshim/config.yaml, then cri-logshim check-config
   systemctl enable --now cri-logshim.socket cri-logshim.service
-  point kubelet at it (containerRuntimeEndpoint) when it serves
+  when it serves, point kubelet at it: containerRuntimeEndpoint: unix:///run/cri-logshim/kubelet.sock
 END

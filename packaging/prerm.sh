@@ -13,7 +13,14 @@ command -v systemctl >/dev/null || exit 0
 systemctl --quiet disable cri-logshim.socket cri-logshim.service ||
 	echo 'cri-logshim: systemctl disable failed' >&2
 [ -d /run/systemd/system ] || exit 0
+# First kubelet is led past the service, which it would otherwise miss from now on.
+/usr/bin/cri-logshim bypass on --reason 'the package was removed' >/dev/null ||
+	echo 'cri-logshim: kubelet could not be led to the runtime' >&2
 # In one call, or the socket would start the service again.
 systemctl stop cri-logshim.socket cri-logshim.service ||
 	echo 'cri-logshim: systemctl stop failed' >&2
-echo 'cri-logshim: stopped. A kubelet that is still pointed at it has no runtime: point it back'
+cat <<'END'
+cri-logshim: stopped, and kubelet's endpoint leads to the runtime until the next boot. Before that
+  point kubelet (containerRuntimeEndpoint) at the runtime itself. After another installation
+  "cri-logshim bypass off" leads it back
+END

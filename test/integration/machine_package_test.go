@@ -13,8 +13,8 @@ import (
 )
 
 // Kubelet's calls know nothing of a package that is upgraded: dpkg returns, the new version
-// serves, none has failed, and none took a second longer than it might. Its removal stops
-// the service, and pods and their logs know nothing of that.
+// serves, none has failed, and none took a second longer than it might. Its removal leads
+// kubelet to the runtime and stops the service, and pods know nothing of that.
 func TestPackageUpgradeUnderTraffic(t *testing.T) {
 	older, newer := oldAndNew(t)
 	m := newMachine(t, testbed.MachineOptions{Bare: true, Enabled: map[string]string{testbed.ContainerdUnit: "multi-user.target"}})
@@ -53,6 +53,9 @@ func TestPackageUpgradeUnderTraffic(t *testing.T) {
 		if state, err := m.Property(t.Context(), unit, "LoadState"); err != nil || state != "not-found" {
 			t.Errorf("after the removal %s is %s: %v", unit, state, err)
 		}
+	}
+	if leads, err := m.Run(t.Context(), "readlink", "/run/cri-logshim/kubelet.sock"); err != nil || leads != "/run/containerd/containerd.sock\n" {
+		t.Errorf("after the removal kubelet's endpoint leads to %q: %v", leads, err)
 	}
 	direct, err := m.DialContainerd()
 	if err != nil {

@@ -127,7 +127,8 @@ func release(t *testing.T, repository, setUp string) string {
 	return out
 }
 
-// copyRepository copies what git knows, what it would, and git's own folder.
+// copyRepository copies what git knows, what it would, and git's own folder, and lets only
+// the owner read it.
 func copyRepository(t *testing.T, from string) string {
 	t.Helper()
 	to := filepath.Join(t.TempDir(), "a folder", "elsewhere")
@@ -135,7 +136,7 @@ func copyRepository(t *testing.T, from string) string {
 		t.Fatal(err)
 	}
 	run(t, from, "git -c safe.directory='*' ls-files -z --cached --others --exclude-standard | tar --create --null --files-from=- | "+
-		"tar --extract --touch --directory='"+to+"' && cp --archive .git '"+to+"'")
+		"tar --extract --touch --directory='"+to+"' && cp --archive .git '"+to+"' && chmod -R go= '"+to+"'")
 	return to
 }
 

@@ -42,6 +42,8 @@ lay_out() {
 	mkdir -p "$doc"
 	cp README.md CHANGELOG.md SECURITY.md LICENSE packaging/copyright docs/*.md "$work/third-party-licenses.txt" "$doc/"
 	cp -r packaging "$root/packaging" # beside the tree, for nfpm
+	chmod -R u=rwX,go=rX "$root" # whatever the modes of a checkout are
+	find "$root" -exec touch --date="@$SOURCE_DATE_EPOCH" {} +
 }
 
 make_packages() {

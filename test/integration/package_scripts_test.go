@@ -19,12 +19,18 @@ func packageManagers() []packageManager {
 	rpm := []string{"rpm", "--force-debian", "--nodeps"}
 	return []packageManager{
 		{
-			"dpkg", func(p testbed.Package) string { return p.Deb },
-			[]string{"dpkg", "--install"}, []string{"dpkg", "--install"}, []string{"dpkg", "--remove", "cri-logshim"},
+			name:    "dpkg",
+			file:    func(p testbed.Package) string { return p.Deb },
+			install: []string{"dpkg", "--install"},
+			upgrade: []string{"dpkg", "--install"},
+			remove:  []string{"dpkg", "--remove", "cri-logshim"},
 		},
 		{
-			"rpm", func(p testbed.Package) string { return p.RPM },
-			append(slices.Clone(rpm), "--install"), append(slices.Clone(rpm), "--upgrade"), append(slices.Clone(rpm), "--erase", "cri-logshim"),
+			name:    "rpm",
+			file:    func(p testbed.Package) string { return p.RPM },
+			install: append(slices.Clone(rpm), "--install"),
+			upgrade: append(slices.Clone(rpm), "--upgrade"),
+			remove:  append(slices.Clone(rpm), "--erase", "cri-logshim"),
 		},
 	}
 }

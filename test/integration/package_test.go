@@ -13,10 +13,11 @@ import (
 )
 
 const (
-	packagedShim   = "/usr/bin/cri-logshim"
-	packagedUnits  = "/usr/lib/systemd/system/"
-	packagedConfig = "/etc/cri-logshim/config.yaml"
-	enabledUnits   = "/etc/systemd/system/"
+	packagedShim     = "/usr/bin/cri-logshim"
+	packagedPrograms = "/usr/lib/cri-logshim/" // of the units
+	packagedUnits    = "/usr/lib/systemd/system/"
+	packagedConfig   = "/etc/cri-logshim/config.yaml"
+	enabledUnits     = "/etc/systemd/system/"
 )
 
 // packages are two versions, built once for the tests that need them.
@@ -166,18 +167,19 @@ func checkPackaged(t *testing.T, d *testbed.Debian, version string) {
 	}
 	in(t, d, packagedShim, "check-config")
 	files := changed(t, d)
-	for _, file := range []string{packagedShim, packagedUnits + testbed.ShimUnit, packagedUnits + testbed.ShimSocket, packagedConfig, "/usr/share/doc/cri-logshim/copyright"} {
+	for _, file := range []string{packagedShim, packagedUnits + testbed.ShimUnit, packagedUnits + testbed.ShimSocket, packagedConfig, packagedPrograms + "bypass.sh", "/usr/share/doc/cri-logshim/copyright"} {
 		if !slices.Contains(files, file) {
 			t.Errorf("%s is not installed", file)
 		}
 	}
 	for _, file := range files {
+		program := file == packagedShim || strings.HasPrefix(file, packagedPrograms)
 		if !strings.HasPrefix(file, packagedUnits+"cri-logshim") && !strings.HasPrefix(file, "/usr/share/doc/cri-logshim/") &&
-			file != packagedShim && file != packagedConfig {
+			!program && file != packagedConfig {
 			t.Errorf("%s is none of the package's business", file)
 		}
 		want := "644 root:root\n"
-		if file == packagedShim {
+		if program {
 			want = "755 root:root\n"
 		}
 		if mode := in(t, d, "stat", "--format=%a %U:%G", file); mode != want {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -227,9 +228,9 @@ func (n *kubectlNode) follow(ctx context.Context, pod string, begin func() error
 	if errors.Is(err, io.EOF) {
 		err = errCut
 	}
-	_ = cmd.Process.Signal(os.Interrupt) // it may have ended
-	_, _ = io.Copy(io.Discard, in)       // up to its end
-	_ = cmd.Wait()                       // by the signal
+	_ = cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	_, _ = io.Copy(io.Discard, in)          // up to its end
+	_ = cmd.Wait()                          // by the signal
 	if err != nil {
 		err = fmt.Errorf("kubectl logs -f: %w, it says %q", err, &stderr)
 	}

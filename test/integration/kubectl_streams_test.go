@@ -222,7 +222,7 @@ func (a *attachment) say(ctx context.Context, word string) error {
 
 // end leaves the container, which lives on. That kubectl has ended before is an error.
 func (a *attachment) end() error {
-	err := a.cmd.Process.Signal(os.Interrupt)
+	err := a.cmd.Process.Signal(syscall.SIGTERM) // an interrupt is ignored by what a script runs in the background
 	a.screen.rest()
 	if exit := (&exec.ExitError{}); errors.As(a.cmd.Wait(), &exit) && exit.Exited() {
 		err = errors.Join(err, fmt.Errorf("kubectl attach: %w, it says %q", exit, &a.stderr))

@@ -65,6 +65,11 @@ WantedBy=multi-user.target
 `
 }
 
+// RemoveStatic makes kubelet end a pod.
+func (m *Machine) RemoveStatic(p StaticPod) error {
+	return os.Remove(m.Root(machineKubelet().manifest(p)))
+}
+
 // RunStatic makes kubelet run a pod.
 func (m *Machine) RunStatic(p StaticPod) error {
 	manifest, err := p.Manifest()

@@ -33,7 +33,6 @@ fi
 
 [ -n "$upgraded" ] || cat <<'END'
 cri-logshim: nothing is enabled or started, and kubelet is as it was. Next:
-  /etc/cri-logshim/config.yaml, then cri-logshim check-config
-  systemctl enable --now cri-logshim.socket cri-logshim.service
-  when it serves, point kubelet at it: containerRuntimeEndpoint: unix:///run/cri-logshim/kubelet.sock
+  cri-logshim node install --dry-run shows what it would change, and without --dry-run starts
+  cri-logshim and leads kubelet to it. /usr/share/doc/cri-logshim/install.md says how to do so by hand
 END

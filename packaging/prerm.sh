@@ -21,6 +21,6 @@ systemctl stop cri-logshim.socket cri-logshim.service ||
 	echo 'cri-logshim: systemctl stop failed' >&2
 cat <<'END'
 cri-logshim: stopped, and kubelet's endpoint leads to the runtime until the next boot. Before that
-  point kubelet (containerRuntimeEndpoint) at the runtime itself. After another installation
-  "cri-logshim bypass off" leads it back
+  point kubelet (containerRuntimeEndpoint) at the runtime itself, which "cri-logshim node uninstall"
+  would have done. After another installation "cri-logshim bypass off" leads it back
 END

@@ -133,36 +133,35 @@ func cutShort(n *node, at int, run func() error) (cut bool, err error) {
 // Killed between any two steps, the next run completes or undoes what the one before has
 // begun, and kubelet has a runtime all the while.
 func TestKilled(t *testing.T) {
-	for _, archive := range []string{"kubeadm.txtar", "config_dir.txtar"} {
-		reference, _ := newNode(t, archive)
-		before := reference.files()
-		all := Options{RestartKubelet: true}
-		if err := reference.installer(all).Install(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		for at, reached := 1, true; reached; at++ {
-			for _, next := range []string{"install", "uninstall"} {
-				n, _ := newNode(t, archive)
-				var err error
-				reached, err = cutShort(n, at, func() error { return n.installer(all).Install(t.Context()) })
-				if err != nil {
-					t.Fatal(err)
-				}
-				n.settle(next, fmt.Sprintf("%s: installation killed at step %d", archive, at), before)
-			}
-		}
-		for at, reached := 1, true; reached; at++ {
+	const archive = "kubeadm.txtar"
+	reference, _ := newNode(t, archive)
+	before := reference.files()
+	all := Options{RestartKubelet: true}
+	if err := reference.installer(all).Install(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for at, reached := 1, true; reached; at++ {
+		for _, next := range []string{"install", "uninstall"} {
 			n, _ := newNode(t, archive)
-			if err := n.installer(all).Install(t.Context()); err != nil {
-				t.Fatal(err)
-			}
 			var err error
-			reached, err = cutShort(n, at, func() error { return n.installer(all).Uninstall(t.Context()) })
+			reached, err = cutShort(n, at, func() error { return n.installer(all).Install(t.Context()) })
 			if err != nil {
 				t.Fatal(err)
 			}
-			n.settle("uninstall", fmt.Sprintf("%s: uninstallation killed at step %d", archive, at), before)
+			n.settle(next, fmt.Sprintf("%s: installation killed at step %d", archive, at), before)
 		}
+	}
+	for at, reached := 1, true; reached; at++ {
+		n, _ := newNode(t, archive)
+		if err := n.installer(all).Install(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		reached, err = cutShort(n, at, func() error { return n.installer(all).Uninstall(t.Context()) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		n.settle("uninstall", fmt.Sprintf("%s: uninstallation killed at step %d", archive, at), before)
 	}
 }
 
@@ -268,7 +267,8 @@ func TestRefuses(t *testing.T) {
 				n.gone("var/lib/kubelet/config.yaml")
 				n.put("var/lib/kubelet/config.yaml/x", "", 0o600)
 			},
-			Options{}, []string{"/var/lib/kubelet/config.yaml", "no regular file"},
+			Options{},
+			[]string{"/var/lib/kubelet/config.yaml", "no regular file"},
 		},
 		"no kubelet":                    {func(n *node) { n.gone("usr/lib/systemd/system/kubelet.service") }, Options{}, []string{"kubelet.service", "--kubelet-unit"}},
 		"an unknown runtime":            {func(n *node) { n.runtime = "frakti" }, Options{}, []string{"frakti", "--runtime-endpoint"}},

@@ -70,7 +70,7 @@ func (Live) RuntimeName(ctx context.Context, endpoint string) (name string, err 
 func (Live) KubeletVersion(ctx context.Context, program string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*askTime)
 	defer cancel()
-	output, err := exec.CommandContext(ctx, program, "--version").Output() //nolint:gosec // It is the program that systemd runs as root.
+	output, err := exec.CommandContext(ctx, program, "--version").Output()
 	if err != nil {
 		return "", fmt.Errorf("run %s --version: %w", program, err)
 	}

@@ -49,8 +49,10 @@ func newNode(t *testing.T, archive string) (n *node, want string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n = &node{t: t, root: memoryDir(t), active: map[string]bool{}, enabled: map[string]bool{}, runtime: "containerd", version: "v1.36.3",
-		at: containerd, shim: config.Default().KubeletEndpoint}
+	n = &node{
+		t: t, root: memoryDir(t), active: map[string]bool{}, enabled: map[string]bool{}, runtime: "containerd", version: "v1.36.3",
+		at: containerd, shim: config.Default().KubeletEndpoint,
+	}
 	if archive == "crio.txtar" {
 		n.runtime, n.at, n.shim = "cri-o", "unix:///var/run/crio/crio.sock", crioEndpoint
 	}
@@ -71,7 +73,7 @@ func newNode(t *testing.T, archive string) (n *node, want string) {
 // here, which takes a disk long and cannot be looked at anyway.
 func memoryDir(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/dev/shm", "cri-logshim-")
+	dir, err := os.MkdirTemp("/dev/shm", "cri-logshim-") //nolint:usetesting // TempDir is on a disk.
 	if err != nil {
 		return t.TempDir()
 	}

@@ -40,6 +40,7 @@ func (t *Tree) original(c *Changed, now *File) (*File, error) {
 		return now, nil
 	case AsInstalled:
 		return t.kept(c)
+	case Foreign:
 	}
 	text := now.Text
 	for _, s := range c.Settings {

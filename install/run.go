@@ -27,8 +27,10 @@ func (r *run) prepare(ctx context.Context) error {
 	if err := r.tree.makeFolder(backupFolder, 0o700); err != nil {
 		return fmt.Errorf("lay the files aside as they are: %w", err)
 	}
-	record := &Record{Version: recordVersion, State: Installing, Folders: slices.Clone(r.was.Folders), Enabled: slices.Clone(r.was.Enabled),
-		ChangedUnder: r.was.ChangedUnder, KubeletUnit: r.was.KubeletUnit, Health: r.was.Health, Files: r.in.recorded()}
+	record := &Record{
+		Version: recordVersion, State: Installing, Folders: slices.Clone(r.was.Folders), Enabled: slices.Clone(r.was.Enabled),
+		ChangedUnder: r.was.ChangedUnder, KubeletUnit: r.was.KubeletUnit, Health: r.was.Health, Files: r.in.recorded(),
+	}
 	var folders []string
 	for _, c := range r.in.changes {
 		if err := r.tree.keep(c.before); err != nil {

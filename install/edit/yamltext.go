@@ -57,8 +57,9 @@ func extent(text []byte, node *yaml.Node) (begin, end int, err error) {
 	case yaml.SingleQuotedStyle:
 		length := quoted(rest, '\'')
 		return begin, begin + length, errIf(length == 0, unfit)
+	default:
+		return 0, 0, unfit
 	}
-	return 0, 0, unfit
 }
 
 func errIf(is bool, err error) error {

@@ -3,10 +3,10 @@ package logmgr
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"path"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,7 +35,8 @@ type Observer struct {
 	logs     map[string]*observed // of running containers, by id
 	refused  map[string]bool      // ids of containers whose log would not be managed
 	node     string               // which bounds of the node are broken; empty: none
-	trouble  string               // why the runtime's containers are not known; empty: they are
+	unknown  string               // why not all of the runtime's containers are known; empty: they are
+	unseen   string               // why podLogsDir cannot be looked at; empty: it can
 }
 
 // NewObserver makes an Observer. The options that are about changing something have no
@@ -113,10 +114,22 @@ func (o *Observer) Beat(context.Context) error { return nil }
 func (o *Observer) Trouble() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if o.trouble == "" {
-		return nil
+	return slices.DeleteFunc([]string{o.unknown, o.unseen}, func(reason string) bool { return reason == "" })
+}
+
+// note takes in whether something works, and tells when it begins not to.
+func (o *Observer) note(fault *string, what string, err error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	told := *fault != ""
+	*fault = ""
+	if err == nil {
+		return
 	}
-	return []string{o.trouble}
+	*fault = what + ": " + err.Error()
+	if !told {
+		o.Log.WithError(err).Warn(what + "; trying again")
+	}
 }
 
 // Status returns what is known now.
@@ -147,16 +160,7 @@ func (o *Observer) learn(ctx context.Context) {
 	if ctx.Err() != nil {
 		return
 	}
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	told := o.trouble
-	o.trouble = ""
-	if err != nil {
-		o.trouble = fmt.Sprintf("cannot learn about all containers: %v", err)
-	}
-	if o.trouble != "" && told == "" {
-		o.Log.WithError(err).Warn("cannot learn about all containers; trying again")
-	}
+	o.note(&o.unknown, "cannot learn about all containers", err)
 }
 
 // compare drops what the runtime runs no longer, and returns the ids of what is not known.
@@ -239,12 +243,17 @@ func (o *Observer) look() {
 
 // forecast takes in what a Manager would remove and compress, and tells of it.
 func (o *Observer) forecast() {
+	err := o.lookThrough()
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil // there has been no pod yet
+	}
+	o.note(&o.unseen, "cannot look at podLogsDir", err)
+}
+
+func (o *Observer) lookThrough() error {
 	root, err := logfile.OpenRoot(o.PodLogsDir)
 	if err != nil {
-		if !errors.Is(err, fs.ErrNotExist) {
-			o.Log.WithError(err).Warn("cannot look at podLogsDir")
-		}
-		return
+		return err
 	}
 	defer func() { _ = root.Close() }() // it was only read
 	for _, l := range o.all() {
@@ -260,11 +269,9 @@ func (o *Observer) forecast() {
 		o.mu.Unlock()
 	}
 	space, err := root.Space()
-	if err != nil {
-		o.Log.WithError(err).Warn("cannot find out how much space is free")
-	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.node = o.settings.Node.shortage(o.sum(), space).String()
 	o.metrics.set(o.logs)
+	return err
 }

@@ -9,13 +9,23 @@ remove | 0) ;;
 esac
 
 command -v systemctl >/dev/null || exit 0
+if [ -d /run/systemd/system ]; then
+	# First kubelet is led past the service, which it would otherwise miss from now on.
+	if ! /usr/bin/cri-logshim bypass on --reason 'the package was removed' >/dev/null; then
+		if systemctl --quiet is-active cri-logshim.service; then
+			cat >&2 <<'END'
+cri-logshim: kubelet could not be led to the runtime, and would lose it with the service, so
+  nothing is removed. Point kubelet (containerRuntimeEndpoint) at the runtime, restart it,
+  systemctl stop cri-logshim.socket cri-logshim.service, and remove the package again
+END
+			exit 1
+		fi
+	fi
+fi
 # Without systemd as process 1 the links of "enable" go all the same.
 systemctl --quiet disable cri-logshim.socket cri-logshim.service ||
 	echo 'cri-logshim: systemctl disable failed' >&2
 [ -d /run/systemd/system ] || exit 0
-# First kubelet is led past the service, which it would otherwise miss from now on.
-/usr/bin/cri-logshim bypass on --reason 'the package was removed' >/dev/null ||
-	echo 'cri-logshim: kubelet could not be led to the runtime' >&2
 # In one call, or the socket would start the service again.
 systemctl stop cri-logshim.socket cri-logshim.service ||
 	echo 'cri-logshim: systemctl stop failed' >&2

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -188,9 +189,9 @@ func TestObserverWithoutLogs(t *testing.T) {
 // passes.
 func TestObserverTellsTrouble(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		failing := true
+		var works atomic.Bool
 		r.fake.OnList(func(context.Context) error {
-			if failing {
+			if !works.Load() {
 				return errors.New("not now")
 			}
 			return nil
@@ -201,7 +202,7 @@ func TestObserverTellsTrouble(t *testing.T) {
 		if got := o.Trouble(); len(got) != 1 || !strings.Contains(got[0], "not now") {
 			t.Errorf("trouble %q", got)
 		}
-		failing = false
+		works.Store(true)
 		r.pass(10 * time.Second)
 		if got := o.Trouble(); len(got) != 0 {
 			t.Errorf("trouble %q", got)

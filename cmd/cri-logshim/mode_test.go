@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -113,11 +114,16 @@ func TestModeChanges(t *testing.T) {
 	}
 	change(1, config.ModeManage)
 	receive(t, "a rotation", f.reopens)
+	fill := func() {
+		if err := os.WriteFile(f.logPath, make([]byte, 64<<10), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	change(2, config.ModeProxy)
-	f.runContainer(t, p.config.PodLogsDir, 64<<10)
+	fill()
 	receive(t, "a rotation", f.reopens)
 	change(3, config.ModeObserve)
-	f.runContainer(t, p.config.PodLogsDir, 64<<10)
+	fill()
 	eventually(t, "a rotation that would have been made", func() bool {
 		told := statusOf(t, p)
 		return len(told.Observed) == 1 && told.Observed[0].WouldRotate > 0

@@ -61,23 +61,28 @@ func (d *Dir) openTwin() (*Dir, error) {
 	return t, err
 }
 
+// twinLooks is how often a name is looked for that may just be changing.
+const twinLooks = 3
+
 // nameOf returns the name that the file want has in the directory, which likely is
-// name; empty: none. A file that gets that name meanwhile, as a twin does in the middle of
-// a rotation, may pass by the one who lists: so name is looked at before and after.
+// name; empty: none. A file that is renamed meanwhile, as a twin is in the middle of a
+// rotation, may pass by the one who lists: so it is looked for again.
 func (d *Dir) nameOf(name string, want ID) (string, error) {
 	if d.is(name, want) {
 		return name, nil
 	}
-	all, err := d.names(func(string) (string, bool) { return "", true })
-	for _, name := range all[""] {
-		if d.is(name, want) {
-			return name, nil
+	for range twinLooks {
+		all, err := d.names(func(string) (string, bool) { return "", true })
+		if err != nil {
+			return "", err
+		}
+		for _, one := range append(all[""], name) {
+			if d.is(one, want) {
+				return one, nil
+			}
 		}
 	}
-	if d.is(name, want) {
-		return name, nil
-	}
-	return "", err
+	return "", nil
 }
 
 // is tells whether name is the file want.

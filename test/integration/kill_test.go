@@ -137,24 +137,28 @@ func (h *killHarness) cutLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.stopWriter(t, h.cut)
-	if errors.Is(exists(h.cut.LogPath()), os.ErrNotExist) {
-		return // it is so already
-	}
 	live, kept := filepath.Dir(h.cut.LogPath()), filepath.Dir(h.keptPath(h.cut))
-	rotated := "0.log." + time.Now().UTC().Format("20060102-150405.000000000")
-	rename(t, h.cut.LogPath(), filepath.Join(live, rotated))
-	seconds, err := inodes(kept)
-	if err != nil {
-		t.Fatal(err)
+	if exists(h.cut.LogPath()) == nil { // a kill may have left it so already
+		rotated := "0.log." + time.Now().UTC().Format("20060102-150405.000000000")
+		rename(t, h.cut.LogPath(), filepath.Join(live, rotated))
 	}
+	newest := slices.Max(rotatedNames(t, h.cut.LogPath()))
 	firsts, err := inodes(live)
 	if err != nil {
 		t.Fatal(err)
 	}
+	seconds, err := inodes(kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Its second name may be the one of before, or not be there yet.
 	for name, inode := range seconds {
-		if inode == firsts[rotated] {
-			rename(t, filepath.Join(kept, name), filepath.Join(kept, rotated))
+		if inode == firsts[newest] && name != newest {
+			rename(t, filepath.Join(kept, name), filepath.Join(kept, newest))
 		}
+	}
+	if err := os.Link(filepath.Join(live, newest), filepath.Join(kept, newest)); err != nil && !errors.Is(err, os.ErrExist) {
+		t.Fatal(err)
 	}
 }
 

@@ -48,7 +48,7 @@ integration() {
 beside_kubelet() {
 	cd test/integration
 	"$gotestsum" --format testname -- -count=1 -p 1 -timeout 20m \
-		-run '^(TestKilledAtAnyMoment|TestEachPodHasItsOwnLimits|TestLogOutlivesItsPod|TestNeighboursAreUntouched|TestDiskIsWonBack|TestExitedContainer)$' . -args -mode=manage
+		-run '^(TestKilledAtAnyMoment|TestEachPodHasItsOwnLimits|TestLogOutlivesItsPod|TestNeighboursAreUntouched|TestExitedContainer)$' . -args -mode=manage
 }
 
 # kubelets_functions run over directories as we leave them. Without cgo, as kubelet is built, they take what Go has in its cache.

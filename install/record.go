@@ -57,6 +57,9 @@ type Record struct {
 	// files were changed and restored: as long as it is the same, the change is not in force.
 	ChangedUnder  string `json:"changedUnder,omitempty"`
 	RestoredUnder string `json:"restoredUnder,omitempty"`
+	// LedUnder is the invocation that ran when kubelet was first led to cri-logshim: one that
+	// was never started with our settings. Later installations change more, under others.
+	LedUnder string `json:"ledUnder,omitempty"`
 	// Health is the address of kubelet's health check; empty: it has none.
 	Health string `json:"health,omitempty"`
 }

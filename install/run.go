@@ -29,7 +29,8 @@ func (r *run) prepare(ctx context.Context) error {
 	}
 	record := &Record{
 		Version: recordVersion, State: Installing, Folders: slices.Clone(r.was.Folders), Enabled: slices.Clone(r.was.Enabled),
-		ChangedUnder: r.was.ChangedUnder, KubeletUnit: r.was.KubeletUnit, Health: r.was.Health, Files: r.in.recorded(),
+		ChangedUnder: r.was.ChangedUnder, LedUnder: r.was.LedUnder, KubeletUnit: r.was.KubeletUnit, Health: r.was.Health,
+		Files: r.in.recorded(),
 	}
 	var folders []string
 	for _, c := range r.in.changes {
@@ -77,6 +78,9 @@ func (r *run) begin(ctx context.Context, record *Record) error {
 		if !r.options.Offline && r.in.has(Kubelet) {
 			if record.ChangedUnder, err = r.property(ctx, record.KubeletUnit, "InvocationID"); err != nil {
 				return fmt.Errorf("ask systemd for kubelet: %w", err)
+			}
+			if r.was.KubeletUnit == "" { // until now it was left alone
+				record.LedUnder = record.ChangedUnder
 			}
 		}
 	}

@@ -154,7 +154,7 @@ func (i *Installer) freeKubelet(ctx context.Context, record *Record, restarted b
 		return nil
 	case now != record.RestoredUnder:
 		return nil // it was restarted since
-	case now == record.ChangedUnder:
+	case record.LedUnder != "" && now == record.LedUnder:
 		return nil // it was never restarted with our settings
 	case !i.options.RestartKubelet:
 		return errStillThere

@@ -1,0 +1,71 @@
+package install
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// replace puts other text into a file, as somebody does between two installations.
+func (n *node) replace(name, old, text string) {
+	n.t.Helper()
+	content, err := os.ReadFile(filepath.Join(n.root, name))
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	if !strings.Contains(string(content), old) {
+		n.t.Fatalf("there is no %q in %s:\n%s", old, name, content)
+	}
+	n.put(name, strings.Replace(string(content), old, text, 1), 0o640)
+}
+
+// A second installation that changes kubelet's files once more, under a kubelet that was
+// started with the first one's, does not make that kubelet one that needs no cri-logshim.
+func TestChangedOnceMore(t *testing.T) {
+	n, _ := newNode(t, "kubeadm.txtar")
+	before := n.files()
+	ctx := t.Context()
+	if err := n.installer(Options{RestartKubelet: true}).Install(ctx); err != nil {
+		t.Fatal(err)
+	}
+	n.replace("var/lib/kubelet/config.yaml", "containerLogMaxSize: 1P\ncontainerLogMonitorInterval: 1h\n", "")
+	if err := n.installer(Options{}).Install(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := n.installer(Options{}).Status(ctx); err != nil || !s.RestartNeeded {
+		t.Errorf("the status is %+v, %v", s, err)
+	}
+	if err := n.installer(Options{}).Uninstall(ctx); !errors.Is(err, errStillThere) {
+		t.Errorf("uninstalled while kubelet needs it: %v", err)
+	}
+	if !n.active[service] {
+		t.Error("the service was stopped")
+	}
+	if err := n.installer(Options{RestartKubelet: true}).Uninstall(ctx); err != nil {
+		t.Fatal(err)
+	}
+	n.same("in the end", before)
+}
+
+// A kubelet that was never started with our settings needs no cri-logshim and no restart,
+// however often its files were changed meanwhile.
+func TestNeverRestarted(t *testing.T) {
+	n, _ := newNode(t, "kubeadm.txtar")
+	before := n.files()
+	ctx := t.Context()
+	for range 2 {
+		if err := n.installer(Options{}).Install(ctx); err != nil {
+			t.Fatal(err)
+		}
+		n.replace("var/lib/kubelet/config.yaml", "containerLogMaxSize: 1P\ncontainerLogMonitorInterval: 1h\n", "")
+	}
+	if err := n.installer(Options{}).Uninstall(ctx); err != nil {
+		t.Fatal(err)
+	}
+	n.same("in the end", before)
+	if n.invocation != 1 || n.active[service] {
+		t.Errorf("kubelet's invocation is %d, the service is active %t", n.invocation, n.active[service])
+	}
+}

@@ -187,18 +187,24 @@ func expand(line word, variables map[string]word) []word {
 	return words
 }
 
-// within puts the variables in that are written as ${NAME} inside a word.
+// within puts the variables in that are written as ${NAME} inside a word. What stands for a
+// variable is taken as it is: systemd puts none into it.
 func within(w word, variables map[string]word) word {
-	for {
-		before, rest, found := strings.Cut(w.text, "${")
-		name, after, closed := strings.Cut(rest, "}")
+	var text strings.Builder
+	for rest := w.text; ; {
+		before, behind, found := strings.Cut(rest, "${")
+		name, after, closed := strings.Cut(behind, "}")
 		if !found || !closed {
-			return w
+			text.WriteString(rest)
+			break
 		}
 		value := variables[name]
-		w.text = before + value.text + after
+		text.WriteString(before + value.text)
 		if value.file != "" {
 			w.file = value.file
 		}
+		rest = after
 	}
+	w.text = text.String()
+	return w
 }

@@ -154,14 +154,17 @@ func (i *Installer) property(ctx context.Context, unit, name string) (string, er
 // until asks again and again until there is no error or a time is over, whose last error it
 // returns.
 func (i *Installer) until(ctx context.Context, limit time.Duration, ask func(ctx context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, limit)
+	limited, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	for {
-		err := ask(ctx)
+		err := ask(limited)
 		if err == nil {
 			return nil
 		}
-		if late := i.sleep(ctx, pollPause); late != nil {
+		if late := i.sleep(limited, pollPause); late != nil {
+			if cause := context.Cause(ctx); cause != nil {
+				return fmt.Errorf("not until this was ended (%w): %w", cause, err)
+			}
 			return fmt.Errorf("not within %v: %w", limit, err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
@@ -26,18 +27,35 @@ import (
 	"github.com/cri-logshim/cri-logshim/config"
 )
 
-// askTime is how long whoever is asked may take to answer.
-const askTime = 3 * time.Second
+const (
+	// askTime is how long whoever is asked may take to answer.
+	askTime = 3 * time.Second
+	// systemctlTime is how long systemctl may take: more than a unit's stop and start together,
+	// of which each has 90 s by systemd's default.
+	systemctlTime = 5 * time.Minute
+	// pipeTime is how long whoever has outlived systemctl may hold what it writes to.
+	pipeTime = time.Second
+)
 
 // Live is the machine on which this runs.
 type Live struct{}
 
 // Systemctl implements Machine.
 func (Live) Systemctl(ctx context.Context, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, systemctlTime, fmt.Errorf("it takes longer than %v", systemctlTime))
+	defer cancel()
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, "systemctl", args...) //nolint:gosec // The arguments are ours and names of units.
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	// A terminal sends its signals to a whole group of processes. What is on its way when one
+	// comes is ended by ctx, with its children, and what takes it back goes on.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = pipeTime
 	if err := cmd.Run(); err != nil {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause // and not that it was killed therefore
+		}
 		return "", fmt.Errorf("systemctl %s: %w: %s", strings.Join(args, " "), err, strings.TrimSpace(stderr.String()))
 	}
 	return stdout.String(), nil

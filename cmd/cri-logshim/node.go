@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
+	"slices"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -81,7 +85,7 @@ func newNodeInstallCommand(o *nodeOptions) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return installer.Install(cmd.Context())
+			return untilSignal(cmd.Context(), installer.Install)
 		},
 	}
 	flags := cmd.Flags()
@@ -102,7 +106,7 @@ func newNodeUninstallCommand(o *nodeOptions) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return installer.Uninstall(cmd.Context())
+			return untilSignal(cmd.Context(), installer.Uninstall)
 		},
 	}
 	addCarryOutFlags(cmd, o)
@@ -136,6 +140,18 @@ func newNodeStatusCommand(o *nodeOptions) *cobra.Command {
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "output `format`: text or json")
 	return cmd
+}
+
+// untilSignal changes a node until whoever has begun that has no patience any more, or has gone:
+// then it is ended in good order, where the signal itself would leave a node half changed. A
+// signal that is ignored, as under nohup, stays so.
+func untilSignal(ctx context.Context, change func(context.Context) error) error {
+	signals := slices.DeleteFunc([]os.Signal{syscall.SIGINT, syscall.SIGHUP}, signal.Ignored)
+	ctx, stop := signal.NotifyContext(ctx, append(signals, syscall.SIGTERM)...) // none would mean all
+	defer stop()
+	// Nor does it matter whether somebody still reads what is told, as by a connection that is cut.
+	signal.Ignore(syscall.SIGPIPE)
+	return change(ctx)
 }
 
 func addCarryOutFlags(cmd *cobra.Command, o *nodeOptions) {

@@ -1,0 +1,67 @@
+package install
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// fakeSystemctl puts a script in the place of systemctl.
+func fakeSystemctl(t *testing.T, script string) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "systemctl"), []byte("#!/bin/sh\n"+script+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+}
+
+// What a terminal sends to everybody in the foreground does not end systemctl, which may be
+// taking something back.
+func TestSystemctlIsApart(t *testing.T) {
+	fakeSystemctl(t, "read -r pid name state parent group rest </proc/$$/stat && echo $group")
+	group, err := Live{}.Systemctl(t.Context(), "show")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if group = strings.TrimSpace(group); group == "" || group == strconv.Itoa(syscall.Getpgrp()) {
+		t.Errorf("systemctl is in the group %q of whoever runs it", group)
+	}
+}
+
+// A systemctl that is ended says why, and its children end with it.
+func TestSystemctlIsEnded(t *testing.T) {
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// Its child waits until the test opens the pipe, and the test for the child.
+	fakeSystemctl(t, "cat '"+pipe+"' & wait")
+	why := errors.New("the operator has no patience")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := Live{}.Systemctl(ctx, "restart", "kubelet.service")
+		done <- err
+	}()
+	writer, err := os.OpenFile(pipe, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	cancel(why)
+	select {
+	case err := <-done:
+		if !errors.Is(err, why) || !strings.Contains(err.Error(), "restart kubelet.service") {
+			t.Errorf("ended with %v", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("it goes on")
+	}
+}

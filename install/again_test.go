@@ -69,3 +69,55 @@ func TestNeverRestarted(t *testing.T) {
 		t.Errorf("kubelet's invocation is %d, the service is active %t", n.invocation, n.active[service])
 	}
 }
+
+// Where kubelet was led to cri-logshim, and is to be left alone now, its files become what they
+// were: all that is shown is done, and an uninstallation has nothing left to do for it.
+func TestLeftAloneAfterwards(t *testing.T) {
+	for name, test := range map[string]struct {
+		mode    string
+		options Options
+	}{
+		"mode observe":    {"observe", Options{}},
+		"mode manage":     {"manage", Options{}},
+		"--leave-kubelet": {"proxy", Options{LeaveKubelet: true}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, _ := newNode(t, "kubeadm.txtar")
+			before := n.files()
+			ctx := t.Context()
+			if err := n.installer(Options{RestartKubelet: true}).Install(ctx); err != nil {
+				t.Fatal(err)
+			}
+			n.put("etc/cri-logshim/config.yaml", "apiVersion: cri-logshim.io/v1alpha1\nkind: Configuration\nmode: "+test.mode+"\n", 0o644)
+			if err := n.installer(test.options).Install(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if changed := n.changed(before); changed != "" {
+				t.Errorf("changed:\n%s", changed)
+			}
+			for path := range n.files() {
+				if strings.HasSuffix(path, newSuffix) {
+					t.Errorf("%s is left", path)
+				}
+			}
+			if s, err := n.installer(Options{}).Status(ctx); err != nil || !s.RestartNeeded || n.invocation != 2 {
+				t.Errorf("the status is %+v, %v, kubelet's invocation is %d", s, err, n.invocation)
+			}
+			test.options.RestartKubelet = true
+			for range 2 {
+				if err := n.installer(test.options).Install(ctx); err != nil {
+					t.Fatal(err)
+				}
+				if n.running != n.at || n.invocation != 3 {
+					t.Errorf("kubelet runs with %s, its invocation is %d", n.running, n.invocation)
+				}
+			}
+			if err := n.installer(Options{}).Uninstall(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if n.invocation != 3 || n.active[service] {
+				t.Errorf("kubelet's invocation is %d, the service is active %t", n.invocation, n.active[service])
+			}
+		})
+	}
+}

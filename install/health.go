@@ -62,16 +62,21 @@ func (i *Installer) kubeletHealthy(ctx context.Context, health string) error {
 	return i.machine.Healthy(ctx, health)
 }
 
-// kubeletBack restarts kubelet with its files as they were, and waits until it is well.
+// kubeletBack restarts kubelet, now that its files are as they were.
 func (i *Installer) kubeletBack(ctx context.Context, health string) error {
 	if err := i.restartKubelet(ctx); err != nil {
 		return err
 	}
+	return i.healthyAgain(ctx, health)
+}
+
+// healthyAgain waits until a kubelet that was restarted with its files as they were is well.
+func (i *Installer) healthyAgain(ctx context.Context, health string) error {
 	err := i.until(ctx, i.options.Wait, func(ctx context.Context) error { return i.kubeletHealthy(ctx, health) })
 	if err != nil {
 		return fmt.Errorf("kubelet is not healthy with its files as they were %w; journalctl -u %s says why", err, i.options.KubeletUnit)
 	}
-	i.tell("Kubelet is healthy without cri-logshim.")
+	i.tell("Kubelet is healthy with its files as they were.")
 	return nil
 }
 

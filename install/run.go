@@ -48,6 +48,9 @@ func (r *run) prepare(ctx context.Context) error {
 		}
 	}
 	record.Folders = append(record.Folders, folders...)
+	if r.in.kubelet == nil {
+		record.RestoredUnder = r.was.RestoredUnder
+	}
 	if err := r.begin(ctx, record); err != nil {
 		return err
 	}
@@ -69,19 +72,19 @@ func (r *run) prepare(ctx context.Context) error {
 
 // begin writes the record, with what holds of the machine before anything is changed.
 func (r *run) begin(ctx context.Context, record *Record) error {
+	var err error
 	if r.in.kubelet != nil {
 		record.KubeletUnit = r.options.KubeletUnit
-		var err error
 		if record.Health, err = r.in.kubelet.health(); err != nil {
 			return err
 		}
-		if !r.options.Offline && r.in.has(Kubelet) {
-			if record.ChangedUnder, err = r.property(ctx, record.KubeletUnit, "InvocationID"); err != nil {
-				return fmt.Errorf("ask systemd for kubelet: %w", err)
-			}
-			if r.was.KubeletUnit == "" { // until now it was left alone
-				record.LedUnder = record.ChangedUnder
-			}
+	}
+	if !r.options.Offline && r.in.has(Kubelet) {
+		if record.ChangedUnder, err = r.property(ctx, record.KubeletUnit, "InvocationID"); err != nil {
+			return fmt.Errorf("ask systemd for kubelet: %w", err)
+		}
+		if r.was.KubeletUnit == "" { // until now it was left alone
+			record.LedUnder = record.ChangedUnder
 		}
 	}
 	for _, unit := range r.in.enabled() {
@@ -90,7 +93,6 @@ func (r *run) begin(ctx context.Context, record *Record) error {
 		}
 		state := ""
 		if !r.options.Offline {
-			var err error
 			if state, err = r.property(ctx, unit, "UnitFileState"); err != nil {
 				return fmt.Errorf("ask systemd for %s: %w", unit, err)
 			}
@@ -213,9 +215,10 @@ func (i *Installer) unitFiles(ctx context.Context, verb string, units []string) 
 	return err
 }
 
-// leadKubelet puts kubelet's files in place, and restarts it if that is wanted and needed.
+// leadKubelet puts kubelet's files in place, and restarts it if that is wanted and needed. One
+// that an earlier run has led to cri-logshim, and that is to be left alone now, is led back.
 func (r *run) leadKubelet(ctx context.Context) error {
-	if r.in.kubelet == nil {
+	if r.record.KubeletUnit == "" {
 		return nil
 	}
 	if err := r.commit(ctx, Kubelet); err != nil {
@@ -224,19 +227,27 @@ func (r *run) leadKubelet(ctx context.Context) error {
 	if r.options.Offline {
 		return nil
 	}
+	r.options.KubeletUnit = r.record.KubeletUnit
 	now, err := r.property(ctx, r.options.KubeletUnit, "InvocationID")
-	switch {
-	case err != nil:
+	if err != nil {
 		return fmt.Errorf("ask systemd for kubelet: %w", err)
+	}
+	if r.in.kubelet == nil && r.led {
+		r.record.RestoredUnder = now
+	}
+	switch {
 	case !r.led && (r.record.ChangedUnder == "" || now != r.record.ChangedUnder):
 		return nil // kubelet has been started since
 	case !r.options.RestartKubelet:
-		r.tell("Kubelet has not been restarted, so nothing has changed for it. When it may be: cri-logshim node install --restart-kubelet")
+		r.tell("Kubelet has not been restarted, so nothing has changed for it. When it may be, run this again with --restart-kubelet.")
 		return nil
 	}
 	r.restarted = true
 	if err := r.restartKubelet(ctx); err != nil {
 		return err
+	}
+	if r.in.kubelet == nil {
+		return r.healthyAgain(ctx, r.record.Health)
 	}
 	return r.throughShim(ctx, r.in.config, r.record.Health)
 }

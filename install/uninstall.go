@@ -67,6 +67,9 @@ func (i *Installer) undo(ctx context.Context, record *Record, restarted bool) er
 		return err
 	}
 	record.State = Removing
+	if p.has(Kubelet) {
+		record.RestoredUnder = "" // of an earlier time
+	}
 	if err := i.tree.writeRecord(record); err != nil {
 		return err
 	}

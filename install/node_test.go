@@ -36,6 +36,7 @@ type node struct {
 	at, shim        string // where the runtime listens, and where kubelet is to find cri-logshim
 	version         string // kubelet's
 	refuses         bool   // kubelet is not healthy when it is started with cri-logshim
+	bypassed        bool   // the service leads kubelet's link to the runtime
 	out             bytes.Buffer
 
 	steps int                                   // changes of files and of the machine so far
@@ -93,13 +94,16 @@ func (n *node) put(name, text string, mode fs.FileMode) {
 	}
 }
 
-// files are all files of the node with their modes and contents.
+// files are all files of the node that outlive a boot, with their modes and contents.
 func (n *node) files() map[string]string {
 	n.t.Helper()
 	found := map[string]string{}
 	err := filepath.WalkDir(n.root, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || path == n.root {
 			return err
+		}
+		if path == filepath.Join(n.root, "run") {
+			return fs.SkipDir
 		}
 		info, err := entry.Info()
 		if err != nil {
@@ -188,12 +192,27 @@ func (n *node) startKubelet() {
 	n.running = n.endpoint()
 }
 
+// lead leads kubelet's link, as the service does when it serves.
+func (n *node) lead() {
+	n.t.Helper()
+	link, target := filepath.Join(n.root, strings.TrimPrefix(n.shim, unixScheme)), config.Default().Listen
+	if n.bypassed {
+		target = n.at
+	}
+	if err := os.Remove(link); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		n.t.Fatal(err)
+	}
+	if err := errors.Join(os.MkdirAll(filepath.Dir(link), 0o700), os.Symlink(strings.TrimPrefix(target, unixScheme), link)); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
 func (n *node) answers(endpoint string) error {
 	switch endpoint {
 	case n.at:
 		return nil
 	case n.shim:
-		if n.active[service] {
+		if n.active[service] || n.bypassed {
 			return nil
 		}
 	}
@@ -215,6 +234,9 @@ func (n *node) Systemctl(_ context.Context, args ...string) (string, error) {
 			n.enabled[unit] = verb == "enable"
 		case "start", "stop":
 			n.active[unit] = verb == "start"
+			if unit == service && verb == "start" {
+				n.lead()
+			}
 		case "restart":
 			n.startKubelet()
 		}

@@ -169,6 +169,9 @@ func (r *run) bringUp(ctx context.Context) error {
 	if r.in.kubelet == nil {
 		return nil
 	}
+	if err := r.linkLeads(ctx); err != nil {
+		return err
+	}
 	err := r.until(ctx, serveTime, func(ctx context.Context) error {
 		_, err := r.machine.RuntimeName(ctx, r.in.endpoint)
 		return err

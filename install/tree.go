@@ -68,6 +68,19 @@ func (t *Tree) real(path string) (string, error) {
 	return place, nil
 }
 
+// same says whether two paths are of one file, by links as that of /var/run.
+func (t *Tree) same(a, b string) (bool, error) {
+	if a == b {
+		return true, nil
+	}
+	placeA, err := t.real(a)
+	if err != nil {
+		return false, err
+	}
+	placeB, err := t.real(b)
+	return placeA == placeB, err
+}
+
 // Read returns a file; nil: there is none.
 func (t *Tree) Read(path string) (*File, error) {
 	place, err := t.real(path)

@@ -275,7 +275,14 @@ func TestRefuses(t *testing.T) {
 		"a runtime that is not there":   {nil, Options{RuntimeEndpoint: "unix:///run/nowhere.sock"}, []string{"/run/nowhere.sock", "is it running?"}},
 		"an old kubelet":                {func(n *node) { n.version = "v1.26.1" }, Options{}, []string{"v1.26.1", "--container-runtime-endpoint="}},
 		"a wrong configuration of ours": {func(n *node) { n.put("etc/cri-logshim/config.yaml", "mode: no\n", 0o600) }, Options{}, []string{"/etc/cri-logshim/config.yaml", "mode", "mend it"}},
-		"a damaged record":              {func(n *node) { n.put(recordFile, "{", 0o600) }, Options{}, []string{recordFile, backupFolder}},
+		"a restart without metrics": {
+			func(n *node) {
+				n.put("etc/cri-logshim/config.yaml", "apiVersion: cri-logshim.io/v1alpha1\nkind: Configuration\nadmin: {listen: \"\", metrics: \"\"}\n", 0o600)
+			},
+			Options{RestartKubelet: true},
+			[]string{"--restart-kubelet", "admin.listen", "admin.metrics", "/etc/cri-logshim/config.yaml", "yourself"},
+		},
+		"a damaged record": {func(n *node) { n.put(recordFile, "{", 0o600) }, Options{}, []string{recordFile, backupFolder}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n, _ := newNode(t, "kubeadm.txtar")

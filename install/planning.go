@@ -61,8 +61,19 @@ func (i *Installer) makePlan(ctx context.Context, record *Record) (*intent, erro
 		if err := i.planKubelet(ctx, in, before); err != nil {
 			return nil, err
 		}
+		if err := i.fitAdmin(in.config.Admin); err != nil {
+			return nil, err
+		}
 	}
 	return in, in.dropRest()
+}
+
+// fitAdmin refuses to restart a kubelet whose calls nobody could count afterwards.
+func (i *Installer) fitAdmin(admin config.Admin) error {
+	if !i.options.RestartKubelet || i.options.Offline || admin.Listen != "" || admin.Metrics != "" {
+		return nil
+	}
+	return fmt.Errorf("--restart-kubelet looks in the metrics of cri-logshim whether kubelet's calls come, and has none with both admin.listen and admin.metrics empty in %s; set one of them, or restart kubelet yourself", configPath)
 }
 
 // runningKubelet returns the arguments of the kubelet that runs; none: none does.

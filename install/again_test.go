@@ -121,3 +121,33 @@ func TestLeftAloneAfterwards(t *testing.T) {
 		})
 	}
 }
+
+// Where /lib is a link to /usr/lib, units and scripts that lie there are known again under
+// either name, and stay.
+func TestMergedUsr(t *testing.T) {
+	n, _ := newNode(t, "kubeadm.txtar")
+	if err := os.Symlink("usr/lib", filepath.Join(n.root, "lib")); err != nil {
+		t.Fatal(err)
+	}
+	before := n.files()
+	ctx, all := t.Context(), Options{RestartKubelet: true, Binary: "/usr/bin/cri-logshim"}
+	if err := n.installer(all).Install(ctx); err != nil {
+		t.Fatal(err)
+	}
+	installed := n.files()
+	if _, there := installed["/usr/lib/systemd/system/"+service]; !there {
+		t.Fatal("there is no unit in /usr/lib")
+	}
+	n.out.Reset()
+	if err := n.installer(all).Install(ctx); err != nil {
+		t.Fatal(err)
+	}
+	n.same("after a second installation", installed)
+	if strings.Contains(n.out.String(), "left as it is") {
+		t.Errorf("its own units are somebody else's:\n%s", n.out.String())
+	}
+	if err := n.installer(all).Uninstall(ctx); err != nil {
+		t.Fatal(err)
+	}
+	n.same("after the uninstallation", before)
+}

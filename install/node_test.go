@@ -145,7 +145,10 @@ func (n *node) changed(before map[string]string) string {
 }
 
 func (n *node) installer(o Options) *Installer {
-	o.Files, o.Binary, o.KubeletUnit, o.Wait = systemd.Files, "/usr/local/bin/cri-logshim", "kubelet.service", time.Minute
+	o.Files, o.KubeletUnit, o.Wait = systemd.Files, "kubelet.service", time.Minute
+	if o.Binary == "" {
+		o.Binary = "/usr/local/bin/cri-logshim"
+	}
 	tree := NewTree(n.root)
 	tree.step = n.step
 	i := New(tree, n, o, &n.out)

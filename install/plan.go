@@ -38,18 +38,25 @@ func (p *plan) read(path string) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if recorded := p.record.find(path); recorded != nil {
-		return p.tree.original(recorded, now)
+	if at := slices.IndexFunc(p.record.Files, func(c Changed) bool { return p.same(c.Path, path) }); at >= 0 {
+		return p.tree.original(&p.record.Files[at], now)
 	}
 	return now, nil
 }
 
 func (p *plan) find(path string) *change {
-	at := slices.IndexFunc(p.changes, func(c *change) bool { return c.path == path })
+	at := slices.IndexFunc(p.changes, func(c *change) bool { return p.same(c.path, path) })
 	if at < 0 {
 		return nil
 	}
 	return p.changes[at]
+}
+
+// same says whether two paths are of one file, as below /lib where that is a link to /usr/lib. A
+// path that leads nowhere is like no other; whoever reads it hears why.
+func (p *plan) same(a, b string) bool {
+	same, err := p.tree.same(a, b)
+	return err == nil && same
 }
 
 // write plans that a file is to hold a text. settings say what differs; none: it is ours as a

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 )
 
 // Where the record of an installation lies, and beside it the files as they were, by the
@@ -85,15 +84,6 @@ type Setting struct {
 	// Old is the value before; nil: there was none.
 	Old *string `json:"old,omitempty"`
 	New string  `json:"new"`
-}
-
-// find returns what is recorded of a file; nil: nothing.
-func (r *Record) find(path string) *Changed {
-	at := slices.IndexFunc(r.Files, func(c Changed) bool { return c.Path == path })
-	if at < 0 {
-		return nil
-	}
-	return &r.Files[at]
 }
 
 // readRecord returns the record of the node; an empty one if there is none.

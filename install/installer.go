@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 	"time"
@@ -127,7 +128,11 @@ func (i *Installer) lock() (unlock func() error, err error) {
 		return nil, err
 	}
 	for _, folder := range folders {
-		if err := i.tree.makeFolder(folder, 0o700); err != nil {
+		mode := fs.FileMode(0o755)
+		if folder == stateFolder {
+			mode = 0o700
+		}
+		if err := i.tree.makeFolder(folder, mode); err != nil {
 			return nil, fmt.Errorf("make a folder for the record: %w", err)
 		}
 	}

@@ -226,6 +226,8 @@ func (t *Tree) missing(path string) ([]string, error) {
 	return folders, nil
 }
 
+// makeFolder makes a folder, with its mode whatever the operator's umask is. It is content with
+// one that is there, as it is.
 func (t *Tree) makeFolder(path string, mode fs.FileMode) error {
 	place, err := t.real(path)
 	if err == nil {
@@ -236,6 +238,9 @@ func (t *Tree) makeFolder(path string, mode fs.FileMode) error {
 	}
 	if err := os.Mkdir(place, mode); err != nil {
 		return ignore(fs.ErrExist, err)
+	}
+	if err := os.Chmod(place, mode); err != nil {
+		return err
 	}
 	return syncDir(filepath.Dir(place))
 }

@@ -106,6 +106,25 @@ func TestRolledBack(t *testing.T) {
 	}
 }
 
+// Where kubelet is left alone, it is said what it still needs: only in mode manage its rotation
+// would come between.
+func TestLeftAlone(t *testing.T) {
+	for mode, needs := range map[string]bool{"manage": true, "observe": false} {
+		n, _ := newNode(t, "kubeadm.txtar")
+		n.put("etc/cri-logshim/config.yaml", "apiVersion: cri-logshim.io/v1alpha1\nkind: Configuration\nmode: "+mode+"\n", 0o644)
+		before := n.files()
+		if err := n.installer(Options{}).Install(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if changed := n.changed(before); changed != "" {
+			t.Errorf("mode %s has changed:\n%s", mode, changed)
+		}
+		if said := n.out.String(); strings.Contains(said, "containerLogMaxSize: 1P") != needs || !strings.Contains(said, "mode is "+mode) {
+			t.Errorf("mode %s says:\n%s", mode, said)
+		}
+	}
+}
+
 // killed is what a test ends a run with, of which nothing more happens.
 type killed struct{}
 

@@ -57,6 +57,9 @@ func (i *Installer) makePlan(ctx context.Context, record *Record) (*intent, erro
 	case before == nil:
 	case in.config.Mode != config.ModeProxy:
 		in.note(fmt.Sprintf("kubelet is left alone: mode is %s in %s", in.config.Mode, configPath))
+		if in.config.Mode == config.ModeManage {
+			in.note("in mode manage kubelet's own rotation has to be off, or both rotate at once: containerLogMaxSize: 1P in its configuration, and a restart")
+		}
 	default:
 		if err := i.planKubelet(ctx, in, before); err != nil {
 			return nil, err

@@ -25,7 +25,7 @@ type Installer struct {
 	machine Machine
 	options Options
 	out     io.Writer // tells what is done
-	// now and sleep are the clock.
+	// sleep is the clock.
 	sleep func(ctx context.Context, d time.Duration) error
 }
 

@@ -28,17 +28,7 @@ func (r *rig) observe() *logmgr.Observer {
 	r.options.PolicyOf = always(r.policy)
 	o, err := logmgr.NewObserver(r.options)
 	r.must(err)
-	ctx, cancel := context.WithCancel(r.Context())
-	done := make(chan error, 1)
-	go func() { done <- o.Run(ctx) }()
-	r.stop = func() {
-		r.Helper()
-		cancel()
-		if err := <-done; err != nil {
-			r.Errorf("Run: %v", err)
-		}
-		r.stop = func() {}
-	}
+	r.begin(o.Run)
 	return o
 }
 

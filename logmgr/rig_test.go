@@ -96,9 +96,14 @@ func (r *rig) start() {
 		r.Fatal(err)
 	}
 	r.Manager = m
+	r.begin(m.Run)
+}
+
+// begin runs a manager, or what stands in for one, until stop.
+func (r *rig) begin(run func(context.Context) error) {
 	ctx, cancel := context.WithCancel(r.Context())
 	done := make(chan error, 1)
-	go func() { done <- m.Run(ctx) }()
+	go func() { done <- run(ctx) }()
 	r.stop = func() {
 		r.Helper()
 		cancel()

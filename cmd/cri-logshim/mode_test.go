@@ -72,7 +72,7 @@ func observes(t *testing.T, p *place, f *fakeRuntime) {
 		told = statusOf(t, p)
 		return len(told.Observed) == 1 && told.Observed[0].WouldRotate == 1
 	})
-	names, err := filepath.Glob(filepath.Join(filepath.Dir(f.logPath), "*"))
+	names, err := os.ReadDir(filepath.Dir(f.logPath))
 	if err != nil {
 		t.Fatal(err)
 	}

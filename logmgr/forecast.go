@@ -167,27 +167,27 @@ func (l *observed) lookThrough(root *logfile.Root, p Policy, now time.Time) (x e
 	return x, nil
 }
 
-// sum is what all logs take on disk.
-func (o *Observer) sum() (disk int64) {
-	for _, l := range o.logs {
-		disk += l.found.disk
+// inAll sums up what was found of all logs.
+func inAll(logs map[string]*observed) (total excess) {
+	for _, l := range logs {
+		total.disk += l.found.disk
+		total.remove += l.found.remove
+		total.removeDisk += l.found.removeDisk
+		total.compress += l.found.compress
 	}
-	return disk
+	return total
 }
 
 // summarize says what was seen, at the end.
 func (o *Observer) summarize() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	var total excess
 	var rotations, others int64
 	for _, l := range o.logs {
 		rotations += l.rotations
 		others += l.others
-		total.remove += l.found.remove
-		total.removeDisk += l.found.removeDisk
-		total.compress += l.found.compress
 	}
+	total := inAll(o.logs)
 	o.Log.WithFields(logrus.Fields{
 		"logs": len(o.logs), "would_rotate": rotations, "rotated_by_others": others,
 		"would_remove": total.remove, "would_remove_bytes": total.removeDisk, "would_compress_bytes": total.compress,
@@ -225,13 +225,10 @@ func newForecastMetrics(reg prometheus.Registerer) (*forecastMetrics, error) {
 
 // set shows what a forecast has found.
 func (m *forecastMetrics) set(logs map[string]*observed) {
-	var total excess
+	total := inAll(logs)
 	var beyond int
 	var worst float64
 	for _, l := range logs {
-		total.remove += l.found.remove
-		total.removeDisk += l.found.removeDisk
-		total.compress += l.found.compress
 		if !l.policy.rotates() {
 			continue
 		}

@@ -30,13 +30,12 @@ type Observer struct {
 	again   chan struct{} // holds a token when the runtime is to be asked at once
 	metrics *forecastMetrics
 
-	mu       sync.Mutex
-	settings Settings
-	logs     map[string]*observed // of running containers, by id
-	refused  map[string]bool      // ids of containers whose log would not be managed
-	node     string               // which bounds of the node are broken; empty: none
-	unknown  string               // why not all of the runtime's containers are known; empty: they are
-	unseen   string               // why podLogsDir cannot be looked at; empty: it can
+	mu      sync.Mutex           // Settings and all below
+	logs    map[string]*observed // of running containers, by id
+	refused map[string]bool      // ids of containers whose log would not be managed
+	node    string               // which bounds of the node are broken; empty: none
+	unknown string               // why not all of the runtime's containers are known; empty: they are
+	unseen  string               // why podLogsDir cannot be looked at; empty: it can
 }
 
 // NewObserver makes an Observer. The options that are about changing something have no
@@ -53,7 +52,7 @@ func NewObserver(o Options) (*Observer, error) {
 		return nil, err
 	}
 	return &Observer{
-		Options: o, again: make(chan struct{}, 1), metrics: metrics, settings: o.Settings,
+		Options: o, again: make(chan struct{}, 1), metrics: metrics,
 		logs: map[string]*observed{}, refused: map[string]bool{},
 	}, nil
 }
@@ -88,7 +87,7 @@ func every(ctx context.Context, period time.Duration, asked <-chan struct{}, do 
 func (o *Observer) Configure(s Settings) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.settings = s
+	o.Settings = s
 	for _, l := range o.logs {
 		l.policy = s.PolicyOf(l.of)
 	}
@@ -206,7 +205,7 @@ func (o *Observer) add(c Container) {
 		}
 		return
 	}
-	o.logs[c.ID] = &observed{of: c, path: path.Join(c.LogDirectory, c.LogPath), rel: rel, policy: o.settings.PolicyOf(c)}
+	o.logs[c.ID] = &observed{of: c, path: path.Join(c.LogDirectory, c.LogPath), rel: rel, policy: o.PolicyOf(c)}
 }
 
 // all are the logs that are known now, which only the caller changes then.
@@ -271,7 +270,7 @@ func (o *Observer) lookThrough() error {
 	space, err := root.Space()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.node = o.settings.Node.shortage(o.sum(), space).String()
+	o.node = o.Node.shortage(inAll(o.logs).disk, space).String()
 	o.metrics.set(o.logs)
 	return err
 }

@@ -169,18 +169,20 @@ func (m *Machine) Command(ctx context.Context, command ...string) *exec.Cmd {
 	return cmd
 }
 
-// WriteFile replaces a file in one step, and makes the folders that lead to it.
+// WriteFile replaces a file in one step, and makes the folders that lead to it. Until then its
+// name begins with a dot, so that kubelet does not take it for a pod of its own.
 func (m *Machine) WriteFile(path string, content []byte, mode os.FileMode) error {
 	place := m.Root(path)
 	if err := os.MkdirAll(filepath.Dir(place), 0o755); err != nil {
 		return fmt.Errorf("write %q into the machine: %w", path, err)
 	}
-	err := os.WriteFile(place+".new", content, mode)
+	whole := filepath.Join(filepath.Dir(place), "."+filepath.Base(place)+".new")
+	err := os.WriteFile(whole, content, mode)
 	if err == nil {
-		err = os.Chmod(place+".new", mode) // whatever the umask is
+		err = os.Chmod(whole, mode) // whatever the umask is
 	}
 	if err == nil {
-		err = os.Rename(place+".new", place)
+		err = os.Rename(whole, place)
 	}
 	if err != nil {
 		return fmt.Errorf("write %q into the machine: %w", path, err)

@@ -302,21 +302,27 @@ func TestBypassOfEveryFault(t *testing.T) {
 	l.unhurt(t)
 }
 
-// fillRun leaves neither a byte nor an inode in the machine's /run.
+// fillRun leaves neither a byte nor an inode in the machine's /run. Others write there meanwhile,
+// so it is first made a little larger than what they have, and then filled.
 func fillRun(t *testing.T, m *testbed.Machine) {
 	t.Helper()
-	const fill = `mount -o remount,size=$(df -k --output=used /run | tail -n 1 | tr -d ' ')k,nr_inodes=$(df --output=iused /run | tail -n 1 | tr -d ' ') /run`
+	const fill = `set -e
+		used() { df "$1" /run | tail -n 1 | tr -d ' '; }
+		mount -o remount,size=$(($(used --output=used) + 4096))k,nr_inodes=$(($(used --output=iused) + 200)) /run
+		mkdir /run/fill
+		cat /dev/zero >/run/fill/zeros || :
+		i=0; while (: >/run/fill/$i); do i=$((i + 1)); done`
 	if _, err := m.Run(t.Context(), "sh", "-c", fill); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.Run(t.Context(), "sh", "-c", "echo > /run/more"); err == nil {
+	if _, err := m.Run(t.Context(), "sh", "-c", "echo >/run/more"); err == nil {
 		t.Fatal("/run is not full")
 	}
 }
 
 func emptyRun(t *testing.T, m *testbed.Machine) {
 	t.Helper()
-	if _, err := m.Run(t.Context(), "mount", "-o", "remount,size=1g,nr_inodes=100k", "/run"); err != nil {
+	if _, err := m.Run(t.Context(), "sh", "-c", "rm -r /run/fill && mount -o remount,size=1g,nr_inodes=100k /run"); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -39,7 +39,7 @@ func TestSleepingLogIsRotatedAtItsAge(t *testing.T) {
 		}
 		r.pass(time.Second)
 		r.wantRotations(c, 1)
-		r.pass(100 * 24 * time.Hour)
+		r.pass(10 * 24 * time.Hour)
 		r.wantRotations(c, 1)
 		r.wantRotations(empty, 0)
 		r.inPlace(c)

@@ -34,14 +34,15 @@ choose_race() {
 	race=
 }
 
+# unit tests wait as much as they work, hence one package more at a time than there are cores.
 unit() {
-	CGO_ENABLED=${race:+1} "$gotestsum" -- ${race:+"$race"} -shuffle=on ./...
+	CGO_ENABLED=${race:+1} "$gotestsum" -- ${race:+"$race"} -p $(($(nproc) + 1)) -shuffle=on ./...
 }
 
 # integration tests measure and flood, so they are not run beside one another, but for those that mostly wait, which come at the end.
 integration() {
 	cd test/integration
-	"$gotestsum" --format testname -- -count=1 -shuffle=on -p 1 -parallel 2 -timeout 60m ./...
+	"$gotestsum" --format testname -- -count=1 -shuffle=on -p 1 -parallel 3 -timeout 60m ./...
 }
 
 # beside_kubelet runs what is tested of logs, and of nothing else, once more in mode manage.

@@ -31,7 +31,7 @@ func (p kubeletPair) enterModesInTurn(t *testing.T) {
 		c.Rotation.MaxFiles = 100_000
 		c.Rotation.CompressAfter = time.Second
 	})
-	flooding, writer := runStatic(t, n.kubelet, "flooding", "Always", "seqwriter", "-stream=both", "-rate=1000000")
+	flooding, writer := runStatic(t, n.kubelet, "flooding", "Always", "seqwriter", "-stream=both", "-rate=300000")
 	pods := []testbed.StaticPod{flooding}
 	before := n.containers(t, pods)
 

@@ -37,6 +37,8 @@ type node struct {
 	version         string // kubelet's
 	refuses         bool   // kubelet is not healthy when it is started with cri-logshim
 	bypassed        bool   // the service leads kubelet's link to the runtime
+	failed          bool   // the service has, and was not stopped since
+	inForce         string // the configuration that the service has taken
 	out             bytes.Buffer
 
 	steps int                                   // changes of files and of the machine so far
@@ -190,15 +192,28 @@ func (n *node) endpoint() string {
 	return withScheme(at.value)
 }
 
+// configuration is what the file of cri-logshim's configuration holds.
+func (n *node) configuration() string {
+	n.t.Helper()
+	text, err := os.ReadFile(filepath.Join(n.root, configPath))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		n.t.Fatal(err)
+	}
+	return string(text)
+}
+
 func (n *node) startKubelet() {
 	n.invocation++
 	n.running = n.endpoint()
 }
 
+// link is where kubelet's link lies.
+func (n *node) link() string { return filepath.Join(n.root, strings.TrimPrefix(n.shim, unixScheme)) }
+
 // lead leads kubelet's link, as the service does when it serves.
 func (n *node) lead() {
 	n.t.Helper()
-	link, target := filepath.Join(n.root, strings.TrimPrefix(n.shim, unixScheme)), config.Default().Listen
+	link, target := n.link(), config.Default().Listen
 	if n.bypassed {
 		target = n.at
 	}
@@ -215,7 +230,7 @@ func (n *node) answers(endpoint string) error {
 	case n.at:
 		return nil
 	case n.shim:
-		if n.active[service] || n.bypassed {
+		if target, err := os.Readlink(n.link()); n.active[service] || err == nil && unixScheme+target == n.at {
 			return nil
 		}
 	}
@@ -224,7 +239,7 @@ func (n *node) answers(endpoint string) error {
 
 // Systemctl implements Machine.
 func (n *node) Systemctl(_ context.Context, args ...string) (string, error) {
-	verb, units := args[0], args[1:]
+	verb, units := args[0], slices.DeleteFunc(slices.Clone(args[1:]), func(arg string) bool { return strings.HasPrefix(arg, "--no-") })
 	if verb == "show" {
 		return n.show(strings.TrimPrefix(args[1], "--property="), args[3]), nil
 	}
@@ -237,14 +252,28 @@ func (n *node) Systemctl(_ context.Context, args ...string) (string, error) {
 			n.enabled[unit] = verb == "enable"
 		case "start", "stop":
 			n.active[unit] = verb == "start"
+			if unit == service {
+				n.failed = false
+			}
 			if unit == service && verb == "start" {
+				n.inForce = n.configuration()
 				n.lead()
 			}
+		case "reload":
+			if !n.active[unit] {
+				return "", fmt.Errorf("%s is not active", unit)
+			}
+			n.inForce = n.configuration()
+			n.lead()
+		case "reload-or-restart":
+			n.active[unit] = true
+			n.inForce = n.configuration()
+			n.lead()
 		case "restart":
 			n.startKubelet()
 		}
 	}
-	if n.running == n.shim && !n.active[service] {
+	if n.answers(n.running) != nil {
 		n.t.Errorf("after %v kubelet runs and nobody answers it", args)
 	}
 	return "", nil
@@ -253,8 +282,11 @@ func (n *node) Systemctl(_ context.Context, args ...string) (string, error) {
 func (n *node) show(property, unit string) string {
 	switch property {
 	case "ActiveState":
-		if n.active[unit] {
+		switch {
+		case n.active[unit]:
 			return "active\n"
+		case n.failed:
+			return "failed\n"
 		}
 		return "inactive\n"
 	case "UnitFileState":

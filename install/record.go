@@ -50,6 +50,8 @@ type Record struct {
 	Folders []string `json:"folders,omitempty"`
 	// Enabled are the units that were not enabled before.
 	Enabled []string `json:"enabled,omitempty"`
+	// Started are the units that were stopped before.
+	Started []string `json:"started,omitempty"`
 	// KubeletUnit is kubelet's unit; empty: kubelet was left alone.
 	KubeletUnit string `json:"kubeletUnit,omitempty"`
 	// ChangedUnder and RestoredUnder are the invocations of kubelet's unit that ran while its
@@ -134,16 +136,16 @@ func (t *Tree) removeRecord() error {
 	return nil
 }
 
-// keep lays a file aside as it is.
-func (t *Tree) keep(f *File) error {
+// keep lays a file aside as it is, and returns where; empty: it lies there already.
+func (t *Tree) keep(f *File) (laid string, err error) {
 	if f == nil {
-		return nil
+		return "", nil
 	}
 	name := path.Join(backupFolder, f.sum())
 	if kept, err := t.Read(name); err == nil && kept.sum() == f.sum() {
-		return nil
+		return "", nil
 	}
-	return t.write(name, &File{Text: f.Text, Mode: 0o600})
+	return name, t.write(name, &File{Text: f.Text, Mode: 0o600})
 }
 
 // kept returns a file as it was before it was changed; nil: it was not there.

@@ -15,8 +15,12 @@ type run struct {
 	was    Record  // the record before
 	record *Record // nil: not yet written
 
-	enabled   []string // units that were enabled
-	started   []string // units that were started
+	disabled  []string // units that were before
+	enabled   []string // and are not any more
+	started   []string // units that were started, and had been stopped before
+	told      bool     // the service, which had not been stopped before, has taken a changed configuration
+	link      string   // where kubelet's link led before a unit was started; empty: there was none
+	laid      []string // files that were laid aside
 	touched   bool     // something was changed that was there before
 	led       bool     // kubelet's files were changed
 	restarted bool     // kubelet was
@@ -28,13 +32,17 @@ func (r *run) prepare(ctx context.Context) error {
 		return fmt.Errorf("lay the files aside as they are: %w", err)
 	}
 	record := &Record{
-		Version: recordVersion, State: Installing, Folders: slices.Clone(r.was.Folders), Enabled: slices.Clone(r.was.Enabled),
+		Version: recordVersion, State: Installing, Folders: slices.Clone(r.was.Folders), Enabled: slices.Clone(r.was.Enabled), Started: slices.Clone(r.was.Started),
 		ChangedUnder: r.was.ChangedUnder, LedUnder: r.was.LedUnder, KubeletUnit: r.was.KubeletUnit, Health: r.was.Health,
 		Files: r.in.recorded(),
 	}
 	var folders []string
 	for _, c := range r.in.changes {
-		if err := r.tree.keep(c.before); err != nil {
+		laid, err := r.tree.keep(c.before)
+		if laid != "" {
+			r.laid = append(r.laid, laid)
+		}
+		if err != nil {
 			return fmt.Errorf("lay %q aside as it is: %w", c.path, err)
 		}
 		missing, err := r.tree.missing(c.path)
@@ -88,17 +96,8 @@ func (r *run) begin(ctx context.Context, record *Record) error {
 		}
 	}
 	for _, unit := range r.in.enabled() {
-		if slices.Contains(record.Enabled, unit) {
-			continue
-		}
-		state := ""
-		if !r.options.Offline {
-			if state, err = r.property(ctx, unit, "UnitFileState"); err != nil {
-				return fmt.Errorf("ask systemd for %s: %w", unit, err)
-			}
-		}
-		if state != "enabled" {
-			record.Enabled = append(record.Enabled, unit)
+		if err := r.note(ctx, record, unit); err != nil {
+			return fmt.Errorf("ask systemd for %s: %w", unit, err)
 		}
 	}
 	if err := r.tree.writeRecord(record); err != nil {
@@ -144,22 +143,22 @@ func (i *Installer) reload(ctx context.Context) error {
 // bringUp puts the files of cri-logshim in place, and has it enabled, and started where there
 // is a machine to do so, until it answers for the runtime.
 func (r *run) bringUp(ctx context.Context) error {
-	changed := r.in.has(Shim)
+	changed := r.in.has(Shim) || r.was.State == Installing // which may have been cut short before it was in force
 	r.touched = true
 	if err := r.commit(ctx, Shim); err != nil {
 		return err
 	}
 	units := r.in.enabled()
-	for _, unit := range units {
-		if slices.Contains(r.record.Enabled, unit) && !slices.Contains(r.was.Enabled, unit) {
-			r.enabled = append(r.enabled, unit)
-		}
-	}
+	r.enabled = r.disabled
 	if err := r.unitFiles(ctx, "enable", units); err != nil {
 		return fmt.Errorf("enable cri-logshim: %w", err)
 	}
 	if r.options.Offline {
 		return nil
+	}
+	var err error
+	if r.link, err = r.tree.linkTarget(r.in.config); err != nil {
+		return err
 	}
 	for _, unit := range units {
 		if err := r.start(ctx, unit, changed); err != nil {
@@ -172,7 +171,7 @@ func (r *run) bringUp(ctx context.Context) error {
 	if err := r.linkLeads(ctx); err != nil {
 		return err
 	}
-	err := r.until(ctx, serveTime, func(ctx context.Context) error {
+	err = r.until(ctx, serveTime, func(ctx context.Context) error {
 		_, err := r.machine.RuntimeName(ctx, r.in.endpoint)
 		return err
 	})
@@ -181,41 +180,6 @@ func (r *run) bringUp(ctx context.Context) error {
 	}
 	r.tell("cri-logshim answers at %s for the runtime at %s.", r.in.endpoint, r.in.config.RuntimeEndpoint)
 	return nil
-}
-
-// start starts a unit that is not active. A service that is takes what has changed into force,
-// without a call that fails.
-func (r *run) start(ctx context.Context, unit string, changed bool) error {
-	state, err := r.property(ctx, unit, "ActiveState")
-	switch {
-	case err != nil:
-		return err
-	case state == "active" && changed && unit == service:
-		_, err = r.machine.Systemctl(ctx, "reload", unit)
-		return err
-	case state == "active":
-		return nil
-	}
-	r.started = append(r.started, unit)
-	_, err = r.machine.Systemctl(ctx, "start", unit)
-	return err
-}
-
-// unitFiles enables or disables units, of the machine or in the files of one.
-func (i *Installer) unitFiles(ctx context.Context, verb string, units []string) error {
-	if len(units) == 0 {
-		return nil
-	}
-	args := []string{verb}
-	if i.options.Offline {
-		root, err := i.tree.real("/")
-		if err != nil {
-			return err
-		}
-		args = []string{"--root=" + root, verb}
-	}
-	_, err := i.machine.Systemctl(ctx, append(args, units...)...)
-	return err
 }
 
 // leadKubelet puts kubelet's files in place, and restarts it if that is wanted and needed. One
@@ -270,6 +234,9 @@ func (r *run) takeBack(ctx context.Context, why error) error {
 	default:
 		err = r.undo(ctx, r.record, r.restarted)
 	}
+	if len(r.started) > 0 { // which may have led it to itself until it was stopped
+		err = errors.Join(err, r.linkBack())
+	}
 	if err != nil {
 		return fmt.Errorf("%w\nand not all could be taken back: %w; cri-logshim node status says what is left, cri-logshim node uninstall tries again", why, err)
 	}
@@ -290,14 +257,24 @@ func (r *run) clear() error {
 // back makes the node what it was before the run, which was installed too.
 func (r *run) back(ctx context.Context) error {
 	errs := []error{r.filesBack(Kubelet)}
+	if r.told { // before kubelet, which may have been unwell for it
+		errs = append(errs, r.filesBack(Shim), r.reload(ctx), r.bringBack(ctx))
+	}
 	if r.restarted {
 		errs = append(errs, r.reload(ctx), r.kubeletBack(ctx, r.record.Health))
+	}
+	if len(r.started) > 0 {
+		errs = append(errs, r.linkBack()) // before nobody serves
 	}
 	for _, unit := range slices.Backward(r.started) {
 		_, err := r.machine.Systemctl(ctx, "stop", unit)
 		errs = append(errs, err)
 	}
-	return errors.Join(append(errs, r.unitFiles(ctx, "disable", r.enabled), r.filesBack(Shim), r.reload(ctx), r.tree.writeRecord(&r.was))...)
+	errs = append(errs, r.unitFiles(ctx, "disable", r.enabled), r.filesBack(Shim), r.reload(ctx), r.tree.writeRecord(&r.was))
+	for _, path := range r.laid {
+		errs = append(errs, r.tree.remove(path))
+	}
+	return errors.Join(errs...)
 }
 
 // filesBack makes the files of a part what they were before the run.

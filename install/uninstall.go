@@ -85,6 +85,13 @@ func (i *Installer) undo(ctx context.Context, record *Record, restarted bool) er
 	if err := errors.Join(i.restore(ctx, p, Shim), removeFolders(i.tree, record.Folders)); err != nil {
 		return err
 	}
+	outlives, err := i.outlives(ctx, record)
+	if err == nil && outlives {
+		err = i.bringBack(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("have cri-logshim take its configuration from before: %w", err)
+	}
 	return i.tree.removeRecord()
 }
 
@@ -163,29 +170,6 @@ func (i *Installer) freeKubelet(ctx context.Context, record *Record, restarted b
 		return errStillThere
 	}
 	return i.kubeletBack(ctx, record.Health)
-}
-
-// stop ends cri-logshim and what starts it at boot.
-func (i *Installer) stop(ctx context.Context, record *Record) error {
-	var there []string
-	for _, unit := range slices.Backward(record.Enabled) {
-		files, err := i.tree.unitFiles(i.tree.Read, unit)
-		if err != nil {
-			return err
-		}
-		if len(files) > 0 {
-			there = append(there, unit)
-		}
-	}
-	if !i.options.Offline && len(there) > 0 {
-		if _, err := i.machine.Systemctl(ctx, append([]string{"stop"}, there...)...); err != nil {
-			return fmt.Errorf("stop cri-logshim: %w", err)
-		}
-	}
-	if err := i.unitFiles(ctx, "disable", there); err != nil {
-		return fmt.Errorf("disable cri-logshim: %w", err)
-	}
-	return nil
 }
 
 // removeFolders removes folders that were made, the innermost first, as far as nobody else has

@@ -1,6 +1,7 @@
 package bypass_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -74,7 +75,7 @@ func TestOnAndOff(t *testing.T) {
 	wantWay(t, e, bypass.ToShim, false)
 	for _, automatic := range []bool{false, true} {
 		state := bypass.State{Automatic: automatic, Since: time.Unix(1_700_000_000, 0).UTC(), Reason: "a slow\ncall"}
-		if err := e.Lead(state); err != nil {
+		if err := e.Lead(t.Context(), state); err != nil {
 			t.Fatal(err)
 		}
 		keep(bypass.ToShim, false)
@@ -87,7 +88,7 @@ func TestOnAndOff(t *testing.T) {
 		keep(bypass.ToShim, true)
 		if !automatic {
 			wantWay(t, e, bypass.ToRuntime, true)
-			if err := e.Return(bypass.ToShim); err != nil {
+			if err := e.Return(t.Context(), bypass.ToShim); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -101,7 +102,7 @@ func TestOnAndOff(t *testing.T) {
 // targets in it.
 func TestAtomic(t *testing.T) {
 	e := newNode(t)
-	if err := e.Return(bypass.ToShim); err != nil {
+	if err := e.Return(t.Context(), bypass.ToShim); err != nil {
 		t.Fatal(err)
 	}
 	done := make(chan struct{})
@@ -109,7 +110,7 @@ func TestAtomic(t *testing.T) {
 	for range 2 {
 		leaders.Go(func() {
 			for range 300 {
-				if err := errors.Join(e.Lead(bypass.State{}), e.Return(bypass.ToShim)); err != nil {
+				if err := errors.Join(e.Lead(t.Context(), bypass.State{}), e.Return(t.Context(), bypass.ToShim)); err != nil {
 					t.Error(err)
 					return
 				}
@@ -180,7 +181,7 @@ func TestNeverReplaced(t *testing.T) {
 				t.Fatal(err)
 			}
 			_, _, keepErr := e.Keep(t.Context(), bypass.ToShim, true)
-			for what, err := range map[string]error{"Lead": e.Lead(bypass.State{}), "Return": e.Return(bypass.ToShim), "Keep": keepErr} {
+			for what, err := range map[string]error{"Lead": e.Lead(t.Context(), bypass.State{}), "Return": e.Return(t.Context(), bypass.ToShim), "Keep": keepErr} {
 				if err == nil || !strings.Contains(err.Error(), test.says) || !strings.Contains(err.Error(), e.Link) {
 					t.Errorf("%s: %v, want %q and the path", what, err, test.says)
 				}
@@ -212,7 +213,7 @@ func TestElsewhere(t *testing.T) {
 
 	before := e
 	before.Runtime = strange
-	if err := before.Save(); err != nil {
+	if err := before.Save(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := e.Keep(t.Context(), bypass.ToShim, true); err != nil {
@@ -220,7 +221,7 @@ func TestElsewhere(t *testing.T) {
 	}
 	wantWay(t, e, bypass.ToShim, false)
 
-	if err := errors.Join(e.Save(), l.Close(), os.Remove(e.Link), os.Symlink(strange, e.Link)); err != nil {
+	if err := errors.Join(e.Save(t.Context()), l.Close(), os.Remove(e.Link), os.Symlink(strange, e.Link)); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := e.Keep(t.Context(), bypass.ToShim, true); err != nil {
@@ -236,7 +237,7 @@ func TestLast(t *testing.T) {
 	if _, err := bypass.Last(dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("nothing was saved: %v", err)
 	}
-	if err := e.Save(); err != nil {
+	if err := e.Save(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if got, err := bypass.Last(dir); err != nil || got != e {
@@ -259,7 +260,7 @@ func TestLast(t *testing.T) {
 // is written whole or not at all.
 func TestCutState(t *testing.T) {
 	e := newNode(t)
-	if err := e.Return(bypass.ToShim); err != nil {
+	if err := e.Return(t.Context(), bypass.ToShim); err != nil {
 		t.Fatal(err)
 	}
 	for _, text := range []string{"", "by: auto", "\x00", "by: manual-ish\nsince: soon\n"} {
@@ -287,7 +288,7 @@ func TestFull(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	if err := errors.Join(e.Save(), e.Return(bypass.ToShim)); err != nil {
+	if err := errors.Join(e.Save(t.Context()), e.Return(t.Context(), bypass.ToShim)); err != nil {
 		t.Fatal(err)
 	}
 	fill := func() (names []string) {
@@ -306,12 +307,12 @@ func TestFull(t *testing.T) {
 	}
 	fill()
 	var unrecorded *bypass.RecordError
-	if err := e.Lead(bypass.State{}); !errors.As(err, &unrecorded) {
+	if err := e.Lead(t.Context(), bypass.State{}); !errors.As(err, &unrecorded) {
 		t.Errorf("led past with %v, want a %T", err, unrecorded)
 	}
 	wantWay(t, e, bypass.ToRuntime, false)
 	fillers := fill() // with the inode of the link that is gone
-	if err := e.Return(bypass.ToShim); !errors.Is(err, unix.ENOSPC) {
+	if err := e.Return(t.Context(), bypass.ToShim); !errors.Is(err, unix.ENOSPC) {
 		t.Errorf("led back with %v, want %v", err, unix.ENOSPC)
 	}
 	wantWay(t, e, bypass.ToRuntime, false)
@@ -320,8 +321,55 @@ func TestFull(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := errors.Join(e.Return(bypass.ToShim), e.Save()); err != nil {
+	if err := errors.Join(e.Return(t.Context(), bypass.ToShim), e.Save(t.Context())); err != nil {
 		t.Error(err)
 	}
 	wantWay(t, e, bypass.ToShim, false)
+}
+
+// hold locks the folder of the shim's socket as another process would that hangs, until it is
+// let go.
+func hold(t *testing.T, e bypass.Endpoints) (letGo func()) {
+	t.Helper()
+	dir := filepath.Dir(e.Shim)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := os.Open(dir)
+	if err == nil {
+		err = unix.Flock(int(lock.Fd()), unix.LOCK_EX)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	letGo = sync.OnceFunc(func() { lock.Close() })
+	t.Cleanup(letGo)
+	return letGo
+}
+
+// Another process that hangs while it leads kubelet's link holds nobody up for longer than some
+// seconds, or than the caller's patience; nothing is changed beside it.
+func TestBusy(t *testing.T) {
+	t.Parallel()
+	e := newNode(t)
+	letGo := hold(t, e)
+	began := time.Now()
+	if err := e.Lead(t.Context(), bypass.State{}); !errors.Is(err, bypass.ErrBusy) || !strings.Contains(err.Error(), filepath.Dir(e.Shim)) {
+		t.Errorf("led with %v, want %v", err, bypass.ErrBusy)
+	}
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("that took %v", took)
+	}
+	why := errors.New("no patience")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(why)
+	if _, _, err := e.Keep(ctx, bypass.ToShim, true); !errors.Is(err, why) {
+		t.Errorf("kept with %v, want %v", err, why)
+	}
+	wantWay(t, e, bypass.Missing, false)
+	letGo()
+	if err := e.Lead(t.Context(), bypass.State{}); err != nil {
+		t.Error(err)
+	}
+	wantWay(t, e, bypass.ToRuntime, true)
 }

@@ -101,8 +101,8 @@ func same(a, b string) bool {
 // Lead puts the bypass on: the link leads to the runtime until Return, whatever the daemon
 // does, or, if the state says that it is automatic, until Keep ends it. An error that is
 // a *RecordError comes after the link was led there.
-func (e Endpoints) Lead(s State) error {
-	return e.alone(func() error {
+func (e Endpoints) Lead(ctx context.Context, s State) error {
+	return e.alone(ctx, func() error {
 		recorded := writeState(e.stateFile(), s)
 		if err := e.point(ToRuntime); err != nil {
 			return errors.Join(err, recorded)
@@ -122,8 +122,8 @@ func (e *RecordError) Error() string { return "record the bypass: " + e.err.Erro
 func (e *RecordError) Unwrap() error { return e.err }
 
 // Return takes the bypass off and leads the link where it leads without it.
-func (e Endpoints) Return(to Way) error {
-	return e.alone(func() error { return e.end(to) })
+func (e Endpoints) Return(ctx context.Context, to Way) error {
+	return e.alone(ctx, func() error { return e.end(to) })
 }
 
 func (e Endpoints) end(to Way) error {
@@ -141,7 +141,7 @@ var ErrElsewhere = errors.New("it leads to a socket of somebody else, who serves
 // is ended if that is asked for; one that a person has put on is never. It returns how it
 // was before and how it is now.
 func (e Endpoints) Keep(ctx context.Context, to Way, endAutomatic bool) (before, now Status, err error) {
-	err = e.alone(func() error {
+	err = e.alone(ctx, func() error {
 		if before, err = e.Status(); err != nil {
 			return err
 		}
@@ -180,7 +180,7 @@ func served(ctx context.Context, path string) bool {
 
 // alone runs something while no other process does the same. What it writes into may be
 // missing, as at boot.
-func (e Endpoints) alone(do func() error) (err error) {
+func (e Endpoints) alone(ctx context.Context, do func() error) (err error) {
 	dir := filepath.Dir(e.Shim)
 	if err := os.MkdirAll(dir, directoryMode); err != nil {
 		return err
@@ -190,11 +190,37 @@ func (e Endpoints) alone(do func() error) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, lock.Close()) }()
+	if err := acquire(ctx, int(lock.Fd())); err != nil {
+		return fmt.Errorf("lock directory %q: %w", dir, err)
+	}
+	return do()
+}
+
+const (
+	// lockTime is how long another process may be at it, which should take it milliseconds.
+	lockTime  = 3 * time.Second
+	lockPause = 10 * time.Millisecond
+)
+
+// ErrBusy says that another process, such as one that was stopped in the middle of its work,
+// keeps this one from leading kubelet.
+var ErrBusy = fmt.Errorf("another process has held it for %v; fuser -v names it", lockTime)
+
+// acquire locks a directory, as soon as nobody else has it locked.
+func acquire(ctx context.Context, fd int) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, lockTime, ErrBusy)
+	defer cancel()
+	pause := time.NewTicker(lockPause)
+	defer pause.Stop()
 	for {
-		if err := unix.Flock(int(lock.Fd()), unix.LOCK_EX); err == nil {
-			return do()
-		} else if !errors.Is(err, unix.EINTR) {
-			return fmt.Errorf("lock directory %q: %w", dir, err)
+		err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			return err
+		}
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			return context.Cause(ctx)
 		}
 	}
 }

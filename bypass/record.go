@@ -1,6 +1,7 @@
 package bypass
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -67,8 +68,8 @@ func readState(path string) (*State, error) {
 
 // Save writes down where kubelet is led, for whoever has to do so without this daemon and
 // its configuration, and makes the spare link.
-func (e Endpoints) Save() error {
-	return e.alone(func() error {
+func (e Endpoints) Save(ctx context.Context) error {
+	return e.alone(ctx, func() error {
 		path := filepath.Join(filepath.Dir(e.Shim), lastName)
 		err := replaceFile(path, fmt.Sprintf("link: %s\nshim: %s\nruntime: %s\n", e.Link, e.Shim, e.Runtime))
 		if e.hasSpare(e.Runtime) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -18,6 +19,9 @@ const (
 	// backlog is how many connections may wait to be accepted. The kernel lowers
 	// it to net.core.somaxconn, whose default it is.
 	backlog = 4096
+	// lockTime is how long a socket's directory may be locked by others.
+	lockTime  = 3 * time.Second
+	lockPause = 10 * time.Millisecond
 )
 
 // Listen returns the listener of endpoint (unix:///path): the one among the
@@ -99,11 +103,25 @@ func lockDirectory(dir string) (unlock func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open directory %q: %w", dir, err)
 	}
-	if err := retryInterrupted(func() error { return unix.Flock(fd, unix.LOCK_EX) }); err != nil {
+	if err := acquire(fd); err != nil {
 		return nil, errors.Join(fmt.Errorf("lock directory %q: %w", dir, err), unix.Close(fd))
 	}
 	// Closing releases the lock, and cannot fail in a way that keeps it.
 	return func() { _ = unix.Close(fd) }, nil
+}
+
+// acquire locks a directory, unless another process has it locked for lockTime, which hangs
+// then: what is done under the lock takes milliseconds.
+func acquire(fd int) error {
+	for began := time.Now(); ; time.Sleep(lockPause) {
+		err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+		switch {
+		case !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR):
+			return err
+		case time.Since(began) > lockTime:
+			return fmt.Errorf("another process has held it for %v; fuser -v names it", lockTime)
+		}
+	}
 }
 
 // removeDead removes the socket at path if nobody listens on it. There being

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -384,5 +385,32 @@ func TestOddPathsAreServedAndDialled(t *testing.T) {
 		if err := errors.Join(err, conn.Close(), p.Close(), l.Close()); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
+	}
+}
+
+// A process that hangs with the lock on the socket's directory keeps nobody waiting for ever.
+func TestListenBesideHungProcess(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	lock, err := os.Open(dir)
+	if err == nil {
+		err = unix.Flock(int(lock.Fd()), unix.LOCK_EX)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	ended := make(chan error, 1)
+	go func() {
+		_, err := Listen("unix://"+filepath.Join(dir, "cri.sock"), nil)
+		ended <- err
+	}()
+	select {
+	case err := <-ended:
+		if err == nil || !strings.Contains(err.Error(), "another process has held it") || !strings.Contains(err.Error(), dir) {
+			t.Errorf("listening beside it: %v", err)
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("it waits for ever")
 	}
 }

@@ -43,9 +43,20 @@ if [ -e "$link" ] && [ ! -L "$link" ]; then
 	exit 1
 fi
 mkdir -p "$run" "$(dirname "$link")" 2>/dev/null
+# The program leads the link too, and locks this folder while it does, for milliseconds. It is not
+# waited for any longer: this is the last way out.
+if [ -d "$run" ] && command -v flock >/dev/null; then
+	exec 9<"$run"
+	flock -w 1 9 2>/dev/null || say 4 "another process leads kubelet's endpoint, or hangs there; going on beside it"
+fi
+# Names of its own, whoever else is at it.
+state=$run/bypass.state.$$
+next=$link.$$
 if [ ! -e "$run/bypass.state" ]; then # one that a person has put on stays theirs
-	if printf 'by: automatic\nsince: %s\nreason: %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "it $reason" >"$run/bypass.state.new"; then
-		mv -f "$run/bypass.state.new" "$run/bypass.state"
+	if printf 'by: automatic\nsince: %s\nreason: %s\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "it $reason" >"$state"; then
+		mv -f "$state" "$run/bypass.state"
+	else
+		rm -f "$state"
 	fi 2>/dev/null
 fi
 if [ "$(readlink "$link")" = "$runtime" ]; then
@@ -54,9 +65,8 @@ if [ "$(readlink "$link")" = "$runtime" ]; then
 fi
 # In one step, so that whoever connects finds the one or the other. A full file system may
 # have no room for a new link; the daemon has left a spare one.
-rm -f "$link.new"
-if ln -s "$runtime" "$link.new" 2>/dev/null; then
-	mv -fT "$link.new" "$link"
+if ln -s "$runtime" "$next" 2>/dev/null; then
+	mv -fT "$next" "$link" || { rm -f "$next"; false; }
 elif [ "$(readlink "$link.runtime")" = "$runtime" ]; then
 	mv -fT "$link.runtime" "$link"
 else

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/cri-logshim/cri-logshim/bypass"
 )
 
@@ -50,7 +52,7 @@ func (f fallen) lead(t *testing.T) (string, error) {
 func TestScript(t *testing.T) {
 	f := newFallen(t)
 	e := f.endpoints()
-	if err := errors.Join(e.Save(), e.Return(bypass.ToShim)); err != nil {
+	if err := errors.Join(e.Save(t.Context()), e.Return(t.Context(), bypass.ToShim)); err != nil {
 		t.Fatal(err)
 	}
 	for _, says := range []string{"now leads past it", "already"} {
@@ -78,7 +80,7 @@ func TestScript(t *testing.T) {
 func TestScriptAfterPerson(t *testing.T) {
 	f := newFallen(t)
 	e := f.endpoints()
-	if err := errors.Join(e.Save(), e.Lead(bypass.State{Since: time.Now(), Reason: "mine"})); err != nil {
+	if err := errors.Join(e.Save(t.Context()), e.Lead(t.Context(), bypass.State{Since: time.Now(), Reason: "mine"})); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := f.lead(t); err != nil {
@@ -133,5 +135,77 @@ func TestScriptInTheWay(t *testing.T) {
 	}
 	if text := readFile(t, path); text != "mine" {
 		t.Errorf("the file holds %q", text)
+	}
+}
+
+// A process that hangs while it leads the link does not keep the script from doing so.
+func TestScriptBesideOthers(t *testing.T) {
+	f := newFallen(t)
+	e := f.endpoints()
+	if err := errors.Join(e.Save(t.Context()), e.Return(t.Context(), bypass.ToShim)); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := os.Open(f.run())
+	if err == nil {
+		err = unix.Flock(int(lock.Fd()), unix.LOCK_EX)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	out, err := f.lead(t)
+	if err != nil || !strings.Contains(out, "going on beside it") {
+		t.Errorf("%v:\n%s", err, out)
+	}
+	if s, err := e.Status(); err != nil || s.Way != bypass.ToRuntime || s.Bypass == nil {
+		t.Errorf("the link leads to %q, bypass %v, %v", s.Way, s.Bypass, err)
+	}
+}
+
+// What the program is about to put in place is not the script's, which leaves nothing beside.
+func TestScriptsOwnNames(t *testing.T) {
+	f := newFallen(t)
+	e := f.endpoints()
+	if err := errors.Join(e.Save(t.Context()), e.Return(t.Context(), bypass.ToShim)); err != nil {
+		t.Fatal(err)
+	}
+	theirs := []string{e.Link + ".new", filepath.Join(f.run(), "bypass.state.new")}
+	for _, path := range theirs {
+		writeFile(t, path, "theirs", 0o600)
+	}
+	before := filesIn(t, f.run())
+	if out, err := f.lead(t); err != nil {
+		t.Errorf("%v:\n%s", err, out)
+	}
+	for _, path := range theirs {
+		if text := readFile(t, path); text != "theirs" {
+			t.Errorf("%s holds %q", path, text)
+		}
+	}
+	if now := filesIn(t, f.run()); len(now) != len(before)+1 {
+		t.Errorf("there are %v, before %v; want the bypass more", now, before)
+	}
+}
+
+// Where there is no flock(1), it goes without.
+func TestScriptWithoutLock(t *testing.T) {
+	f := newFallen(t)
+	tools := filepath.Join(f.dir, "tools")
+	if err := os.Mkdir(tools, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, tool := range []string{"sh", "date", "dirname", "grep", "head", "ln", "mkdir", "mv", "readlink", "rm", "sed"} {
+		path, err := exec.LookPath(tool)
+		if err == nil {
+			err = os.Symlink(path, filepath.Join(tools, tool))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("PATH", tools)
+	out, err := f.lead(t)
+	if err != nil || !strings.Contains(out, "now leads past it") || strings.Contains(out, "not found") {
+		t.Errorf("%v:\n%s", err, out)
 	}
 }

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -20,6 +22,9 @@ const (
 	// provenTime is how long the daemon has to serve until an automatic bypass ends, so that one
 	// that dies again at once does not draw kubelet to and fro.
 	provenTime = 10 * time.Second
+	// soonTime is how long systemd, and kubelet's start with it, waits for the link when the daemon
+	// begins to serve.
+	soonTime = time.Second
 )
 
 // endpointsOf are the paths that a configuration names. Its Link is empty where no link is
@@ -52,6 +57,7 @@ type linkKeeper struct {
 	log       logrus.FieldLogger
 	bypassed  prometheus.Gauge
 	since     time.Time // when the daemon began to serve; zero: it does not yet
+	saved     bool      // where kubelet is led, for the case that the daemon does not come up
 
 	mu      sync.Mutex
 	trouble string // why kubelet does not come here; empty: it does
@@ -77,8 +83,22 @@ func (k *linkKeeper) serves(ctx context.Context) {
 		k.tell(bypass.Forget(filepath.Dir(k.endpoints.Shim)))
 		return
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, soonTime, errLater)
+	defer cancel()
 	k.look(ctx)
-	if err := k.endpoints.Save(); err != nil {
+	k.save(ctx)
+}
+
+// errLater says that the link is not waited for any longer.
+var errLater = fmt.Errorf("another process has held it for %v; it is tried again", soonTime)
+
+// save writes down where kubelet is led, unless that was done.
+func (k *linkKeeper) save(ctx context.Context) {
+	if k.saved {
+		return
+	}
+	err := k.endpoints.Save(ctx)
+	if k.saved = !errors.Is(err, bypass.ErrBusy) && !errors.Is(err, errLater); err != nil && !errors.Is(err, context.Canceled) {
 		k.log.WithError(err).Warn("cannot write down where kubelet is led, for the case that this daemon does not come up")
 	}
 }
@@ -99,6 +119,7 @@ func (k *linkKeeper) run(ctx context.Context, serves <-chan struct{}) error {
 		select {
 		case <-pause.C:
 			k.look(ctx)
+			k.save(ctx)
 		case <-ctx.Done():
 			return nil
 		}
@@ -117,7 +138,7 @@ func (k *linkKeeper) look(ctx context.Context) {
 
 // tell logs an error once for as long as it stays the same.
 func (k *linkKeeper) tell(err error) {
-	if err == nil {
+	if err == nil || errors.Is(err, context.Canceled) {
 		return
 	}
 	if k.isNews(err.Error(), "kubelet cannot be led here: "+err.Error()) {

@@ -69,7 +69,7 @@ func newBypassOnCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return n.on(cmd.OutOrStdout(), reason)
+			return n.on(cmd.Context(), cmd.OutOrStdout(), reason)
 		},
 	}
 	o.addFlags(cmd)
@@ -144,8 +144,8 @@ func (o *options) node(stderr io.Writer) (node, error) {
 }
 
 // on puts the bypass on.
-func (n node) on(out io.Writer, reason string) error {
-	err := n.endpoints.Lead(bypass.State{Since: time.Now(), Reason: reason})
+func (n node) on(ctx context.Context, out io.Writer, reason string) error {
+	err := n.endpoints.Lead(ctx, bypass.State{Since: time.Now(), Reason: reason})
 	var unrecorded *bypass.RecordError
 	if err != nil && !errors.As(err, &unrecorded) {
 		return err
@@ -163,7 +163,7 @@ func (n node) on(out io.Writer, reason string) error {
 func (n node) off(ctx context.Context, out io.Writer, force bool) error {
 	to := wayOf(n.mode)
 	if to == bypass.ToRuntime {
-		if err := n.endpoints.Return(to); err != nil {
+		if err := n.endpoints.Return(ctx, to); err != nil {
 			return err
 		}
 		fmt.Fprintf(out, "kubelet's endpoint %s leads to the runtime, %s, as ever in mode %s\n", n.endpoints.Link, n.endpoints.Runtime, n.mode)
@@ -172,7 +172,7 @@ func (n node) off(ctx context.Context, out io.Writer, force bool) error {
 	if err := n.answers(ctx); err != nil && !force {
 		return fmt.Errorf("cri-logshim does not answer at %s, so kubelet stays with the runtime (--force leads it there all the same): %w", n.endpoints.Shim, err)
 	}
-	if err := n.endpoints.Return(to); err != nil {
+	if err := n.endpoints.Return(ctx, to); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "kubelet's endpoint %s now leads to cri-logshim, %s\n", n.endpoints.Link, n.endpoints.Shim)

@@ -11,6 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus/hooks/test"
+	"golang.org/x/sys/unix"
+
 	"github.com/cri-logshim/cri-logshim/bypass"
 	"github.com/cri-logshim/cri-logshim/config"
 )
@@ -137,7 +141,7 @@ func TestManualBypass(t *testing.T) {
 func TestAutomaticBypassEnds(t *testing.T) {
 	t.Parallel()
 	p, e := newLinkedPlace(t)
-	if err := e.Lead(bypass.State{Automatic: true, Since: time.Now(), Reason: "it did not come up"}); err != nil {
+	if err := e.Lead(t.Context(), bypass.State{Automatic: true, Since: time.Now(), Reason: "it did not come up"}); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()
@@ -199,5 +203,52 @@ func TestLinkInOtherModes(t *testing.T) {
 				t.Errorf("it says %q", said)
 			}
 		})
+	}
+}
+
+// Another process that hangs while it leads the link does not keep the daemon from beginning
+// to serve; when it is gone all that waited is done.
+func TestLinkIsHeld(t *testing.T) {
+	t.Parallel()
+	p, e := newLinkedPlace(t)
+	dir := filepath.Dir(e.Shim)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	lock, err := os.Open(dir)
+	if err == nil {
+		err = unix.Flock(int(lock.Fd()), unix.LOCK_EX)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	log, said := test.NewNullLogger()
+	k := newLinkKeeper(p.config, log, prometheus.NewRegistry())
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // systemd waits for six
+	defer cancel()
+	k.serves(ctx)
+	if ctx.Err() != nil || len(k.reasons()) != 1 || len(said.AllEntries()) != 2 {
+		t.Errorf("%v; it is not ready for %q, has said %v", ctx.Err(), k.reasons(), said.AllEntries())
+	}
+	if s, err := e.Status(); err != nil || s.Way != bypass.Missing {
+		t.Errorf("the link leads to %q, %v, beside another process", s.Way, err)
+	}
+	if err := lock.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel = context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	serves := make(chan struct{})
+	close(serves)
+	go func() { ended <- k.run(ctx, serves) }()
+	leadsTo(t, e, bypass.ToShim)
+	eventually(t, "the daemon to leave where kubelet is led", func() bool {
+		last, err := bypass.Last(dir)
+		return err == nil && last == e
+	})
+	cancel()
+	if err := <-ended; err != nil || len(k.reasons()) > 0 {
+		t.Errorf("ended with %v, not ready for %q", err, k.reasons())
 	}
 }

@@ -48,8 +48,8 @@ integration() {
 # beside_kubelet runs what is tested of logs, and of nothing else, once more in mode manage.
 beside_kubelet() {
 	cd test/integration
-	"$gotestsum" --format testname -- -count=1 -p 1 -timeout 20m \
-		-run '^(TestKilledAtAnyMoment|TestEachPodHasItsOwnLimits|TestLogOutlivesItsPod|TestNeighboursAreUntouched|TestExitedContainer)$' . -args -mode=manage
+	"$gotestsum" --format testname -- -count=1 -p 1 -parallel 3 -timeout 20m \
+		-run '^(TestFloodLosesNothing|TestKilledAtAnyMoment|TestEachPodHasItsOwnLimits|TestLogOutlivesItsPod|TestNeighboursAreUntouched|TestExitedContainer)$' . -args -mode=manage
 }
 
 # kubelets_functions run over directories as we leave them. Without cgo, as kubelet is built, they take what Go has in its cache.

@@ -309,6 +309,7 @@ func TestRefuses(t *testing.T) {
 				test.prepare(n)
 			}
 			before := n.files()
+			n.unreadable = true
 			err := n.installer(test.options).Install(t.Context())
 			if err == nil {
 				t.Fatal("installed")
@@ -328,4 +329,18 @@ func (n *node) gone(name string) {
 	if err := os.Remove(filepath.Join(n.root, name)); err != nil {
 		n.t.Fatal(err)
 	}
+}
+
+// archives are the nodes of the tests.
+func archives(t *testing.T) []string {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join("testdata", "node"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names
 }

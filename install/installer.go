@@ -49,31 +49,41 @@ func sleep(ctx context.Context, d time.Duration) error {
 // Install installs, or completes an installation, or brings it up to date. After an error the
 // node is as it was before, unless the error says otherwise.
 func (i *Installer) Install(ctx context.Context) (err error) {
-	record, err := i.tree.readRecord()
+	if i.options.DryRun {
+		_, err := i.intend(ctx)
+		return err
+	}
+	held, err := i.lock()
 	if err != nil {
 		return err
+	}
+	defer func() { err = errors.Join(err, held.Close()) }()
+	in, err := i.intend(ctx)
+	if err != nil {
+		return errors.Join(err, removeFolders(i.tree, held.made))
+	}
+	return i.carryOut(ctx, in)
+}
+
+// intend plans an installation and shows the plan.
+func (i *Installer) intend(ctx context.Context) (*intent, error) {
+	record, err := i.tree.readRecord()
+	if err != nil {
+		return nil, err
 	}
 	switch record.State {
 	case Installing:
 		i.tell("An installation was begun and not finished; it is completed.")
 	case Removing:
-		return errors.New("an uninstallation was begun and not finished; finish it first: cri-logshim node uninstall")
+		return nil, errors.New("an uninstallation was begun and not finished; finish it first: cri-logshim node uninstall")
 	case Absent, Installed:
 	}
 	in, err := i.makePlan(ctx, record)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	i.show(in.plan)
-	if i.options.DryRun {
-		return nil
-	}
-	unlock, err := i.lock()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, unlock()) }()
-	return i.carryOut(ctx, in)
+	return in, nil
 }
 
 // carryOut does what is planned, in this order:
@@ -121,19 +131,25 @@ func (i *Installer) show(p *plan) {
 	}
 }
 
-// lock keeps other installers out until it is undone, and makes the folder of the record.
-func (i *Installer) lock() (unlock func() error, err error) {
+// held is the lock on the folder of the record.
+type held struct {
+	io.Closer
+	made []string // folders that were made for it, outermost first
+}
+
+// lock keeps other installers out until it is closed, and makes the folder of the record.
+func (i *Installer) lock() (_ *held, err error) {
 	folders, err := i.tree.missing(recordFile)
 	if err != nil {
 		return nil, err
 	}
-	for _, folder := range folders {
+	for at, folder := range folders {
 		mode := fs.FileMode(0o755)
 		if folder == stateFolder {
 			mode = 0o700
 		}
 		if err := i.tree.makeFolder(folder, mode); err != nil {
-			return nil, fmt.Errorf("make a folder for the record: %w", err)
+			return nil, errors.Join(fmt.Errorf("make a folder for the record: %w", err), removeFolders(i.tree, folders[:at]))
 		}
 	}
 	place, err := i.tree.real(stateFolder)
@@ -144,10 +160,28 @@ func (i *Installer) lock() (unlock func() error, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the folder of the record: %w", err)
 	}
-	if err := unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+	err = unix.Flock(int(dir.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil {
+		err = stillThere(dir, place)
+	}
+	if err != nil {
 		return nil, errors.Join(fmt.Errorf("lock %q: %w; does another one install or uninstall?", stateFolder, err), dir.Close())
 	}
-	return dir.Close, nil
+	return &held{dir, folders}, nil
+}
+
+// stillThere is nil if a folder that was opened is the one at its place: whoever held its lock
+// before may have removed it.
+func stillThere(dir *os.File, place string) error {
+	opened, err := dir.Stat()
+	if err != nil {
+		return err
+	}
+	there, err := os.Stat(place)
+	if err == nil && !os.SameFile(opened, there) {
+		err = errors.New("it has just been replaced")
+	}
+	return err
 }
 
 // property is a property of a unit, in the words of "systemctl show".

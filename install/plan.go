@@ -15,6 +15,8 @@ type change struct {
 	now      *File
 	after    *File
 	settings []Setting
+	// replaced says that after has been put in place, or is about to be.
+	replaced bool
 	// dropped is what an earlier run has recorded of a file that this one does not want
 	// changed any more; nil: it does.
 	dropped *Changed

@@ -116,7 +116,10 @@ func (r *run) commit(ctx context.Context, part Part) error {
 		if c.part != part || c.now.sum() == c.after.sum() {
 			continue
 		}
-		r.touched, r.led = true, r.led || part == Kubelet
+		if err := r.tree.unchanged(c); err != nil {
+			return fmt.Errorf("replace %q: %w", c.path, err)
+		}
+		r.touched, r.led, c.replaced = true, r.led || part == Kubelet, true
 		var err error
 		if c.after == nil {
 			err = r.tree.remove(c.path)
@@ -284,11 +287,34 @@ func (r *run) filesBack(part Part) error {
 		if c.part != part || c.now.sum() == c.after.sum() {
 			continue
 		}
-		now, err := r.tree.Read(c.path)
-		if err == nil && now.sum() != c.now.sum() {
-			err = r.tree.write(c.path, c.now)
+		if c.replaced {
+			errs = append(errs, r.fileBack(c))
 		}
-		errs = append(errs, err, r.tree.discard(c.path))
+		errs = append(errs, r.tree.discard(c.path))
 	}
 	return errors.Join(errs...)
+}
+
+// fileBack makes a file what it was before the run, unless others have written it since.
+func (r *run) fileBack(c *change) error {
+	now, err := r.tree.Read(c.path)
+	switch {
+	case err != nil || now.sum() == c.now.sum():
+		return err
+	case now.sum() != c.after.sum():
+		return fmt.Errorf("%q was changed by others meanwhile, and is left as they have it", c.path)
+	}
+	return r.tree.write(c.path, c.now)
+}
+
+// errMeanwhile says that a plan does not hold any more.
+var errMeanwhile = errors.New("it was changed by others since this was planned; run this again")
+
+// unchanged is nil if a file is still what the plan was made from.
+func (t *Tree) unchanged(c *change) error {
+	now, err := t.Read(c.path)
+	if err == nil && (now.sum() != c.now.sum() || now != nil && (now.Mode != c.now.Mode || now.UID != c.now.UID || now.GID != c.now.GID)) {
+		err = errMeanwhile
+	}
+	return err
 }

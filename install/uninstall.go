@@ -15,12 +15,23 @@ import (
 // byte for byte; from others only our settings are taken out. After an error it can be run
 // again.
 func (i *Installer) Uninstall(ctx context.Context) (err error) {
+	there, err := i.hasState()
+	if err != nil {
+		return err
+	}
+	if there && !i.options.DryRun {
+		held, err := i.lock()
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, held.Close()) }()
+	}
 	record, err := i.tree.readRecord()
 	if err != nil {
 		return err
 	}
-	if record.State == Absent {
-		return i.clean()
+	if !there || record.State == Absent {
+		return i.clean(there)
 	}
 	p, err := i.planRemoval(record)
 	if err != nil {
@@ -33,11 +44,6 @@ func (i *Installer) Uninstall(ctx context.Context) (err error) {
 	if record.KubeletUnit != "" {
 		i.options.KubeletUnit = record.KubeletUnit
 	}
-	unlock, err := i.lock()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, unlock()) }()
 	if err := i.undo(ctx, record, false); err != nil {
 		return err
 	}
@@ -45,18 +51,20 @@ func (i *Installer) Uninstall(ctx context.Context) (err error) {
 	return nil
 }
 
+// hasState says whether an installation, or one that was cut short, has left anything.
+func (i *Installer) hasState() (bool, error) {
+	names, err := i.tree.list(path.Dir(stateFolder))
+	return slices.Contains(names, path.Base(stateFolder)), err
+}
+
 // clean takes away what a run has laid down that was cut short before it changed anything, or
 // after it had taken back everything.
-func (i *Installer) clean() error {
+func (i *Installer) clean(there bool) error {
 	i.tell("Nothing is installed here by this command.")
-	if names, err := i.tree.list(path.Dir(stateFolder)); err != nil || i.options.DryRun || !slices.Contains(names, path.Base(stateFolder)) {
-		return err
+	if !there || i.options.DryRun {
+		return nil
 	}
-	unlock, err := i.lock()
-	if err != nil {
-		return err
-	}
-	return errors.Join(i.tree.removeRecord(), unlock())
+	return i.tree.removeRecord()
 }
 
 // undo takes back all that is recorded. restarted says that kubelet was restarted with our
@@ -126,10 +134,11 @@ func (i *Installer) restore(ctx context.Context, p *plan, part Part) error {
 		if c.part != part {
 			continue
 		}
-		if c.now.sum() != c.after.sum() {
-			if err := i.tree.write(c.path, c.after); err != nil {
-				return fmt.Errorf("restore %q: %w; when there is space and permission, run this again", c.path, err)
-			}
+		restored, err := i.restoreFile(c)
+		if err != nil {
+			return fmt.Errorf("restore %q: %w; when there is space and permission, run this again", c.path, err)
+		}
+		if restored {
 			i.tell("Restored %s.", c.path)
 		}
 		if err := ignore(syscall.ENOTDIR, i.tree.discard(c.path)); err != nil {
@@ -137,6 +146,20 @@ func (i *Installer) restore(ctx context.Context, p *plan, part Part) error {
 		}
 	}
 	return i.reload(ctx)
+}
+
+// restoreFile makes a file what it was. What others have written since the plan was made, which
+// may be long ago, stays.
+func (i *Installer) restoreFile(c *change) (restored bool, err error) {
+	now, err := i.tree.Read(c.path)
+	if err != nil {
+		return false, err
+	}
+	before, err := i.tree.original(c.dropped, now)
+	if err != nil || before.sum() == now.sum() {
+		return false, err
+	}
+	return true, i.tree.write(c.path, before)
 }
 
 // freeKubelet makes kubelet speak to the runtime itself, now that its files say so. As long as

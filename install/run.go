@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"syscall"
 )
 
 // run is one installation under way, and what it has done so far.
@@ -249,12 +248,15 @@ func (r *run) takeBack(ctx context.Context, why error) error {
 // clear takes away what was laid beside the files. It needs no space, which may be what was
 // missing.
 func (r *run) clear() error {
+	var errs []error
 	for _, c := range r.in.changes {
-		if err := ignore(syscall.ENOTDIR, r.tree.discard(c.path)); err != nil {
-			return err
-		}
+		errs = append(errs, r.tree.discard(c.path))
 	}
-	return errors.Join(removeFolders(r.tree, r.record.Folders), r.tree.removeRecord())
+	errs = append(errs, removeFolders(r.tree, r.record.Folders))
+	if err := errors.Join(errs...); err != nil {
+		return err // and the record stays, so that another run knows what is left
+	}
+	return r.tree.removeRecord()
 }
 
 // back makes the node what it was before the run, which was installed too.

@@ -135,7 +135,7 @@ func (t *Tree) prepare(path string, f *File) (err error) {
 		return err
 	}
 	// One that a run has left behind may be anybody's by now.
-	if err := os.Remove(place + newSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if _, err := removeThere(place + newSuffix); err != nil {
 		return err
 	}
 	file, err := os.OpenFile(place+newSuffix, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
@@ -179,7 +179,8 @@ func (t *Tree) discard(path string) error {
 	if err != nil {
 		return err
 	}
-	return ignore(fs.ErrNotExist, os.Remove(place+newSuffix))
+	_, err = removeThere(place + newSuffix)
+	return err
 }
 
 // write replaces a file in one step; nil: it goes.
@@ -202,10 +203,23 @@ func (t *Tree) remove(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Remove(place); err != nil {
-		return ignore(fs.ErrNotExist, err)
+	removed, err := removeThere(place)
+	if err != nil || !removed {
+		return err
 	}
 	return syncDir(filepath.Dir(place))
+}
+
+// removeThere removes what is at a place, and says whether there was anything. It looks first:
+// on a read-only file system removing fails whether or not there is anything to remove.
+func removeThere(place string) (removed bool, err error) {
+	if _, err := os.Lstat(place); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+		return false, nil
+	}
+	if err := os.Remove(place); err != nil {
+		return false, ignore(fs.ErrNotExist, err)
+	}
+	return true, nil
 }
 
 // missing returns the folders that have to be made for a file to be there, outermost first.

@@ -141,7 +141,7 @@ func (i *Installer) restore(ctx context.Context, p *plan, part Part) error {
 		if restored {
 			i.tell("Restored %s.", c.path)
 		}
-		if err := ignore(syscall.ENOTDIR, i.tree.discard(c.path)); err != nil {
+		if err := i.tree.discard(c.path); err != nil {
 			return fmt.Errorf("restore %q: %w", c.path, err)
 		}
 	}
@@ -198,10 +198,11 @@ func (i *Installer) freeKubelet(ctx context.Context, record *Record, restarted b
 // removeFolders removes folders that were made, the innermost first, as far as nobody else has
 // put something there.
 func removeFolders(t *Tree, folders []string) error {
+	var errs []error
 	for _, folder := range slices.Backward(folders) {
 		if err := t.remove(folder); err != nil && !errors.Is(err, syscall.ENOTEMPTY) && !errors.Is(err, fs.ErrExist) {
-			return fmt.Errorf("remove folder %q: %w", folder, err)
+			errs = append(errs, fmt.Errorf("remove folder %q: %w", folder, err))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }

@@ -47,12 +47,6 @@ func newBypassCommand(o *options) *cobra.Command {
 		Short:   "Lead kubelet past cri-logshim, or back",
 		Long:    bypassHelp,
 		Example: bypassExample,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return fmt.Errorf("bypass takes on, off or status, is given %q", args)
-			}
-			return cmd.Help()
-		},
 	}
 	cmd.AddCommand(newBypassOnCommand(o), newBypassOffCommand(o), newBypassStatusCommand(o))
 	return cmd

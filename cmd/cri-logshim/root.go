@@ -32,5 +32,6 @@ func newRootCommand() *cobra.Command {
 		Version:       readBuildInfo().Version,
 	}
 	root.AddCommand(newServeCommand(&o), newCheckConfigCommand(&o), newExplainCommand(&o), newNodeCommand(), newBypassCommand(&o), newVersionCommand())
+	refuseUnknown(root)
 	return root
 }

@@ -10,43 +10,103 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/cri-logshim/cri-logshim/bypass"
 	"github.com/cri-logshim/cri-logshim/config"
 )
 
-// linkLeads waits until kubelet's link leads to where cri-logshim serves. Past it, by a bypass,
-// the runtime answers too, and no call would ever come.
+// link looks where kubelet's link leads, and whether a bypass is on. Of a configuration without a
+// link the way is empty.
+func (t *Tree) link(c config.Configuration) (bypass.Status, error) {
+	if c.KubeletEndpoint == "" {
+		return bypass.Status{}, nil
+	}
+	e, err := t.endpoints(c)
+	if err != nil {
+		return bypass.Status{}, err
+	}
+	s, err := e.Status()
+	if err != nil || s.Target == "" {
+		return s, err
+	}
+	link := strings.TrimPrefix(c.KubeletEndpoint, unixScheme)
+	for way, endpoint := range map[bypass.Way]string{bypass.ToShim: c.Listen, bypass.ToRuntime: c.RuntimeEndpoint} {
+		same, err := t.same(link, strings.TrimPrefix(endpoint, unixScheme))
+		if err != nil {
+			return s, err
+		}
+		if same {
+			s.Way = way
+		}
+	}
+	return s, nil
+}
+
+// endpoints are those of a configuration, where they lie.
+func (t *Tree) endpoints(c config.Configuration) (e bypass.Endpoints, err error) {
+	if e.Link, err = t.linkPlace(c); err != nil {
+		return e, err
+	}
+	if e.Shim, err = t.real(strings.TrimPrefix(c.Listen, unixScheme)); err != nil {
+		return e, err
+	}
+	e.Runtime, err = t.real(strings.TrimPrefix(c.RuntimeEndpoint, unixScheme))
+	return e, err
+}
+
+// fitLink refuses to lead kubelet to a link that a person has led past cri-logshim: the runtime
+// would answer there too, and no call would ever come.
+func (i *Installer) fitLink(ctx context.Context, c config.Configuration) error {
+	if i.options.Offline {
+		return nil
+	}
+	s, err := i.tree.link(c)
+	if err != nil || s.Bypass == nil || s.Bypass.Automatic {
+		return err // an automatic one ends when cri-logshim serves
+	}
+	ends, err := i.bypassOff(ctx)
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("a bypass is on (%s), so kubelet's calls would go past cri-logshim; end it, then run this again: %s", s.Bypass, ends)
+}
+
+// bypassOff is the command that ends a bypass on this node as it is: kubelet is led back only to
+// somebody who answers, unless it is forced.
+func (i *Installer) bypassOff(ctx context.Context) (string, error) {
+	const off = "cri-logshim bypass off"
+	state, err := i.property(ctx, service, "ActiveState")
+	if err != nil || state == "active" {
+		return off, err
+	}
+	there, err := i.there([]string{service})
+	if err != nil || len(there) > 0 {
+		return "systemctl start " + service + " && " + off, err
+	}
+	return off + " --force", nil
+}
+
+// linkLeads waits until kubelet's link leads to where cri-logshim serves.
 func (r *run) linkLeads(ctx context.Context) error {
 	c := r.in.config
 	if c.KubeletEndpoint == "" {
 		return nil
 	}
-	link, socket := strings.TrimPrefix(c.KubeletEndpoint, unixScheme), strings.TrimPrefix(c.Listen, unixScheme)
-	err := r.until(ctx, serveTime, func(context.Context) error { return r.tree.leads(link, socket) })
-	if err == nil {
-		return nil
-	}
-	off := "cri-logshim bypass off"
-	if r.was.State != Installed {
-		off += " --force" // by then no daemon is there to answer
-	}
-	return fmt.Errorf("kubelet's endpoint %s does not lead to cri-logshim at %s: %w; where a bypass is on (cri-logshim bypass status), %s ends it", c.KubeletEndpoint, c.Listen, err, off)
-}
-
-// leads is nil if a link leads to a place.
-func (t *Tree) leads(link, to string) error {
-	folder, err := t.real(filepath.Dir(link))
+	err := r.until(ctx, serveTime, func(context.Context) error {
+		s, err := r.tree.link(c)
+		switch {
+		case err != nil || s.Way == bypass.ToShim:
+			return err
+		case s.Bypass != nil:
+			return fmt.Errorf("it leads to %q, by a bypass (%s), which it ends when it serves", s.Target, s.Bypass)
+		case s.Way == bypass.Missing:
+			return errors.New("there is no link yet")
+		}
+		return fmt.Errorf("it leads to %q", s.Target)
+	})
 	if err != nil {
-		return err
+		return fmt.Errorf("kubelet's endpoint %s does not lead to cri-logshim at %s: %w; journalctl -u cri-logshim says more", c.KubeletEndpoint, c.Listen, err)
 	}
-	target, err := os.Readlink(filepath.Join(folder, filepath.Base(link)))
-	if err != nil {
-		return err // there is none yet, or something else
-	}
-	same, err := t.same(link, to)
-	if err == nil && !same {
-		err = fmt.Errorf("it leads to %q", target)
-	}
-	return err
+	return nil
 }
 
 // linkPlace is where kubelet's link lies; empty: none is configured.

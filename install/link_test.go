@@ -6,26 +6,49 @@ import (
 )
 
 // As long as a bypass leads kubelet's link past cri-logshim, kubelet is left as it is, also
-// where all is installed already, and it is said what ends the bypass.
+// where all is installed already. It is said before anything is done, with the command that
+// ends the bypass on that node: cri-logshim may run, be there, or not even that.
 func TestBypassed(t *testing.T) {
-	n, _ := newNode(t, "kubeadm.txtar")
-	ctx := t.Context()
-	for _, ends := range []string{"cri-logshim bypass off --force ends it", "cri-logshim bypass off ends it"} {
-		before, invocation := n.files(), n.invocation
-		n.bypassed = true
-		n.lead()
-		err := n.installer(Options{RestartKubelet: true}).Install(ctx)
-		if err == nil || !strings.Contains(err.Error(), ends) {
-			t.Errorf("it does not say %q: %v", ends, err)
-		}
-		n.same("after the refusal", before)
-		if n.invocation != invocation {
-			t.Error("kubelet was restarted")
-		}
-		n.bypassed = false
-		n.lead()
-		if err := n.installer(Options{RestartKubelet: true}).Install(ctx); err != nil {
-			t.Fatal(err)
-		}
+	for name, test := range map[string]struct {
+		prepare func(n *node)
+		ends    string
+	}{
+		"nothing is installed":   {func(*node) {}, ": cri-logshim bypass off --force"},
+		"a package":              {(*node).packaged, ": systemctl start cri-logshim.service && cri-logshim bypass off"},
+		"installed":              {(*node).installed, ": cri-logshim bypass off"},
+		"installed, and stopped": {func(n *node) { n.installed(); n.active[service], n.active[socket] = false, false }, ": systemctl start cri-logshim.service && cri-logshim bypass off"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, _ := newNode(t, "kubeadm.txtar")
+			test.prepare(n)
+			n.bypass("manual")
+			before, steps, invocation := n.files(), n.steps, n.invocation
+			err := n.installer(Options{RestartKubelet: true}).Install(t.Context())
+			if err == nil || !strings.HasSuffix(err.Error(), test.ends) || !strings.Contains(err.Error(), "a slow call") {
+				t.Errorf("it does not say %q: %v", test.ends, err)
+			}
+			n.same("after the refusal", before)
+			if n.invocation != invocation || n.steps > steps+10 {
+				t.Errorf("kubelet's invocation is %d, before %d; after %d steps", n.invocation, invocation, n.steps-steps)
+			}
+			if strings.Contains(test.ends, "systemctl start") {
+				n.active[socket], n.active[service] = true, true
+			}
+			n.bypassOff()
+			if err := n.installer(Options{RestartKubelet: true}).Install(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if n.running != n.shim {
+				t.Errorf("kubelet runs with %s", n.running)
+			}
+		})
+	}
+}
+
+// installed installs all.
+func (n *node) installed() {
+	n.t.Helper()
+	if err := n.installer(Options{RestartKubelet: true}).Install(n.t.Context()); err != nil {
+		n.t.Fatal(err)
 	}
 }

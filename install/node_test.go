@@ -36,7 +36,6 @@ type node struct {
 	at, shim        string // where the runtime listens, and where kubelet is to find cri-logshim
 	version         string // kubelet's
 	refuses         bool   // kubelet is not healthy when it is started with cri-logshim
-	bypassed        bool   // the service leads kubelet's link to the runtime
 	unreadable      bool   // kubelet's configuration, so that nobody can tell where it leads
 	asked           func() // when the runtime is asked for its name
 	failed          bool   // the service has, and was not stopped since
@@ -215,13 +214,40 @@ func (n *node) startKubelet() {
 // link is where kubelet's link lies.
 func (n *node) link() string { return filepath.Join(n.root, strings.TrimPrefix(n.shim, unixScheme)) }
 
-// lead leads kubelet's link, as the service does when it serves.
+// bypass puts a bypass on, which "manual" or "automatic" has done.
+func (n *node) bypass(by string) {
+	n.t.Helper()
+	n.put(bypassState, "by: "+by+"\nsince: 2026-01-02T03:04:05Z\nreason: a slow call\n", 0o600)
+	n.leadTo(n.at)
+}
+
+// bypassOff takes it off again.
+func (n *node) bypassOff() {
+	n.t.Helper()
+	n.gone(bypassState)
+	n.leadTo(config.Default().Listen)
+}
+
+const bypassState = "run/cri-logshim/bypass.state"
+
+// lead leads kubelet's link, as the service does when it serves. A bypass that it has put on
+// itself ends by that.
 func (n *node) lead() {
 	n.t.Helper()
-	link, target := n.link(), config.Default().Listen
-	if n.bypassed {
-		target = n.at
+	text, err := os.ReadFile(filepath.Join(n.root, bypassState))
+	switch {
+	case err == nil && strings.HasPrefix(string(text), "by: manual"), strings.Contains(n.inForce, "\nmode: manage"), strings.Contains(n.inForce, "\nmode: observe"):
+		n.leadTo(n.at)
+		return
+	case err == nil:
+		n.gone(bypassState)
 	}
+	n.leadTo(config.Default().Listen)
+}
+
+func (n *node) leadTo(target string) {
+	n.t.Helper()
+	link := n.link()
 	if err := os.Remove(link); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		n.t.Fatal(err)
 	}

@@ -64,7 +64,7 @@ func (i *Installer) makePlan(ctx context.Context, record *Record) (*intent, erro
 		if err := i.planKubelet(ctx, in, before); err != nil {
 			return nil, err
 		}
-		if err := i.fitAdmin(in.config.Admin); err != nil {
+		if err := errors.Join(i.fitAdmin(in.config.Admin), i.fitLink(ctx, in.config)); err != nil {
 			return nil, err
 		}
 	}

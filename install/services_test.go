@@ -132,14 +132,12 @@ func TestLinkTakenBack(t *testing.T) {
 	if err := n.installer(Options{RestartKubelet: true}).Install(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	n.bypassed = true
-	n.lead()
+	n.bypass("automatic") // which the service ends
 	n.active[service], n.active[socket] = false, false
 	before, err := os.Readlink(n.link())
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.bypassed = false // an automatic one, which the service ends
 	n.onceFailing()
 	n.replace("etc/kubelet.yaml", "containerLogMaxSize: 1P\n", "")
 	err = n.installer(Options{RestartKubelet: true}).Install(t.Context())

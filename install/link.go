@@ -109,6 +109,19 @@ func (r *run) linkLeads(ctx context.Context) error {
 	return nil
 }
 
+// stale says whether a service that runs does so in a mode that is not the configuration's any
+// more: kubelet's link leads past it in all but one.
+func (r *run) stale() (bool, error) {
+	s, err := r.tree.link(r.in.config)
+	if err != nil || s.Bypass != nil {
+		return false, err
+	}
+	if r.in.config.Mode == config.ModeProxy {
+		return s.Way == bypass.ToRuntime, nil
+	}
+	return s.Way == bypass.ToShim, nil
+}
+
 // linkPlace is where kubelet's link lies; empty: none is configured.
 func (t *Tree) linkPlace(c config.Configuration) (string, error) {
 	if c.KubeletEndpoint == "" {

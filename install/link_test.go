@@ -52,3 +52,20 @@ func (n *node) installed() {
 		n.t.Fatal(err)
 	}
 }
+
+// A service that goes on in the mode from before, since nobody has told it of a changed file,
+// is told before kubelet is led to it or away from it.
+func TestStaleMode(t *testing.T) {
+	n, _ := newNode(t, "kubeadm.txtar")
+	n.put(configPath, bareConfig+"mode: manage\n", 0o644)
+	n.installed()
+	for _, step := range []struct{ old, mode, running string }{
+		{"manage", "proxy", n.shim}, {"proxy", "manage", n.at}, {"manage", "observe", n.at}, {"observe", "proxy", n.shim},
+	} {
+		n.replace(configPath, "mode: "+step.old, "mode: "+step.mode)
+		n.installed()
+		if n.running != step.running {
+			t.Errorf("in mode %s kubelet runs with %s", step.mode, n.running)
+		}
+	}
+}

@@ -46,8 +46,15 @@ func (r *run) start(ctx context.Context, unit string, changed bool) error {
 	switch {
 	case state == inactive:
 		r.started = append(r.started, unit)
-	case state == "active" && (!changed || unit != service):
+	case state == "active" && unit != service:
 		return nil
+	case state == "active" && !changed:
+		stale, err := r.stale()
+		if err != nil || !stale {
+			return err
+		}
+		r.tell("%s runs in another mode than %s says, and is reloaded.", unit, configPath)
+		verb = "reload"
 	case state == "active":
 		verb = "reload"
 	}

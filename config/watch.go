@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -94,7 +93,7 @@ func begin(due <-chan time.Time) <-chan time.Time {
 // fingerprint tells contents apart; a file that cannot be read has the zero
 // one.
 func fingerprint(path string) [sha256.Size]byte {
-	data, err := os.ReadFile(path)
+	data, err := Read(path)
 	if err != nil {
 		return [sha256.Size]byte{}
 	}

@@ -13,6 +13,9 @@ reason=$1
 run=${CRI_LOGSHIM_RUN:-/run/cri-logshim}
 config=${CRI_LOGSHIM_CONFIG:-/etc/cri-logshim/config.yaml}
 
+# A pipe in its place would be waited for.
+[ -f "$config" ] || config=/dev/null
+
 # say PRIORITY TEXT: for the journal.
 say() { printf '<%s>%s\n' "$1" "$2"; }
 

@@ -1,6 +1,7 @@
 package systemd_test
 
 import (
+	"context"
 	"errors"
 	"os"
 	"os/exec"
@@ -41,7 +42,12 @@ func (f fallen) endpoints() bypass.Endpoints {
 // lead runs the script.
 func (f fallen) lead(t *testing.T) (string, error) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "./"+script, "does not come up")
+	return f.leadWithin(t.Context())
+}
+
+func (f fallen) leadWithin(ctx context.Context) (string, error) {
+	cmd := exec.CommandContext(ctx, "./"+script, "does not come up")
+	cmd.WaitDelay = time.Second // or what the script has started would be waited for
 	cmd.Env = append(os.Environ(), "CRI_LOGSHIM_RUN="+f.run(), "CRI_LOGSHIM_CONFIG="+f.config())
 	out, err := cmd.CombinedOutput()
 	return string(out), err
@@ -121,6 +127,20 @@ func TestScriptWithoutDaemon(t *testing.T) {
 				t.Errorf("the link holds %q, %v, want %q", target, err, test.runtime)
 			}
 		})
+	}
+}
+
+// A configuration that is no file, and would be waited for, does not keep kubelet from the runtime.
+func TestScriptWithPipe(t *testing.T) {
+	f := newFallen(t)
+	if err := unix.Mkfifo(f.config(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	out, err := f.leadWithin(ctx)
+	if err != nil || !strings.Contains(out, "now leads past it") {
+		t.Errorf("%v:\n%s", err, out)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"strings"
 
@@ -74,7 +73,7 @@ func (o *options) reload() (config.Configuration, error) { return o.read(o.nothi
 // read reads the file, once, since it may go at any time. Only if mayBeNothing
 // does a file without a setting, or none at the default path, mean the defaults.
 func (o *options) read(mayBeNothing bool) (config.Configuration, error) {
-	content, err := os.ReadFile(o.configPath)
+	content, err := config.Read(o.configPath)
 	absent := errors.Is(err, fs.ErrNotExist)
 	mayBeAbsent := mayBeNothing && !o.given("config")
 	if err != nil && !(mayBeAbsent && absent) {

@@ -122,6 +122,29 @@ func (r *run) stale() (bool, error) {
 	return s.Way == bypass.ToShim, nil
 }
 
+// clearRun takes away kubelet's link, a bypass, and whatever else of cri-logshim's does not outlive
+// a boot, unless it runs or kubelet is still led there, as by hand.
+func (i *Installer) clearRun(ctx context.Context, c config.Configuration) error {
+	if i.options.Offline || c.KubeletEndpoint == "" {
+		return nil
+	}
+	for _, unit := range []string{socket, service} {
+		if state, err := i.property(ctx, unit, "ActiveState"); err != nil || state != inactive {
+			return err
+		}
+	}
+	s := &Status{}
+	i.endpointStatus(ctx, s, c)
+	if s.ThroughShim || len(s.Trouble) > 0 {
+		return nil
+	}
+	e, err := i.tree.endpoints(c)
+	if err != nil {
+		return err
+	}
+	return e.Clear(ctx)
+}
+
 // linkPlace is where kubelet's link lies; empty: none is configured.
 func (t *Tree) linkPlace(c config.Configuration) (string, error) {
 	if c.KubeletEndpoint == "" {

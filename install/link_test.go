@@ -1,6 +1,8 @@
 package install
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -67,5 +69,43 @@ func TestStaleMode(t *testing.T) {
 		if n.running != step.running {
 			t.Errorf("in mode %s kubelet runs with %s", step.mode, n.running)
 		}
+	}
+}
+
+// What lies in /run of cri-logshim goes with it, a bypass too, so that the next installation
+// begins anew; but the link stays as long as kubelet, by whatever hand, is led there.
+func TestRunIsCleared(t *testing.T) {
+	for name, test := range map[string]struct {
+		options Options
+		byHand  bool
+		stays   bool
+	}{
+		"kubelet was led":     {options: Options{RestartKubelet: true}},
+		"left alone":          {options: Options{LeaveKubelet: true}},
+		"led there by a hand": {options: Options{LeaveKubelet: true}, byHand: true, stays: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, _ := newNode(t, "kubeadm.txtar")
+			test.options.RuntimeEndpoint = n.at
+			if err := n.installer(test.options).Install(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if test.byHand {
+				n.replace("var/lib/kubelet/config.yaml", n.at, n.shim)
+			}
+			n.bypass("manual")
+			if err := n.installer(Options{RestartKubelet: true}).Uninstall(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := os.Lstat(filepath.Join(n.root, "run/cri-logshim")); (err == nil) != test.stays {
+				t.Errorf("/run/cri-logshim stays: %v", err)
+			}
+			if test.stays {
+				return
+			}
+			if err := n.installer(Options{RestartKubelet: true}).Install(t.Context()); err != nil {
+				t.Errorf("once more: %v", err)
+			}
+		})
 	}
 }

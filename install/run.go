@@ -238,6 +238,9 @@ func (r *run) takeBack(ctx context.Context, why error) error {
 	}
 	if len(r.started) > 0 { // which may have led it to itself until it was stopped
 		err = errors.Join(err, r.linkBack())
+		if err == nil && r.link == "" && r.was.State == Absent {
+			err = r.clearRun(ctx, r.in.config)
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("%w\nand not all could be taken back: %w; cri-logshim node status says what is left, cri-logshim node uninstall tries again", why, err)

@@ -44,8 +44,12 @@ func (i *Installer) Uninstall(ctx context.Context) (err error) {
 	if record.KubeletUnit != "" {
 		i.options.KubeletUnit = record.KubeletUnit
 	}
+	c := i.configInForce(&Status{}) // which may go with the installation
 	if err := i.undo(ctx, record, false); err != nil {
 		return err
+	}
+	if err := i.clearRun(ctx, c); err != nil {
+		return fmt.Errorf("all is taken back but for what lies in /run, which the next boot takes away: %w", err)
 	}
 	i.tell("Uninstalled. The node's files are as they were.")
 	return nil

@@ -32,5 +32,6 @@ systemctl stop cri-logshim.socket cri-logshim.service ||
 cat <<'END'
 cri-logshim: stopped, and kubelet's endpoint leads to the runtime until the next boot. Before that
   point kubelet (containerRuntimeEndpoint) at the runtime itself, which "cri-logshim node uninstall"
-  would have done. After another installation "cri-logshim bypass off" leads it back
+  would have done. After another installation it is led back by "systemctl start cri-logshim", and
+  then "cri-logshim bypass off"
 END

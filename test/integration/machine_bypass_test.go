@@ -255,7 +255,7 @@ func TestBypassOfEveryFault(t *testing.T) {
 			"a program that hangs before it serves",
 			func(t *testing.T) { t.Helper(); install(t, l.m, []byte(hangs)); kill(t, "SIGKILL") },
 			func(t *testing.T) { t.Helper(); install(t, l.m, l.program) },
-			testbed.ShimUnit, "has not begun to serve in time: kubelet's endpoint", false,
+			testbed.ShimUnit, "took too long to start or to stop: kubelet's endpoint", false,
 		},
 		{
 			"a program that hangs while it serves",
@@ -299,6 +299,20 @@ func TestBypassOfEveryFault(t *testing.T) {
 			l.back(t)
 		})
 	}
+	t.Run("a program that does not end when it is restarted", func(t *testing.T) {
+		since := time.Now()
+		if err := l.m.DropIn(t.Context(), testbed.ShimUnit, "[Service]\nTimeoutStopSec=1s\nKillSignal=SIGWINCH\n"); err != nil {
+			t.Fatal(err)
+		}
+		l.run(t, "systemctl", "restart", testbed.ShimUnit)
+		l.leads(t, runtimePath) // for ten seconds yet
+		l.says(t, testbed.ShimUnit, since, "took too long to start or to stop: kubelet's endpoint "+kubeletLink+" now leads past it")
+		l.says(t, testbed.ShimUnit, since, "the automatic bypass has ended")
+		l.leads(t, shimSocket)
+		if err := l.m.DropIn(t.Context(), testbed.ShimUnit, ""); err != nil {
+			t.Fatal(err)
+		}
+	})
 	l.unhurt(t)
 }
 

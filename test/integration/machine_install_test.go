@@ -36,9 +36,12 @@ func TestNodeInstall(t *testing.T) {
 		}
 		return err
 	})
+	dropIn := "/etc/systemd/system/" + testbed.KubeletUnit + ".d/test.conf"
+	if err := m.DropIn(t.Context(), testbed.KubeletUnit, ""); err != nil { // whose folder is there from now on
+		t.Fatal(err)
+	}
 	before := machineFiles(t, m)
 
-	dropIn := "/etc/systemd/system/" + testbed.KubeletUnit + ".d/test.conf"
 	if err := m.DropIn(t.Context(), testbed.KubeletUnit, "[Service]\nInaccessiblePaths=-/run/cri-logshim\n"); err != nil {
 		t.Fatal(err)
 	}
@@ -96,6 +99,9 @@ func bareNode(t *testing.T, m *testbed.Machine) {
 	if err == nil {
 		err = m.WriteFile(kubeletConfig, changed, 0o600)
 	}
+	if err == nil { // as nobody would have it by default
+		_, err = m.Run(t.Context(), "sh", "-c", "chown 12:34 "+kubeletConfig+" && chmod 0640 "+kubeletConfig)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,13 +123,18 @@ func sameNode(t *testing.T, m *testbed.Machine, when, files string, pods []strin
 	}
 }
 
-// machineFiles are the files that an installation may change, with their contents' sums.
+// machineFiles are the files, folders and links that an installation may change: their modes and
+// owners, where links lead, and the sums of contents.
 func machineFiles(t *testing.T, m *testbed.Machine) string {
 	t.Helper()
-	text, err := m.Run(t.Context(), "sh", "-c",
-		"find /etc/kubernetes/config.json /etc/systemd/system /etc/cri-logshim /usr/local/lib /var/lib/cri-logshim -type f -exec md5sum {} + -o -type l -print 2>/dev/null | grep -v test.conf | sort -k 2")
+	const list = `find /etc/kubernetes/config.json /etc/systemd/system /etc/cri-logshim /usr/local/lib /var/lib/cri-logshim \
+		! -name test.conf -printf '%p %M %U:%G %l ' \( -type f -exec md5sum {} \; -o -printf '\n' \) 2>/dev/null | sort`
+	text, err := m.Run(t.Context(), "sh", "-c", list)
+	if err == nil && !strings.Contains(text, kubeletConfig+" -rw-r----- 12:34 ") {
+		err = errors.New("kubelet's configuration is not among them, or is another's")
+	}
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%v:\n%s", err, text)
 	}
 	return text
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,8 +22,8 @@ elsewhere in one step. Connections that kubelet has stay where they are: it
 follows when it is restarted, or when the daemon before it is. No pod notices.
 
 It works without the daemon, and without a valid configuration: then it goes by
-what the daemon that served last has left in /run/cri-logshim, or by the defaults,
-and says so.`
+what the daemon that served last has left in /run/cri-logshim, or by the lines of
+the file that name endpoints, or by the defaults, and says so.`
 
 //nolint:gosec // as above
 const bypassExample = `  # Where does kubelet's endpoint lead?
@@ -63,7 +62,7 @@ func newBypassOnCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return n.on(cmd.Context(), cmd.OutOrStdout(), reason)
+			return n.on(cmd.Context(), cmd.OutOrStdout(), cmd.ErrOrStderr(), reason)
 		},
 	}
 	o.addFlags(cmd)
@@ -138,7 +137,7 @@ func (o *options) node(stderr io.Writer) (node, error) {
 }
 
 // on puts the bypass on.
-func (n node) on(ctx context.Context, out io.Writer, reason string) error {
+func (n node) on(ctx context.Context, out, stderr io.Writer, reason string) error {
 	err := n.endpoints.Lead(ctx, bypass.State{Since: time.Now(), Reason: reason})
 	var unrecorded *bypass.RecordError
 	if err != nil && !errors.As(err, &unrecorded) {
@@ -147,6 +146,9 @@ func (n node) on(ctx context.Context, out io.Writer, reason string) error {
 	fmt.Fprintf(out, "kubelet's endpoint %s now leads to the runtime, %s\n", n.endpoints.Link, n.endpoints.Runtime)
 	fmt.Fprintf(out, "Now: systemctl restart kubelet, or cri-logshim; %s\n", follow)
 	fmt.Fprintln(out, "Back: cri-logshim bypass off")
+	if err := listens(ctx, n.endpoints.Runtime); err != nil {
+		fmt.Fprintf(stderr, "Nobody listens there (%v): kubelet has no runtime until somebody does; --runtime-endpoint names another.\n", err)
+	}
 	if unrecorded != nil {
 		return fmt.Errorf("a daemon that serves will lead it back, since it cannot be told to leave it: %w", unrecorded)
 	}
@@ -215,19 +217,4 @@ func (n node) status(ctx context.Context, out io.Writer, output string) error {
 	}
 	fmt.Fprintf(out, "endpoint     %s\nleads to     %s\nbypass       %s\nmode         %s\ncri-logshim  %s\n", s.Link, leads[s.Way], state, n.mode, daemon)
 	return nil
-}
-
-// withoutConfig is what is gone by where the configuration is invalid, and where it is from.
-func (o *options) withoutConfig() (c config.Configuration, from string) {
-	c = config.Default()
-	listen := c.Listen
-	if o.given("listen") {
-		listen = o.listen
-	}
-	last, err := bypass.Last(filepath.Dir(pathOf(listen)))
-	if err != nil {
-		return c, "the defaults"
-	}
-	c.KubeletEndpoint, c.Listen, c.RuntimeEndpoint = "unix://"+last.Link, "unix://"+last.Shim, "unix://"+last.Runtime
-	return c, "what the daemon that served last has left"
 }

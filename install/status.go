@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/cri-logshim/cri-logshim/bypass"
 	"github.com/cri-logshim/cri-logshim/config"
 )
 
@@ -15,6 +16,12 @@ type Status struct {
 	Files []FileStatus `json:"files"`
 	// Units are the states of cri-logshim's units, as active; none of an image.
 	Units map[string]string `json:"units,omitempty"`
+	// Enabled says which of them start at boot; none of an image.
+	Enabled map[string]bool `json:"enabled,omitempty"`
+	// Mode is that of the configuration file; the service may not have taken it yet.
+	Mode config.Mode `json:"mode"`
+	// Link is where kubelet's link leads, and the bypass; nil: there is none, as in an image.
+	Link *bypass.Status `json:"link,omitempty"`
 	// Endpoint is where kubelet finds the runtime when it is started the next time; empty:
 	// its default.
 	Endpoint string `json:"endpoint"`
@@ -25,6 +32,8 @@ type Status struct {
 	// Calls are those of kubelet that cri-logshim has answered with success since it was
 	// started; nil: it does not say.
 	Calls *float64 `json:"calls,omitempty"`
+	// Warnings are what somebody should do something about.
+	Warnings []string `json:"warnings,omitempty"`
 	// Trouble is what could not be found out.
 	Trouble []string `json:"trouble,omitempty"`
 }
@@ -53,10 +62,13 @@ func (i *Installer) Status(ctx context.Context) (*Status, error) {
 		i.options.KubeletUnit = record.KubeletUnit
 	}
 	c := i.configInForce(s)
+	s.Mode = c.Mode
 	i.endpointStatus(ctx, s, c)
 	if !i.options.Offline {
+		i.linkStatus(s, c)
 		i.machineStatus(ctx, s, record, c)
 	}
+	s.warn(record)
 	return s, nil
 }
 
@@ -92,15 +104,32 @@ func (i *Installer) endpointStatus(ctx context.Context, s *Status, c config.Conf
 	s.ThroughShim = isOurs(c, at.value)
 }
 
+func (i *Installer) linkStatus(s *Status, c config.Configuration) {
+	if c.KubeletEndpoint == "" {
+		return
+	}
+	link, err := i.tree.link(c)
+	if err != nil {
+		s.trouble(err)
+		return
+	}
+	s.Link = &link
+}
+
 func (i *Installer) machineStatus(ctx context.Context, s *Status, record *Record, c config.Configuration) {
-	s.Units = map[string]string{}
+	s.Units, s.Enabled = map[string]string{}, map[string]bool{}
 	for _, unit := range []string{socket, service} {
 		state, err := i.property(ctx, unit, "ActiveState")
 		if err != nil {
 			s.trouble(err)
 			return
 		}
-		s.Units[unit] = state
+		enabled, err := i.property(ctx, unit, "UnitFileState")
+		if err != nil {
+			s.trouble(err)
+			return
+		}
+		s.Units[unit], s.Enabled[unit] = state, enabled == "enabled"
 	}
 	now, err := i.property(ctx, i.options.KubeletUnit, "InvocationID")
 	if err != nil {
@@ -132,25 +161,41 @@ func (s *Status) Print(w io.Writer) error {
 	}
 	for _, unit := range []string{socket, service} {
 		if state, known := s.Units[unit]; known {
-			line("%s: %s", unit, state)
+			line("%s: %s, %s", unit, state, map[bool]string{true: "enabled", false: "not enabled"}[s.Enabled[unit]])
 		}
 	}
-	switch {
-	case s.ThroughShim:
-		line("kubelet's endpoint: %s (cri-logshim)", s.Endpoint)
-	case s.Endpoint != "":
-		line("kubelet's endpoint: %s", s.Endpoint)
-	default:
-		line("kubelet's endpoint: not set, or unknown")
+	if s.State != Absent {
+		line("mode: %s", s.Mode)
 	}
-	if s.RestartNeeded {
-		line("kubelet has not been restarted since its files were changed")
+	line("kubelet's endpoint: %s", s.endpointText())
+	if s.Link != nil && s.Link.Bypass != nil {
+		line("bypass: %s", s.Link.Bypass)
 	}
 	if s.Calls != nil {
 		line("calls through cri-logshim: %.0f", *s.Calls)
+	}
+	for _, warning := range s.Warnings {
+		line("warning: %s", warning)
 	}
 	for _, trouble := range s.Trouble {
 		line("cannot tell all: %s", trouble)
 	}
 	return err
+}
+
+// endpointText is kubelet's endpoint, and whom it leads to.
+func (s *Status) endpointText() string {
+	switch {
+	case s.Endpoint == "":
+		return "not set, or unknown"
+	case !s.ThroughShim:
+		return s.Endpoint
+	case s.Link == nil || s.Link.Way == bypass.ToShim:
+		return s.Endpoint + " (cri-logshim)"
+	case s.Link.Way == bypass.ToRuntime:
+		return fmt.Sprintf("%s (the runtime itself, %s)", s.Endpoint, s.Link.Target)
+	case s.Link.Way == bypass.Missing:
+		return s.Endpoint + " (leads nowhere now)"
+	}
+	return fmt.Sprintf("%s (leads to %s)", s.Endpoint, s.Link.Target)
 }

@@ -31,6 +31,13 @@ if [ -d /run/systemd/system ]; then
 	fi
 fi
 
+if [ -e /var/lib/cri-logshim/install.json ]; then
+	cat >&2 <<'END'
+cri-logshim: the service does not run, and "cri-logshim node install" has led kubelet to it before:
+  "cri-logshim node status" says what there is to do
+END
+	exit 0
+fi
 [ -n "$upgraded" ] || cat <<'END'
 cri-logshim: nothing is enabled or started, and kubelet is as it was. Next:
   cri-logshim node install --dry-run shows what it would change, and without --dry-run starts

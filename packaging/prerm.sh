@@ -8,6 +8,13 @@ remove | 0) ;;
 *) exit 0 ;;
 esac
 
+# Where systemd runs, more is said below.
+if [ ! -d /run/systemd/system ] && [ -e /var/lib/cri-logshim/install.json ]; then
+	cat >&2 <<'END'
+cri-logshim: what "cri-logshim node install" has changed stays, and leads kubelet to a socket that
+  nobody will serve: install the package again, and remove it after "cri-logshim node uninstall"
+END
+fi
 command -v systemctl >/dev/null || exit 0
 if [ -d /run/systemd/system ]; then
 	# First kubelet is led past the service, which it would otherwise miss from now on.

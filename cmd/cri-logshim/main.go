@@ -4,6 +4,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"os"
 )
 
@@ -16,8 +18,17 @@ func run(args []string) int {
 	root := newRootCommand()
 	root.SetArgs(args)
 	if err := root.ExecuteContext(context.Background()); err != nil {
+		var told exitError
+		if errors.As(err, &told) {
+			return told.code
+		}
 		printError(os.Stderr, err, journaled())
 		return 1
 	}
 	return 0
 }
+
+// exitError ends a command with a code of its own, when all that there is to say was said.
+type exitError struct{ code int }
+
+func (e exitError) Error() string { return fmt.Sprintf("exit code %d", e.code) }

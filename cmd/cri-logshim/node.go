@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -52,6 +53,12 @@ As long as kubelet runs that was started with them, cri-logshim is left running;
 --restart-kubelet restarts kubelet.`
 
 const uninstallExample = `  cri-logshim node uninstall --restart-kubelet`
+
+const nodeStatusHelp = `Tell what is installed, whether kubelet's files lead to cri-logshim and by what,
+and warn of what keeps kubelet from a runtime, or its calls from cri-logshim.
+
+The exit code is 0 if nothing has to be done, also where nothing is installed; 1 if
+not all can be told; 2 if there is a warning.`
 
 const nodeStatusExample = `  cri-logshim node status
   cri-logshim node status -o json`
@@ -117,7 +124,7 @@ func newNodeStatusCommand(o *nodeOptions) *cobra.Command {
 	var output string
 	cmd := &cobra.Command{
 		Use: "status", Short: "Tell what is installed and whether kubelet uses it",
-		Example: nodeStatusExample, Args: cobra.NoArgs,
+		Long: nodeStatusHelp, Example: nodeStatusExample, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if output != "text" && output != "json" {
 				return fmt.Errorf("output %q: must be text or json", output)
@@ -130,16 +137,35 @@ func newNodeStatusCommand(o *nodeOptions) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if output == "text" {
-				return status.Print(cmd.OutOrStdout())
+			if err := printNodeStatus(cmd.OutOrStdout(), status, output); err != nil {
+				return err
 			}
-			encoder := json.NewEncoder(cmd.OutOrStdout())
-			encoder.SetIndent("", "  ")
-			return encoder.Encode(status)
+			switch {
+			case len(status.Warnings) > 0:
+				return exitError{exitWarned}
+			case len(status.Trouble) > 0:
+				return exitError{exitUnknown}
+			}
+			return nil
 		},
 	}
 	cmd.Flags().StringVarP(&output, "output", "o", "text", "output `format`: text or json")
 	return cmd
+}
+
+// What "node status" exits with where it does not exit with 0.
+const (
+	exitUnknown = 1 // not all can be told, or it has failed
+	exitWarned  = 2 // something should be done
+)
+
+func printNodeStatus(w io.Writer, status *install.Status, output string) error {
+	if output == "text" {
+		return status.Print(w)
+	}
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(status)
 }
 
 // untilSignal changes a node until whoever has begun that has no patience any more, or has gone:

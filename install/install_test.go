@@ -301,7 +301,10 @@ func TestRefuses(t *testing.T) {
 			Options{RestartKubelet: true},
 			[]string{"--restart-kubelet", "admin.listen", "admin.metrics", "/etc/cri-logshim/config.yaml", "yourself"},
 		},
-		"a damaged record": {func(n *node) { n.put(recordFile, "{", 0o600) }, Options{}, []string{recordFile, backupFolder}},
+		"no program":                  {func(n *node) { n.gone("usr/local/bin/cri-logshim"); n.gone("usr/bin/cri-logshim") }, Options{}, []string{"/usr/local/bin/cri-logshim", "--binary"}},
+		"a program that is none":      {func(n *node) { n.put("usr/bin/sleep", "", 0o644) }, Options{Binary: "/usr/bin/sleep"}, []string{"/usr/bin/sleep", "no program"}},
+		"a program that is not there": {nil, Options{Binary: "/usr/bin/nothing"}, []string{"/usr/bin/nothing", "no such file"}},
+		"a damaged record":            {func(n *node) { n.put(recordFile, "{", 0o600) }, Options{}, []string{recordFile, backupFolder}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n, _ := newNode(t, "kubeadm.txtar")

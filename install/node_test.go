@@ -61,6 +61,9 @@ func newNode(t *testing.T, archive string) (n *node, want string) {
 		n.runtime, n.at, n.shim = "cri-o", "unix:///var/run/crio/crio.sock", crioEndpoint
 	}
 	n.put("/var/lib/.keep", "", 0o600)
+	for _, binary := range binaries() {
+		n.put(binary, "", 0o755)
+	}
 	for _, f := range files.Files {
 		if f.Name == "want" {
 			want = strings.ReplaceAll(string(f.Data), "SHIM", n.shim)
@@ -149,9 +152,6 @@ func (n *node) changed(before map[string]string) string {
 
 func (n *node) installer(o Options) *Installer {
 	o.Files, o.KubeletUnit, o.Wait = systemd.Files, "kubelet.service", time.Minute
-	if o.Binary == "" {
-		o.Binary = "/usr/local/bin/cri-logshim"
-	}
 	tree := NewTree(n.root)
 	tree.step = n.step
 	i := New(tree, n, o, &n.out)

@@ -10,7 +10,8 @@ import (
 
 // Options say what an installation is to be.
 type Options struct {
-	// Binary is the program that the units start, an absolute path on the node.
+	// Binary is the program that the units start, an absolute path on the node; empty: it is
+	// looked for.
 	Binary string
 	// Files are the units, by their names, and the default configuration.
 	Files fs.FS

@@ -38,6 +38,9 @@ type intent struct {
 // makePlan plans an installation.
 func (i *Installer) makePlan(ctx context.Context, record *Record) (*intent, error) {
 	in := &intent{plan: &plan{tree: i.tree, record: record}}
+	if err := i.findBinary(); err != nil {
+		return nil, err
+	}
 	if err := in.planUnits(i.options); err != nil {
 		return nil, err
 	}
@@ -101,9 +104,6 @@ func (i *Installer) runningKubelet(ctx context.Context) []string {
 
 // planUnits puts the units in place, where there are none.
 func (in *intent) planUnits(o Options) error {
-	if err := fitBinary(o.Binary); err != nil {
-		return err
-	}
 	entries, err := fs.ReadDir(o.Files, ".")
 	if err != nil {
 		return fmt.Errorf("list the units: %w", err)
@@ -144,7 +144,7 @@ func (in *intent) planUnit(name, folder string, text []byte) error {
 			continue
 		}
 		if string(there.Text) != string(text) {
-			in.note(fmt.Sprintf("%s is left as it is", path.Join(one, name)))
+			in.note(fmt.Sprintf("%s is left as it is, though it is not what this version writes: somebody has changed it, or it is of another version", path.Join(one, name)))
 		}
 		return nil
 	}
@@ -182,20 +182,6 @@ func scriptFolder(binary string) string {
 	default:
 		return folder
 	}
-}
-
-// fitBinary refuses a binary that the service could not start: its unit hides some folders
-// (ProtectHome=, PrivateTmp=), and others do not outlive a boot.
-func fitBinary(binary string) error {
-	for _, folder := range []string{"/home/", "/root/", "/tmp/", "/var/tmp/", "/run/"} {
-		if strings.HasPrefix(binary, folder) {
-			return fmt.Errorf("the service could not start %q, since nothing below %s is there for it; copy it to /usr/local/bin and run it from there", binary, folder)
-		}
-	}
-	if !path.IsAbs(binary) {
-		return fmt.Errorf("the binary %q must be named by an absolute path", binary)
-	}
-	return nil
 }
 
 // planConfig plans cri-logshim's configuration: the one that is there, or else the default

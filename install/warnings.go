@@ -45,12 +45,12 @@ func (s *Status) warnOfUnits() {
 	switch {
 	case len(stopped) == 0:
 	case s.Link != nil && s.Link.Way == bypass.ToRuntime:
-		s.warning("kubelet's files lead to cri-logshim, and %s does not run: a link leads to the runtime until the next boot, then kubelet has none%s", strings.Join(stopped, " and "), end)
+		s.warning("kubelet's files lead to cri-logshim, which does not run (%s): a link leads to the runtime until the next boot, then kubelet has none%s", strings.Join(stopped, ", "), end)
 	default:
-		s.warning("kubelet's files lead to cri-logshim, and %s does not run: a kubelet that starts now has no runtime%s", strings.Join(stopped, " and "), end)
+		s.warning("kubelet's files lead to cri-logshim, which does not run (%s): a kubelet that starts now has no runtime%s", strings.Join(stopped, ", "), end)
 	}
 	if len(disabled) > 0 {
-		s.warning("kubelet's files lead to cri-logshim, and %s does not start at boot: kubelet has no runtime then%s", strings.Join(disabled, " and "), end)
+		s.warning("kubelet's files lead to cri-logshim, which does not start at boot (%s): kubelet has no runtime then%s", strings.Join(disabled, ", "), end)
 	}
 }
 

@@ -99,7 +99,7 @@ func newNodeInstallCommand(o *nodeOptions) *cobra.Command {
 	flags.StringVar(&o.RuntimeEndpoint, "runtime-endpoint", "", "`endpoint` of the container runtime; without it, the one that kubelet uses, or that answers")
 	flags.BoolVar(&o.LeaveKubelet, "leave-kubelet", false, "change nothing of kubelet's")
 	flags.BoolVar(&o.LeaveRotation, "leave-rotation", false, "leave kubelet its own rotation of logs")
-	flags.StringVar(&o.Binary, "binary", "", "the `path` of cri-logshim on the node; without it, that of this program, or with --root /usr/local/bin/cri-logshim")
+	flags.StringVar(&o.Binary, "binary", "", "the `path` of cri-logshim on the node; without it, that of this program, or with --root the one in /usr/local/bin or /usr/bin there")
 	addCarryOutFlags(cmd, o)
 	return cmd
 }
@@ -199,12 +199,9 @@ func (o *nodeOptions) installer(cmd *cobra.Command) (*install.Installer, error) 
 	options.Offline = root != "/"
 	options.Files = systemd.Files
 	options.Checks = []config.Check{policy.Check}
-	if options.Binary == "" {
-		options.Binary = "/usr/local/bin/cri-logshim"
-		if !options.Offline {
-			if options.Binary, err = os.Executable(); err != nil {
-				return nil, fmt.Errorf("find this program: %w", err)
-			}
+	if options.Binary == "" && !options.Offline {
+		if options.Binary, err = os.Executable(); err != nil {
+			return nil, fmt.Errorf("find this program: %w", err)
 		}
 	}
 	return install.New(install.NewTree(root), install.Live{}, options, cmd.OutOrStdout()), nil

@@ -48,7 +48,7 @@ func TestNodeInstallSignalled(t *testing.T) {
 			root, bin := filepath.Join(dir, "root"), filepath.Join(dir, "bin")
 			unit := filepath.Join(root, "etc/systemd/system/kubelet.service")
 			err := errors.Join(
-				os.MkdirAll(bin, 0o755), os.WriteFile(filepath.Join(bin, "systemctl"), []byte(noticing), 0o755),
+				os.MkdirAll(bin, 0o755), os.MkdirAll(filepath.Join(root, "usr/bin"), 0o755), os.WriteFile(filepath.Join(root, "usr/bin/cri-logshim"), nil, 0o755), os.WriteFile(filepath.Join(bin, "systemctl"), []byte(noticing), 0o755),
 				os.MkdirAll(filepath.Dir(unit), 0o755), os.WriteFile(unit, []byte(kubelet), 0o644),
 			)
 			if err != nil {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +17,7 @@ const bypassHelp = `Lead kubelet past cri-logshim, to the runtime itself, and ba
 
 kubelet's endpoint (kubeletEndpoint) is a symbolic link, which is made to lead
 elsewhere in one step. Connections that kubelet has stay where they are: it
-follows when it is restarted, or when the daemon before it is. No pod notices.
+follows when it is restarted, which no pod notices. It takes root.
 
 It works without the daemon, and without a valid configuration: then it goes by
 what the daemon that served last has left in /run/cri-logshim, or by the lines of
@@ -36,6 +34,12 @@ const bypassExample = `  # Where does kubelet's endpoint lead?
   # And back
   cri-logshim bypass off
   systemctl restart kubelet`
+
+const bypassStatusHelp = `Show where kubelet's endpoint leads, and why.
+
+The exit code is 0 if it leads where the mode wants it and somebody answers there; 3 if
+it leads past cri-logshim, to the runtime; 2 if it leads to a cri-logshim that does not
+answer, elsewhere, or nowhere; 1 if that cannot be told.`
 
 // offTime is how long the daemon has to answer before kubelet is led to it.
 const offTime = 5 * time.Second
@@ -94,6 +98,7 @@ func newBypassStatusCommand(o *options) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status",
 		Short: "Show where kubelet's endpoint leads, and why",
+		Long:  bypassStatusHelp,
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if output != "text" && output != "json" {
@@ -134,87 +139,4 @@ func (o *options) node(stderr io.Writer) (node, error) {
 		return node{}, errors.New("kubeletEndpoint is empty, so there is no link to lead: kubelet's endpoint is a setting of its own then (containerRuntimeEndpoint)")
 	}
 	return node{endpointsOf(c), c.Mode}, nil
-}
-
-// on puts the bypass on.
-func (n node) on(ctx context.Context, out, stderr io.Writer, reason string) error {
-	err := n.endpoints.Lead(ctx, bypass.State{Since: time.Now(), Reason: reason})
-	var unrecorded *bypass.RecordError
-	if err != nil && !errors.As(err, &unrecorded) {
-		return err
-	}
-	fmt.Fprintf(out, "kubelet's endpoint %s now leads to the runtime, %s\n", n.endpoints.Link, n.endpoints.Runtime)
-	fmt.Fprintf(out, "Now: systemctl restart kubelet, or cri-logshim; %s\n", follow)
-	fmt.Fprintln(out, "Back: cri-logshim bypass off")
-	if err := listens(ctx, n.endpoints.Runtime); err != nil {
-		fmt.Fprintf(stderr, "Nobody listens there (%v): kubelet has no runtime until somebody does; --runtime-endpoint names another.\n", err)
-	}
-	if unrecorded != nil {
-		return fmt.Errorf("a daemon that serves will lead it back, since it cannot be told to leave it: %w", unrecorded)
-	}
-	return nil
-}
-
-// off takes the bypass off.
-func (n node) off(ctx context.Context, out io.Writer, force bool) error {
-	to := wayOf(n.mode)
-	if to == bypass.ToRuntime {
-		if err := n.endpoints.Return(ctx, to); err != nil {
-			return err
-		}
-		fmt.Fprintf(out, "kubelet's endpoint %s leads to the runtime, %s, as ever in mode %s\n", n.endpoints.Link, n.endpoints.Runtime, n.mode)
-		return nil
-	}
-	if err := n.answers(ctx); err != nil && !force {
-		return fmt.Errorf("cri-logshim does not answer at %s, so kubelet stays with the runtime (--force leads it there all the same): %w", n.endpoints.Shim, err)
-	}
-	if err := n.endpoints.Return(ctx, to); err != nil {
-		return err
-	}
-	fmt.Fprintf(out, "kubelet's endpoint %s now leads to cri-logshim, %s\n", n.endpoints.Link, n.endpoints.Shim)
-	fmt.Fprintf(out, "Now: systemctl restart kubelet; %s\n", follow)
-	return nil
-}
-
-// answers is nil if a daemon answers where kubelet would be led to.
-func (n node) answers(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, offTime)
-	defer cancel()
-	return answers(ctx, "unix://"+n.endpoints.Shim)
-}
-
-// nodeStatus is what status shows as JSON.
-type nodeStatus struct {
-	bypass.Status
-	Mode    config.Mode `json:"mode"`
-	Trouble string      `json:"trouble,omitempty"` // why the daemon does not answer; empty: it does
-}
-
-func (n node) status(ctx context.Context, out io.Writer, output string) error {
-	s, err := n.endpoints.Status()
-	if err != nil {
-		return err
-	}
-	whole := nodeStatus{Status: s, Mode: n.mode}
-	if err := n.answers(ctx); err != nil {
-		whole.Trouble = err.Error()
-	}
-	if output == "json" {
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(whole)
-	}
-	leads := map[bypass.Way]string{
-		bypass.ToShim: "cri-logshim, " + s.Target, bypass.ToRuntime: "the runtime, " + s.Target,
-		bypass.Elsewhere: "elsewhere, " + s.Target, bypass.Missing: "nowhere: there is no link",
-	}
-	state, daemon := "off", "answers at "+s.Shim
-	if s.Bypass != nil {
-		state = s.Bypass.String()
-	}
-	if whole.Trouble != "" {
-		daemon = "does not answer at " + s.Shim
-	}
-	fmt.Fprintf(out, "endpoint     %s\nleads to     %s\nbypass       %s\nmode         %s\ncri-logshim  %s\n", s.Link, leads[s.Way], state, n.mode, daemon)
-	return nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"net"
 	"os"
 	"os/exec"
@@ -250,5 +251,64 @@ func TestLinkIsHeld(t *testing.T) {
 	cancel()
 	if err := <-ended; err != nil || len(k.reasons()) > 0 {
 		t.Errorf("ended with %v, not ready for %q", err, k.reasons())
+	}
+}
+
+// The exit code of status says whether kubelet's calls come here, go past, or may go nowhere.
+func TestBypassStatusCode(t *testing.T) {
+	t.Parallel()
+	p, e := newLinkedPlace(t)
+	code := func(want int, what string) {
+		t.Helper()
+		said, err := p.command(t, "bypass", "status")
+		got := 0
+		if exited, ok := errors.AsType[*exec.ExitError](err); ok {
+			got = exited.ExitCode()
+		}
+		if got != want {
+			t.Errorf("%s: exit code %d, want %d\n%s", what, got, want, said)
+		}
+	}
+	p.write(t)
+	code(2, "no link")
+	d := p.serve(t, extras{})
+	works(t, p)
+	leadsTo(t, e, bypass.ToShim)
+	code(0, "through a daemon that serves")
+	if out, err := p.command(t, "bypass", "on"); err != nil {
+		t.Fatalf("bypass on: %v\n%s", err, out)
+	}
+	code(3, "a bypass")
+	if out, err := p.command(t, "bypass", "off"); err != nil {
+		t.Fatalf("bypass off: %v\n%s", err, out)
+	}
+	d.end(t)
+	code(2, "to a daemon that does not serve")
+	p.config.Mode = config.ModeManage
+	p.write(t)
+	if out, err := p.command(t, "bypass", "off"); err != nil {
+		t.Fatalf("bypass off: %v\n%s", err, out)
+	}
+	code(0, "at the runtime in mode manage")
+	if err := errors.Join(os.Remove(e.Link), os.WriteFile(e.Link, nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	code(1, "a file in the place of the link")
+}
+
+// Whoever may not lead kubelet, or cannot where nothing can be written, is told what that
+// means and what to do.
+func TestCannotLead(t *testing.T) {
+	t.Parallel()
+	n := node{endpoints: bypass.Endpoints{Link: "/run/link", Runtime: "/run/runtime"}}
+	for cause, words := range map[error][]string{
+		&os.PathError{Op: "mkdir", Path: "/run/x", Err: syscall.EACCES}: {"/run/link", "left as it is", "only root", "mkdir /run/x"},
+		errors.Join(errors.New("other"), syscall.EROFS):                 {"/run/link", "containerRuntimeEndpoint", "unix:///run/runtime", "restart it"},
+	} {
+		for _, word := range words {
+			if err := n.stays(cause); !errors.Is(err, cause) || !strings.Contains(err.Error(), word) {
+				t.Errorf("%q does not say %q", err, word)
+			}
+		}
 	}
 }

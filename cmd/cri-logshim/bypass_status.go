@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+
+	"github.com/cri-logshim/cri-logshim/bypass"
+	"github.com/cri-logshim/cri-logshim/config"
+)
+
+// What "bypass status" exits with, where it does not exit with 0 or, since it has failed, with 1.
+const (
+	exitUnserved = 2 // kubelet may have no runtime
+	exitPast     = 3 // kubelet has the runtime, past cri-logshim; as systemctl says of a unit that is not active
+)
+
+// nodeStatus is what status shows as JSON.
+type nodeStatus struct {
+	bypass.Status
+	Mode    config.Mode `json:"mode"`
+	Trouble string      `json:"trouble,omitempty"` // why the daemon does not answer; empty: it does
+}
+
+// code is what the program exits with.
+func (s nodeStatus) code() int {
+	switch {
+	case s.Way == bypass.ToRuntime && wayOf(s.Mode) == bypass.ToRuntime, s.Way == bypass.ToShim && s.Trouble == "":
+		return 0
+	case s.Way == bypass.ToRuntime:
+		return exitPast
+	}
+	return exitUnserved
+}
+
+func (n node) status(ctx context.Context, out io.Writer, output string) error {
+	s, err := n.endpoints.Status()
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("only root may see where kubelet is led: %w", err)
+	}
+	if err != nil {
+		return err
+	}
+	whole := nodeStatus{Status: s, Mode: n.mode}
+	if err := n.answers(ctx); err != nil {
+		whole.Trouble = err.Error()
+	}
+	if err := whole.print(out, output); err != nil {
+		return err
+	}
+	if code := whole.code(); code != 0 {
+		return exitError{code}
+	}
+	return nil
+}
+
+func (s nodeStatus) print(out io.Writer, output string) error {
+	if output == "json" {
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "  ")
+		return encoder.Encode(s)
+	}
+	leads := map[bypass.Way]string{
+		bypass.ToShim: "cri-logshim, " + s.Target, bypass.ToRuntime: "the runtime, " + s.Target,
+		bypass.Elsewhere: "elsewhere, " + s.Target, bypass.Missing: "nowhere: there is no link",
+	}
+	state, daemon := "off", "answers at "+s.Shim
+	if s.Bypass != nil {
+		state = s.Bypass.String()
+	}
+	if s.Trouble != "" {
+		daemon = "does not answer at " + s.Shim
+	}
+	_, err := fmt.Fprintf(out, "endpoint     %s\nleads to     %s\nbypass       %s\nmode         %s\ncri-logshim  %s\n", s.Link, leads[s.Way], state, s.Mode, daemon)
+	return err
+}

@@ -347,3 +347,33 @@ func archives(t *testing.T) []string {
 	}
 	return names
 }
+
+// Where kubelet's rotation is off by an operator's hand, as mode manage needs it, that is not asked
+// for once more; and who takes cri-logshim away hears that nobody rotates then.
+func TestRotationByHand(t *testing.T) {
+	for _, byHand := range []bool{true, false} {
+		n, _ := newNode(t, "kubeadm.txtar")
+		n.put(configPath, bareConfig+"mode: manage\n", 0o644)
+		if byHand {
+			n.replace("var/lib/kubelet/config.yaml", "rotateCertificates: true", "containerLogMaxSize: 1P")
+		}
+		n.installed()
+		if said := n.out.String(); strings.Contains(said, "has to be off") == byHand {
+			t.Errorf("off by hand: %t, it says:\n%s", byHand, said)
+		}
+		if err := n.installer(Options{}).Uninstall(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if said := n.out.String(); strings.Contains(said, "nobody rotates logs") != byHand {
+			t.Errorf("off by hand: %t, it says at the end:\n%s", byHand, said)
+		}
+	}
+	n, _ := newNode(t, "kubeadm.txtar") // in mode proxy it is the installation's own
+	n.installed()
+	if err := n.installer(Options{RestartKubelet: true}).Uninstall(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if said := n.out.String(); strings.Contains(said, "nobody rotates logs") {
+		t.Errorf("what is taken back stays off:\n%s", said)
+	}
+}

@@ -20,6 +20,11 @@ func kubeletEndpoint() setting {
 	return setting{"containerRuntimeEndpoint", "--container-runtime-endpoint"}
 }
 
+// kubeletRotation is the size at which kubelet itself rotates a log.
+func kubeletRotation() setting {
+	return setting{"containerLogMaxSize", "--container-log-max-size"}
+}
+
 // kubeadmInstance is where kubeadm 1.34 and newer keeps the endpoint for the next time that it
 // writes kubelet's configuration (its feature NodeLocalCRISocket).
 const kubeadmInstance = "/var/lib/kubelet/instance-config.yaml"
@@ -215,4 +220,16 @@ func (k *kubelet) health() (string, error) {
 		address.value = "[" + address.value + "]"
 	}
 	return "http://" + address.value + ":" + port.value + "/healthz", nil
+}
+
+// rotationOff is the file that sets a size at which kubelet never rotates a log; empty: it does.
+func (k *kubelet) rotationOff() (file string, err error) {
+	at, err := k.where(kubeletRotation())
+	if err != nil || !strings.HasSuffix(at.value, "P") && !strings.HasSuffix(at.value, "E") {
+		return "", err
+	}
+	if at.file == "" {
+		return "its command line", nil
+	}
+	return at.file, nil
 }

@@ -60,7 +60,11 @@ func (i *Installer) makePlan(ctx context.Context, record *Record) (*intent, erro
 	case before == nil:
 	case in.config.Mode != config.ModeProxy:
 		in.note(fmt.Sprintf("kubelet is left alone: mode is %s in %s", in.config.Mode, configPath))
-		if in.config.Mode == config.ModeManage {
+		off, err := before.rotationOff()
+		if err != nil {
+			return nil, err
+		}
+		if in.config.Mode == config.ModeManage && off == "" {
 			in.note("in mode manage kubelet's own rotation has to be off, or both rotate at once: containerLogMaxSize: 1P in its configuration, and a restart")
 		}
 	default:
@@ -355,7 +359,7 @@ func (in *intent) planKubeadm() error {
 // would also stop kubelet from removing the logs of dead containers; and with 1Pi it does not
 // start.
 func (in *intent) planRotation(k *kubelet, version string) error {
-	err := in.set(k, setting{"containerLogMaxSize", "--container-log-max-size"}, "1P")
+	err := in.set(k, kubeletRotation(), "1P")
 	if errors.Is(err, errNowhere) {
 		in.note("kubelet goes on rotating logs too: without a configuration file there is no way to set that aside")
 		return nil

@@ -37,12 +37,13 @@ func (i *Installer) Uninstall(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if record.KubeletUnit != "" {
+		i.options.KubeletUnit = record.KubeletUnit
+	}
+	i.noteRotation(ctx, p)
 	i.show(p)
 	if i.options.DryRun {
 		return nil
-	}
-	if record.KubeletUnit != "" {
-		i.options.KubeletUnit = record.KubeletUnit
 	}
 	c := i.configInForce(&Status{}) // which may go with the installation
 	if err := i.undo(ctx, record, false); err != nil {
@@ -53,6 +54,18 @@ func (i *Installer) Uninstall(ctx context.Context) (err error) {
 	}
 	i.tell("Uninstalled. The node's files are as they were.")
 	return nil
+}
+
+// noteRotation says that nobody will rotate logs, where kubelet's own rotation is off by somebody
+// else's hand, as mode manage needs it.
+func (i *Installer) noteRotation(ctx context.Context, p *plan) {
+	k, err := i.tree.findKubelet(p.read, i.options.KubeletUnit, i.runningKubelet(ctx))
+	if err != nil {
+		return // there is none, or nothing to be told of it
+	}
+	if off, err := k.rotationOff(); err == nil && off != "" {
+		p.note(fmt.Sprintf("kubelet's own rotation stays off, by %s in %s, which this installation has not set: without cri-logshim nobody rotates logs; set it as it is to be, and restart kubelet", kubeletRotation().key, off))
+	}
 }
 
 // hasState says whether an installation, or one that was cut short, has left anything.

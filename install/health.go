@@ -41,7 +41,7 @@ func (i *Installer) throughShim(ctx context.Context, c config.Configuration, hea
 		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("kubelet is not healthy through cri-logshim %w", err)
+		return fmt.Errorf("kubelet is not healthy through cri-logshim: %w", err)
 	}
 	i.tell("Kubelet is healthy, and its calls come through cri-logshim.")
 	return nil
@@ -74,7 +74,7 @@ func (i *Installer) kubeletBack(ctx context.Context, health string) error {
 func (i *Installer) healthyAgain(ctx context.Context, health string) error {
 	err := i.until(ctx, i.options.Wait, func(ctx context.Context) error { return i.kubeletHealthy(ctx, health) })
 	if err != nil {
-		return fmt.Errorf("kubelet is not healthy with its files as they were %w; journalctl -u %s says why", err, i.options.KubeletUnit)
+		return fmt.Errorf("kubelet is not healthy with its files as they were: %w; journalctl -u %s says why", err, i.options.KubeletUnit)
 	}
 	i.tell("Kubelet is healthy with its files as they were.")
 	return nil

@@ -377,3 +377,30 @@ func TestRotationByHand(t *testing.T) {
 		t.Errorf("what is taken back stays off:\n%s", said)
 	}
 }
+
+// A kubelet that does not come up, with its own files neither: nobody has begun an uninstallation
+// then, the cause is told once, and what is left is finished when kubelet is well.
+func TestNotTakenBackWholly(t *testing.T) {
+	n, _ := newNode(t, "kubeadm.txtar")
+	before := n.files()
+	n.unhealthy = true
+	err := n.installer(Options{RestartKubelet: true}).Install(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "kubelet is not healthy through cri-logshim: kubelet is not well (after 1m0s)") || !strings.Contains(err.Error(), "not all could be taken back") {
+		t.Errorf("installed, or another end: %v", err)
+	}
+	if strings.Contains(n.out.String(), "not well") {
+		t.Errorf("the cause was told before:\n%s", n.out.String())
+	}
+	const says = "an installation has failed and could not be taken back wholly"
+	if err := n.installer(Options{}).Install(t.Context()); err == nil || !strings.Contains(err.Error(), says) {
+		t.Errorf("once more: %v", err)
+	}
+	if s, err := n.installer(Options{}).Status(t.Context()); err != nil || !strings.Contains(strings.Join(s.Warnings, "\n"), says) {
+		t.Errorf("the status warns %q, %v", s.Warnings, err)
+	}
+	n.unhealthy = false
+	if err := n.installer(Options{RestartKubelet: true}).Uninstall(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	n.same("finished", before)
+}

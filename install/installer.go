@@ -75,7 +75,7 @@ func (i *Installer) intend(ctx context.Context) (*intent, error) {
 	case Installing:
 		i.tell("An installation was begun and not finished; it is completed.")
 	case Removing:
-		return nil, errors.New("an uninstallation was begun and not finished; finish it first: cri-logshim node uninstall")
+		return nil, errRemoving(record)
 	case Absent, Installed:
 	}
 	in, err := i.makePlan(ctx, record)
@@ -84,6 +84,14 @@ func (i *Installer) intend(ctx context.Context) (*intent, error) {
 	}
 	i.show(in.plan)
 	return in, nil
+}
+
+// errRemoving says what has begun to take an installation back.
+func errRemoving(record *Record) error {
+	if record.TakenBack {
+		return errors.New("an installation has failed and could not be taken back wholly; finish that first: cri-logshim node uninstall --restart-kubelet")
+	}
+	return errors.New("an uninstallation was begun and not finished; finish it first: cri-logshim node uninstall")
 }
 
 // carryOut does what is planned, in this order:
@@ -104,7 +112,7 @@ func (i *Installer) carryOut(ctx context.Context, in *intent) error {
 		err = r.leadKubelet(ctx)
 	}
 	if err != nil {
-		i.tell("It has failed and is taken back: %v", err)
+		i.tell("It has failed, and is taken back.")
 		// What has begun to be taken back is taken back, also when the operator has no
 		// patience any more.
 		return r.takeBack(context.WithoutCancel(ctx), err)
@@ -202,9 +210,9 @@ func (i *Installer) until(ctx context.Context, limit time.Duration, ask func(ctx
 		}
 		if late := i.sleep(limited, pollPause); late != nil {
 			if cause := context.Cause(ctx); cause != nil {
-				return fmt.Errorf("not until this was ended (%w): %w", cause, err)
+				return fmt.Errorf("%w (until this was ended: %w)", err, cause)
 			}
-			return fmt.Errorf("not within %v: %w", limit, err)
+			return fmt.Errorf("%w (after %v)", err, limit)
 		}
 	}
 }

@@ -35,6 +35,7 @@ type node struct {
 	runtime         string // the name by which the runtime answers
 	at, shim        string // where the runtime listens, and where kubelet is to find cri-logshim
 	version         string // kubelet's
+	unhealthy       bool   // kubelet is, however it is started
 	refuses         bool   // kubelet is not healthy when it is started with cri-logshim
 	unreadable      bool   // kubelet's configuration, so that nobody can tell where it leads
 	asked           func() // when the runtime is asked for its name
@@ -348,7 +349,7 @@ func (n *node) Arguments(int) ([]string, error) { return nil, errors.New("none r
 
 // Healthy implements Machine.
 func (n *node) Healthy(context.Context, string) error {
-	if n.refuses && n.running != n.at {
+	if n.unhealthy || n.refuses && n.running != n.at {
 		return errors.New("kubelet is not well")
 	}
 	return n.answers(n.running)

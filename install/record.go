@@ -61,6 +61,8 @@ type Record struct {
 	// LedUnder is the invocation that ran when kubelet was first led to cri-logshim: one that
 	// was never started with our settings. Later installations change more, under others.
 	LedUnder string `json:"ledUnder,omitempty"`
+	// TakenBack says that it is removed since it has failed, and nobody has asked for that.
+	TakenBack bool `json:"takenBack,omitempty"`
 	// Health is the address of kubelet's health check; empty: it has none.
 	Health string `json:"health,omitempty"`
 }

@@ -234,6 +234,7 @@ func (r *run) takeBack(ctx context.Context, why error) error {
 	case r.was.State == Installed:
 		err = r.back(ctx)
 	default:
+		r.record.TakenBack = true
 		err = r.undo(ctx, r.record, r.restarted)
 	}
 	if len(r.started) > 0 { // which may have led it to itself until it was stopped

@@ -18,6 +18,8 @@ func (s *Status) warn(record *Record) {
 	switch {
 	case s.State == Installing:
 		s.warning("an installation was begun and not finished: cri-logshim node install completes it, cri-logshim node uninstall undoes it")
+	case s.State == Removing && record.TakenBack:
+		s.warning("an installation has failed and could not be taken back wholly: cri-logshim node uninstall --restart-kubelet")
 	case s.State == Removing:
 		s.warning("not all is taken back: cri-logshim node uninstall")
 	case s.State == Installed && record.KubeletUnit != "" && s.Mode == config.ModeProxy && !s.ThroughShim && s.Endpoint != "":

@@ -12,7 +12,7 @@ import (
 )
 
 // pipeTime is how long whoever writes into a pipe may take to write all of it.
-const pipeTime = 2 * time.Second
+const pipeTime = 5 * time.Second
 
 // Read returns the content of a configuration file. What is no file does not hold the reader
 // up, as a pipe into which nobody writes would; one with a writer, as a shell's <(…), is

@@ -5,11 +5,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // Work that is stuck in a file does not keep the process, when no call needs it
-// any longer: until it has ended, no successor has its place. Here a fifo stands
-// for the dead disk.
+// any longer: until it has ended, no successor has its place. Here a fifo that is read for
+// five seconds stands for the dead disk.
 func TestEndWithoutWhatIsStuck(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t)
@@ -20,21 +22,26 @@ func TestEndWithoutWhatIsStuck(t *testing.T) {
 	if err := syscall.Mkfifo(next, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Rename(next, p.file()); err != nil {
+	// Whoever reads gets some of the configuration, and then waits for the rest.
+	held, err := os.OpenFile(next, os.O_RDWR, 0)
+	if err != nil {
 		t.Fatal(err)
 	}
-	// It is open for writing as soon as somebody reads, who then gets nothing.
-	var held *os.File
-	eventually(t, "the daemon to read the fifo", func() (reads bool) {
-		var err error
-		held, err = os.OpenFile(p.file(), os.O_WRONLY|syscall.O_NONBLOCK, 0)
-		return err == nil
-	})
 	defer func() {
 		if err := held.Close(); err != nil {
 			t.Error(err)
 		}
 	}()
+	if _, err := held.WriteString("mode:"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(next, p.file()); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the daemon to read the fifo", func() bool {
+		left, err := unix.IoctlGetInt(int(held.Fd()), unix.TIOCINQ)
+		return err == nil && left == 0
+	})
 	d.signal(t, syscall.SIGTERM)
 	if code := d.exit(t); code != 1 {
 		t.Errorf("exit code %d, want 1", code)

@@ -38,6 +38,17 @@ cri-logshim: the service does not run, and "cri-logshim node install" has led ku
 END
 	exit 0
 fi
+# Kubelet's files may lead to cri-logshim already: a removal leaves them as they are.
+if command -v systemctl >/dev/null && ! systemctl --quiet is-enabled cri-logshim.service 2>/dev/null &&
+	/usr/bin/cri-logshim node status -o json 2>/dev/null | grep -q '"throughShim": true'; then
+	cat >&2 <<'END'
+cri-logshim: kubelet's files lead to cri-logshim, and its units are not enabled: from the next boot on kubelet
+  would find no runtime. systemctl enable --now cri-logshim.socket cri-logshim.service && cri-logshim bypass off
+  leads kubelet to cri-logshim; cri-logshim node uninstall makes its files what they were
+END
+	exit 0
+fi
+
 [ -n "$upgraded" ] || cat <<'END'
 cri-logshim: nothing is enabled or started, and kubelet is as it was. Next:
   cri-logshim node install --dry-run shows what it would change, and without --dry-run starts

@@ -15,30 +15,46 @@ cri-logshim: what "cri-logshim node install" has changed stays, and leads kubele
   nobody will serve: install the package again, and remove it after "cri-logshim node uninstall"
 END
 fi
-command -v systemctl >/dev/null || exit 0
-if [ -d /run/systemd/system ]; then
-	# First kubelet is led past the service, which it would otherwise miss from now on.
-	if ! /usr/bin/cri-logshim bypass on --reason 'the package was removed' >/dev/null; then
-		if systemctl --quiet is-active cri-logshim.service; then
-			cat >&2 <<'END'
+# led tells whether kubelet's files lead to cri-logshim, so that kubelet finds no runtime without it.
+led() { /usr/bin/cri-logshim node status -o json 2>/dev/null | grep -q '"throughShim": true'; }
+
+if [ ! -d /run/systemd/system ]; then
+	! led || cat >&2 <<'END'
+cri-logshim: kubelet's files here lead to cri-logshim, so kubelet will find no runtime. They are made what they
+  were from outside of this tree, also after the removal: cri-logshim node uninstall --root TREE
+END
+	# Without systemd as process 1 the links of "enable" go all the same.
+	! command -v systemctl >/dev/null || systemctl --quiet disable cri-logshim.socket cri-logshim.service ||
+		echo 'cri-logshim: systemctl disable failed' >&2
+	exit 0
+fi
+
+# First kubelet is led past the service, which it would otherwise miss from now on. Where there is no
+# link, nobody has been led here, and a bypass would only be in the way of the next installation.
+past=
+if /usr/bin/cri-logshim bypass status -o json 2>/dev/null | grep -q '"way": "missing"'; then
+	! led || cat >&2 <<'END'
+cri-logshim: kubelet's files lead to cri-logshim, so kubelet will find no runtime: point it
+  (containerRuntimeEndpoint) at the runtime, which "cri-logshim node uninstall" would have done
+END
+elif /usr/bin/cri-logshim bypass on --reason 'the package was removed' >/dev/null; then
+	past=yes
+elif systemctl --quiet is-active cri-logshim.service; then
+	cat >&2 <<'END'
 cri-logshim: kubelet could not be led to the runtime, and would lose it with the service, so
   nothing is removed. Point kubelet (containerRuntimeEndpoint) at the runtime, restart it,
   systemctl stop cri-logshim.socket cri-logshim.service, and remove the package again
 END
-			exit 1
-		fi
-	fi
+	exit 1
 fi
-# Without systemd as process 1 the links of "enable" go all the same.
 systemctl --quiet disable cri-logshim.socket cri-logshim.service ||
 	echo 'cri-logshim: systemctl disable failed' >&2
-[ -d /run/systemd/system ] || exit 0
 # In one call, or the socket would start the service again.
 systemctl stop cri-logshim.socket cri-logshim.service ||
 	echo 'cri-logshim: systemctl stop failed' >&2
-cat <<'END'
+[ -z "$past" ] || cat <<'END'
 cri-logshim: stopped, and kubelet's endpoint leads to the runtime until the next boot. Before that
   point kubelet (containerRuntimeEndpoint) at the runtime itself, which "cri-logshim node uninstall"
-  would have done. After another installation it is led back by "systemctl start cri-logshim", and
-  then "cri-logshim bypass off"
+  would have done; or install the package again and lead kubelet back:
+  systemctl enable --now cri-logshim.socket cri-logshim.service && cri-logshim bypass off
 END

@@ -66,6 +66,14 @@ func TestPackageUpgradeUnderTraffic(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// What the removal has said leads kubelet back, and not another installation by itself.
+	dpkg(t, m, "--install", newer)
+	if _, err := m.Run(t.Context(), "sh", "-c", leadBack); err != nil {
+		t.Error(err)
+	}
+	if leads, err := m.Run(t.Context(), "readlink", kubeletLink); err != nil || leads != shimSocket+"\n" {
+		t.Errorf("after another installation kubelet's endpoint leads to %q: %v", leads, err)
+	}
 	if now := left.Status; now.State != runtimeapi.ContainerState_CONTAINER_RUNNING || now.StartedAt != before.StartedAt {
 		t.Errorf("the container is %v, started at %d, before at %d", now.State, now.StartedAt, before.StartedAt)
 	}

@@ -49,6 +49,9 @@ func sleep(ctx context.Context, d time.Duration) error {
 // Install installs, or completes an installation, or brings it up to date. After an error the
 // node is as it was before, unless the error says otherwise.
 func (i *Installer) Install(ctx context.Context) (err error) {
+	if err := i.fitOptions(); err != nil {
+		return err
+	}
 	if i.options.DryRun {
 		_, err := i.intend(ctx)
 		return err

@@ -45,7 +45,7 @@ func (t *Tree) findKubelet(read reader, unit string, running []string) (*kubelet
 		return nil, fmt.Errorf("find out how kubelet is started: %w", err)
 	}
 	if len(files) == 0 {
-		return nil, fmt.Errorf("find out how kubelet is started: there is no unit %s in %s; --kubelet-unit names another, --leave-kubelet does without",
+		return nil, fmt.Errorf("find out how kubelet is started: there is no unit %s in %s; --kubelet-unit names another",
 			unit, strings.Join(unitFolders(), ", "))
 	}
 	line, err := commandLine(read, files)
@@ -111,7 +111,7 @@ func (k *kubelet) lookup(file, key string) (string, bool, error) {
 	case err != nil:
 		return "", false, fmt.Errorf("read kubelet's configuration: %w", err)
 	case f == nil:
-		return "", false, fmt.Errorf("kubelet's configuration %q is not there; has this node been joined to its cluster? --leave-kubelet does without", file)
+		return "", false, fmt.Errorf("kubelet's configuration %q is not there; has this node been joined to its cluster?", file)
 	}
 	value, found, err := edit.Lookup(f.Text, key)
 	if err != nil {

@@ -62,6 +62,7 @@ func newNode(t *testing.T, archive string) (n *node, want string) {
 		n.runtime, n.at, n.shim = "cri-o", "unix:///var/run/crio/crio.sock", crioEndpoint
 	}
 	n.put("/var/lib/.keep", "", 0o600)
+	n.put(systemdRuns+"/.keep", "", 0o600)
 	for _, binary := range binaries() {
 		n.put(binary, "", 0o755)
 	}
@@ -152,7 +153,10 @@ func (n *node) changed(before map[string]string) string {
 }
 
 func (n *node) installer(o Options) *Installer {
-	o.Files, o.KubeletUnit, o.Wait = systemd.Files, "kubelet.service", time.Minute
+	o.Files, o.KubeletUnit = systemd.Files, "kubelet.service"
+	if o.Wait == 0 {
+		o.Wait = time.Minute
+	}
 	tree := NewTree(n.root)
 	tree.step = n.step
 	i := New(tree, n, o, &n.out)

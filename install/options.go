@@ -2,7 +2,10 @@ package install
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io/fs"
+	"os"
 	"time"
 
 	"github.com/cri-logshim/cri-logshim/config"
@@ -34,6 +37,32 @@ type Options struct {
 	// Checks find what is wrong with a configuration file beyond its form.
 	Checks []config.Check
 }
+
+// fitOptions refuses what cannot be done on this node, before anything is.
+func (i *Installer) fitOptions() error {
+	o := i.options
+	switch {
+	case o.Wait < 0:
+		return fmt.Errorf("--wait=%v: must not be negative", o.Wait)
+	case o.Offline && o.RestartKubelet:
+		return errors.New("--restart-kubelet: no kubelet runs in the files of --root")
+	case o.Offline:
+		return nil
+	}
+	place, err := i.tree.real(systemdRuns)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(place); errors.Is(err, fs.ErrNotExist) {
+		return errors.New("no systemd runs here, as in a chroot or a container: install into its files from outside, by --root")
+	} else if err != nil {
+		return fmt.Errorf("find out whether systemd runs: %w", err)
+	}
+	return nil
+}
+
+// systemdRuns is there if systemd is process 1 (sd_booted(3)).
+const systemdRuns = "/run/systemd/system"
 
 // Machine is the running node around its files.
 type Machine interface {

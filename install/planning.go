@@ -50,7 +50,7 @@ func (i *Installer) makePlan(ctx context.Context, record *Record) (*intent, erro
 		running := i.runningKubelet(ctx)
 		before, err = i.tree.findKubelet(in.read, i.options.KubeletUnit, running)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w; --leave-kubelet installs without", err)
 		}
 	}
 	if err := i.planConfig(ctx, in, before); err != nil {
@@ -367,8 +367,12 @@ func (in *intent) planRotation(k *kubelet, version string) error {
 	if err != nil {
 		return err
 	}
-	if version == "" || !atLeast(version, 30) {
-		in.note("containerLogMonitorInterval is left as it is: kubelet knows it from 1.30 on")
+	switch {
+	case version == "":
+		in.note("containerLogMonitorInterval is left as it is: kubelet knows it from 1.30 on, and which version this one is could not be found out")
+		return nil
+	case !atLeast(version, 30):
+		in.note(fmt.Sprintf("containerLogMonitorInterval is left as it is: kubelet knows it from 1.30 on, and this one is %s", version))
 		return nil
 	}
 	return in.set(k, setting{key: "containerLogMonitorInterval"}, "1h")

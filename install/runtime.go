@@ -47,7 +47,11 @@ func (i *Installer) findRuntime(ctx context.Context, c config.Configuration, cre
 	}
 	name, err := i.machine.RuntimeName(ctx, endpoint)
 	if err != nil {
-		return "", fmt.Errorf("the runtime at %s does not answer: %w; is it running? --runtime-endpoint names another", endpoint, err)
+		err = fmt.Errorf("the runtime at %s does not answer: %w; is it running?", endpoint, err)
+		if i.options.RuntimeEndpoint == "" {
+			err = fmt.Errorf("%w --runtime-endpoint names another", err)
+		}
+		return "", err
 	}
 	if i.options.RuntimeEndpoint == "" && !slices.Contains(knownRuntimes(), name) {
 		return "", fmt.Errorf("the runtime at %s calls itself %q, and not one of %s; --runtime-endpoint %s takes it all the same",

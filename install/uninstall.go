@@ -15,6 +15,9 @@ import (
 // byte for byte; from others only our settings are taken out. After an error it can be run
 // again.
 func (i *Installer) Uninstall(ctx context.Context) (err error) {
+	if err := i.fitOptions(); err != nil {
+		return err
+	}
 	there, err := i.hasState()
 	if err != nil {
 		return err

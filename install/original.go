@@ -15,7 +15,7 @@ const (
 	AsInstalled Fate = "as installed"
 	AsBefore    Fate = "as before"
 	Foreign     Fate = "changed by others"
-	Gone        Fate = "gone"
+	Gone        Fate = "missing"
 )
 
 // fate says what has become of a file.
@@ -23,12 +23,17 @@ func (c *Changed) fate(now *File) Fate {
 	switch {
 	case now.sum() == c.After:
 		return AsInstalled
-	case now.sum() == c.Before:
-		return AsBefore
 	case now == nil:
 		return Gone
+	case now.sum() == c.Before:
+		return AsBefore
 	}
 	return Foreign
+}
+
+// given says whether others have changed a file's mode or owner, which an installation keeps.
+func (c *Changed) given(now *File) bool {
+	return now != nil && c.Before != "" && (now.Mode != c.Mode || now.UID != c.UID || now.GID != c.GID)
 }
 
 // original returns a file as it would be without the installation, of which c is the record.
@@ -39,7 +44,11 @@ func (t *Tree) original(c *Changed, now *File) (*File, error) {
 	case AsBefore, Gone:
 		return now, nil
 	case AsInstalled:
-		return t.kept(c)
+		f, err := t.kept(c)
+		if f != nil && now != nil { // others may have taken away rights since, which are not given again
+			f.Mode, f.UID, f.GID = now.Mode, now.UID, now.GID
+		}
+		return f, err
 	case Foreign:
 	}
 	text := now.Text

@@ -55,7 +55,11 @@ func (i *Installer) Uninstall(ctx context.Context) (err error) {
 	if err := i.clearRun(ctx, c); err != nil {
 		return fmt.Errorf("all is taken back but for what lies in /run, which the next boot takes away: %w", err)
 	}
-	i.tell("Uninstalled. The node's files are as they were.")
+	if p.left() {
+		i.tell("Uninstalled. The node's files are as they were, but for what others have changed.")
+	} else {
+		i.tell("Uninstalled. The node's files are as they were.")
+	}
 	return nil
 }
 
@@ -128,23 +132,44 @@ func (i *Installer) planRemoval(record *Record) (*plan, error) {
 	p := &plan{tree: i.tree, record: record}
 	for _, c := range record.Files {
 		now, err := i.tree.Read(c.Path)
-		if err == nil && c.fate(now) == Foreign {
-			if c.Settings == nil {
-				p.note(fmt.Sprintf("%s was changed since, and is left as it is", c.Path))
-			} else {
-				p.note(fmt.Sprintf("%s was changed since; only our settings are taken out of it", c.Path))
-			}
-		}
-		var before *File
-		if err == nil {
-			before, err = i.tree.original(&c, now)
-		}
 		if err != nil {
 			return nil, err
 		}
+		before, err := i.tree.original(&c, now)
+		if err != nil {
+			return nil, err
+		}
+		p.noteFate(&c, now, before)
 		p.changes = append(p.changes, &change{path: c.Path, part: c.Part, before: before, now: now, after: before, dropped: &c})
 	}
 	return p, nil
+}
+
+// noteFate notes what others have done to a file since, and what therefore stays.
+func (p *plan) noteFate(c *Changed, now, before *File) {
+	fate := c.fate(now)
+	switch {
+	case fate == Gone && c.Before != "":
+		p.note(c.Path + " was removed since, and stays so")
+	case fate == Foreign && now.sum() == before.sum():
+		p.note(c.Path + " was changed since, and is left as it is")
+	case fate == Foreign:
+		p.note(c.Path + " was changed since; only our settings are taken out of it")
+	}
+	if c.given(now) {
+		p.note(fmt.Sprintf("%s was given another mode or owner since, and keeps it: %v, %d:%d", c.Path, now.Mode, now.UID, now.GID))
+	}
+}
+
+// left says whether anything stays that others have changed.
+func (p *plan) left() bool {
+	return slices.ContainsFunc(p.changes, func(c *change) bool {
+		if c.dropped == nil {
+			return false
+		}
+		fate := c.dropped.fate(c.now)
+		return fate == Foreign || fate == Gone && c.dropped.Before != "" || c.dropped.given(c.now)
+	})
 }
 
 // restore makes the files of a part what they were, and takes away what an installation that
@@ -154,12 +179,12 @@ func (i *Installer) restore(ctx context.Context, p *plan, part Part) error {
 		if c.part != part {
 			continue
 		}
-		restored, err := i.restoreFile(c)
+		done, err := i.restoreFile(c)
 		if err != nil {
 			return fmt.Errorf("restore %q: %w; when there is space and permission, run this again", c.path, err)
 		}
-		if restored {
-			i.tell("Restored %s.", c.path)
+		if done != "" {
+			i.tell("%s %s.", done, c.path)
 		}
 		if err := i.tree.discard(c.path); err != nil {
 			return fmt.Errorf("restore %q: %w", c.path, err)
@@ -170,16 +195,20 @@ func (i *Installer) restore(ctx context.Context, p *plan, part Part) error {
 
 // restoreFile makes a file what it was. What others have written since the plan was made, which
 // may be long ago, stays.
-func (i *Installer) restoreFile(c *change) (restored bool, err error) {
+func (i *Installer) restoreFile(c *change) (done string, err error) {
 	now, err := i.tree.Read(c.path)
 	if err != nil {
-		return false, err
+		return "", err
 	}
 	before, err := i.tree.original(c.dropped, now)
 	if err != nil || before.sum() == now.sum() {
-		return false, err
+		return "", err
 	}
-	return true, i.tree.write(c.path, before)
+	done = "Restored"
+	if before == nil {
+		done = "Removed"
+	}
+	return done, i.tree.write(c.path, before)
 }
 
 // freeKubelet makes kubelet speak to the runtime itself, now that its files say so. As long as

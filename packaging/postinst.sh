@@ -52,5 +52,5 @@ fi
 [ -n "$upgraded" ] || cat <<'END'
 cri-logshim: nothing is enabled or started, and kubelet is as it was. Next:
   cri-logshim node install --dry-run shows what it would change, and without --dry-run starts
-  cri-logshim and leads kubelet to it. /usr/share/doc/cri-logshim/install.md says how to do so by hand
+  cri-logshim and leads kubelet to it. /usr/share/doc/cri-logshim/docs/install.md says how to do so by hand
 END

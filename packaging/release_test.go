@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -60,7 +61,24 @@ func TestReleaseIsReproducible(t *testing.T) {
 				t.Errorf("%s.tar.gz does not hold %s", folder, name)
 			}
 		}
+		checkLinks(t, files)
 		checkBinary(t, files[path.Join(folder, "cri-logshim")], arch.machine, here)
+	}
+}
+
+// checkLinks holds that what documents link to beside them is there.
+func checkLinks(t *testing.T, files map[string][]byte) {
+	t.Helper()
+	link := regexp.MustCompile(`\]\(([^):#]+)[)#]`)
+	for name, text := range files {
+		if path.Ext(name) != ".md" {
+			continue
+		}
+		for _, found := range link.FindAllSubmatch(text, -1) {
+			if to := path.Join(path.Dir(name), string(found[1])); files[to] == nil {
+				t.Errorf("%s links to %s, which is not there", name, to)
+			}
+		}
 	}
 }
 

@@ -39,8 +39,9 @@ lay_out() {
 	# What a make around this script was told is not for this one.
 	MAKEFLAGS='' MAKELEVEL='' GOARCH=$arch make --silent install \
 		GO="$go" VERSION="$VERSION" BIN="$work/$arch/cri-logshim" DESTDIR="$root" PREFIX=/usr >&2
-	mkdir -p "$doc"
-	cp README.md CHANGELOG.md SECURITY.md LICENSE packaging/copyright docs/*.md "$work/third-party-licenses.txt" "$doc/"
+	mkdir -p "$doc/docs" # as in the repository, so that links between them lead somewhere
+	cp README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE packaging/copyright "$work/third-party-licenses.txt" "$doc/"
+	cp docs/*.md "$doc/docs/"
 	cp -r packaging "$root/packaging" # beside the tree, for nfpm
 	chmod -R u=rwX,go=rX "$root" # whatever the modes of a checkout are
 	find "$root" -exec touch --date="@$SOURCE_DATE_EPOCH" {} +
@@ -58,7 +59,7 @@ make_archive() {
 	local arch=$1 name=cri-logshim-${VERSION#v}-linux-$1 folder
 	folder=$work/$arch/$name
 	mkdir -p "$folder/systemd" "$folder/docs"
-	cp "$work/$arch/cri-logshim" README.md CHANGELOG.md SECURITY.md LICENSE "$work/third-party-licenses.txt" "$folder/"
+	cp "$work/$arch/cri-logshim" README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE "$work/third-party-licenses.txt" "$folder/"
 	cp systemd/*.service systemd/*.socket systemd/bypass.sh systemd/config.yaml "$folder/systemd/"
 	cp docs/*.md "$folder/docs/"
 	tar --create --directory "$work/$arch" --format=ustar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --mode=u+w,go=rX \

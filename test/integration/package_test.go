@@ -3,7 +3,9 @@ package integration
 import (
 	"context"
 	"fmt"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -186,12 +188,34 @@ func checkPackaged(t *testing.T, d *testbed.Debian, version string) {
 			t.Errorf("%s is %s, want %s", file, mode, want)
 		}
 	}
+	checkLinks(t, d, files)
 	// None is left that names a place which the package does not have.
 	if said, err := d.Run(t.Context(), "grep", "--recursive", "--files-with-matches", "/usr/local", packagedUnits, "--include=cri-logshim*"); err == nil {
 		t.Errorf("units name /usr/local:\n%s", said)
 	}
 	if said := in(t, d, "systemd-analyze", "verify", packagedUnits+testbed.ShimUnit); strings.Contains(said, "cri-logshim") {
 		t.Errorf("systemd does not like the units:\n%s", said)
+	}
+}
+
+// checkLinks holds that what packaged documents link to beside them is there.
+func checkLinks(t *testing.T, d *testbed.Debian, files []string) {
+	t.Helper()
+	link := regexp.MustCompile(`\]\(([^):#]+)[)#]`)
+	seen := 0
+	for _, file := range files {
+		if path.Ext(file) != ".md" {
+			continue
+		}
+		for _, found := range link.FindAllStringSubmatch(in(t, d, "cat", file), -1) {
+			seen++
+			if to := path.Join(path.Dir(file), found[1]); !slices.Contains(files, to) {
+				t.Errorf("%s links to %s, which is not there", file, to)
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("the documents have no links")
 	}
 }
 

@@ -97,6 +97,10 @@ uninstall: ## Remove what install installed, but for the configuration
 	@[ -n '$(DESTDIR)' ] || echo 'Before: point kubelet at the runtime, then systemctl disable --now cri-logshim.socket cri-logshim.service'
 	rm -f '$(DESTDIR)$(BINDIR)/cri-logshim' '$(DESTDIR)$(LIBDIR)/bypass.sh' $(foreach unit,$(UNITS),'$(DESTDIR)$(UNITDIR)/$(unit)')
 	[ ! -d '$(DESTDIR)$(LIBDIR)' ] || rmdir '$(DESTDIR)$(LIBDIR)'
+	@# Folders that install has made, if they were not there: nothing else is in them then.
+	@for folder in '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(dir $(UNITDIR))'; do \
+		[ ! -d "$$folder" ] || rmdir --ignore-fail-on-non-empty "$$folder"; \
+	done
 	@echo 'kept $(DESTDIR)$(SYSCONFDIR)/cri-logshim'
 
 .PHONY: clean

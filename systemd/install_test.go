@@ -1,6 +1,7 @@
 package systemd_test
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -60,6 +61,19 @@ func TestInstallAndUninstall(t *testing.T) {
 			runMake(t, "uninstall", dest, prefix)
 			if diff := cmp.Diff(map[string]bool{"etc/cri-logshim/config.yaml": true}, filesIn(t, dest)); diff != "" {
 				t.Errorf("left behind (-want +got):\n%s", diff)
+			}
+			for _, folder := range []string{units, filepath.Dir(units), filepath.Dir(way)} {
+				if _, err := os.Stat(filepath.Join(dest, folder)); !errors.Is(err, fs.ErrNotExist) {
+					t.Errorf("the folder /%s is left behind: %v", folder, err)
+				}
+			}
+
+			others := filepath.Join(dest, units, "others.service")
+			runMake(t, "install", dest, prefix)
+			writeFile(t, others, "", 0o600)
+			runMake(t, "uninstall", dest, prefix)
+			if _, err := os.Stat(others); err != nil {
+				t.Errorf("another's unit is gone: %v", err)
 			}
 		})
 	}

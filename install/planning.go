@@ -33,6 +33,7 @@ type intent struct {
 	endpoint string               // where kubelet will find cri-logshim
 	kubelet  *kubelet             // as it will be; nil: it is left alone
 	units    []string             // the units of cri-logshim
+	runtime  runtime
 }
 
 // makePlan plans an installation.
@@ -209,7 +210,11 @@ func (i *Installer) planConfig(ctx context.Context, in *intent, k *kubelet) erro
 	if err != nil {
 		return fmt.Errorf("%w; mend it, or move it away for a default one", err)
 	}
-	wanted, err := i.wanted(ctx, c, created, k)
+	if in.runtime, err = i.findRuntime(ctx, c, created, k); err != nil {
+		return err
+	}
+	i.noteRuntime(in)
+	wanted, err := i.wanted(c, in.runtime.endpoint, k)
 	if err != nil {
 		return err
 	}
@@ -238,13 +243,14 @@ func (i *Installer) planConfig(ctx context.Context, in *intent, k *kubelet) erro
 }
 
 // wanted are the settings of cri-logshim's configuration that the node asks for.
-func (i *Installer) wanted(ctx context.Context, c config.Configuration, created bool, k *kubelet) ([]Setting, error) {
-	endpoint, err := i.findRuntime(ctx, c, created, k)
+func (i *Installer) wanted(c config.Configuration, endpoint string, k *kubelet) ([]Setting, error) {
+	var settings []Setting
+	// Another name of the same socket, as below /var/run, is no reason to change a file.
+	same, err := i.tree.same(strings.TrimPrefix(endpoint, unixScheme), strings.TrimPrefix(c.RuntimeEndpoint, unixScheme))
 	if err != nil {
 		return nil, err
 	}
-	var settings []Setting
-	if endpoint != c.RuntimeEndpoint {
+	if !same {
 		settings = append(settings, Setting{Key: "runtimeEndpoint", New: endpoint})
 	}
 	if strings.HasSuffix(endpoint, crioSuffix) && !strings.HasSuffix(served(c), crioSuffix) {
@@ -284,7 +290,7 @@ func (i *Installer) planKubelet(ctx context.Context, in *intent, k *kubelet) err
 	if err := in.planKubeadm(); err != nil {
 		return err
 	}
-	if !i.options.LeaveRotation {
+	if !i.options.LeaveRotation && !in.runtime.isDocker() {
 		if err := in.planRotation(k, version); err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package install
 import (
 	"context"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -31,53 +32,80 @@ func knownSockets() []string {
 // knownRuntimes are the names by which runtimes answer that cri-logshim is made for.
 func knownRuntimes() []string { return []string{"containerd", "cri-o", "docker"} }
 
-// findRuntime returns the endpoint of the runtime: the one that was named; else the one that
+// runtime is a container runtime, as it was found.
+type runtime struct {
+	endpoint string
+	name     string // as it calls itself; empty: it was not asked
+	from     string // who has named it
+}
+
+// isDocker says whether it cannot reopen logs, of which cri-logshim leaves all alone then.
+func (r *runtime) isDocker() bool {
+	return r.name == "docker" || r.name == "" && strings.Contains(path.Base(r.endpoint), "docker")
+}
+
+// findRuntime returns the runtime: the one that was named; else the one that
 // kubelet speaks to; else, where that is cri-logshim already or unknown, the one of a
 // configuration that is there, or the only one that answers.
-func (i *Installer) findRuntime(ctx context.Context, c config.Configuration, created bool, k *kubelet) (string, error) {
-	endpoint, err := i.namedRuntime(c, created, k)
+func (i *Installer) findRuntime(ctx context.Context, c config.Configuration, created bool, k *kubelet) (runtime, error) {
+	r, err := i.namedRuntime(c, created, k)
 	if err != nil {
-		return "", err
+		return r, err
 	}
-	if endpoint == "" {
+	if r.endpoint == "" {
 		return i.onlyRuntime(ctx)
 	}
 	if i.options.Offline {
-		return endpoint, nil
+		return r, nil
 	}
-	name, err := i.machine.RuntimeName(ctx, endpoint)
-	if err != nil {
-		err = fmt.Errorf("the runtime at %s does not answer: %w; is it running?", endpoint, err)
+	if r.name, err = i.machine.RuntimeName(ctx, r.endpoint); err != nil {
+		err = fmt.Errorf("the runtime at %s does not answer: %w; is it running?", r.endpoint, err)
 		if i.options.RuntimeEndpoint == "" {
 			err = fmt.Errorf("%w --runtime-endpoint names another", err)
 		}
-		return "", err
+		return r, err
 	}
-	if i.options.RuntimeEndpoint == "" && !slices.Contains(knownRuntimes(), name) {
-		return "", fmt.Errorf("the runtime at %s calls itself %q, and not one of %s; --runtime-endpoint %s takes it all the same",
-			endpoint, name, strings.Join(knownRuntimes(), ", "), endpoint)
+	if i.options.RuntimeEndpoint == "" && !slices.Contains(knownRuntimes(), r.name) {
+		return r, fmt.Errorf("the runtime at %s calls itself %q, and not one of %s; --runtime-endpoint %s takes it all the same",
+			r.endpoint, r.name, strings.Join(knownRuntimes(), ", "), r.endpoint)
 	}
-	return endpoint, nil
+	return r, nil
 }
 
-// namedRuntime returns the endpoint that somebody has named; empty: nobody has.
-func (i *Installer) namedRuntime(c config.Configuration, created bool, k *kubelet) (string, error) {
+// namedRuntime returns the runtime that somebody has named; without an endpoint: nobody has.
+func (i *Installer) namedRuntime(c config.Configuration, created bool, k *kubelet) (runtime, error) {
 	if named := i.options.RuntimeEndpoint; named != "" {
-		return withScheme(named), nil
+		return runtime{endpoint: withScheme(named), from: "--runtime-endpoint"}, nil
 	}
 	if k != nil {
 		at, err := k.where(kubeletEndpoint())
 		if err != nil {
-			return "", err
+			return runtime{}, err
 		}
 		if at.value != "" && !isOurs(c, at.value) {
-			return withScheme(at.value), nil
+			from := "kubelet's " + at.file
+			if at.file == "" {
+				from = "the command line of kubelet"
+			}
+			return runtime{endpoint: withScheme(at.value), from: from}, nil
 		}
 	}
 	if !created {
-		return c.RuntimeEndpoint, nil
+		return runtime{endpoint: c.RuntimeEndpoint, from: configPath}, nil
 	}
-	return "", nil
+	return runtime{}, nil
+}
+
+// noteRuntime says what of a runtime an operator should know.
+func (i *Installer) noteRuntime(in *intent) {
+	switch r := in.runtime; {
+	case r.isDocker():
+		in.note(fmt.Sprintf("the runtime at %s is Docker's, which cannot reopen logs: cri-logshim forwards its calls and leaves its logs alone, and kubelet's rotation stays as it is", r.endpoint))
+	case i.options.Offline && !slices.Contains(knownSockets(), strings.Replace(strings.TrimPrefix(r.endpoint, unixScheme), "/var/run/", "/run/", 1)):
+		in.note(fmt.Sprintf("which runtime listens at %s was not asked: cri-logshim is made for %s", r.endpoint, strings.Join(knownRuntimes(), ", ")))
+	case r.name != "" && !slices.Contains(knownRuntimes(), r.name):
+		in.note(fmt.Sprintf("the runtime at %s calls itself %q: cri-logshim is made for %s", r.endpoint, r.name, strings.Join(knownRuntimes(), ", ")))
+	}
 }
 
 // withScheme is an endpoint as cri-logshim has it: kubelet takes a bare path, too.
@@ -88,16 +116,18 @@ func withScheme(endpoint string) string {
 	return endpoint
 }
 
-// onlyRuntime returns the only endpoint at which a runtime answers.
-func (i *Installer) onlyRuntime(ctx context.Context) (string, error) {
+// onlyRuntime returns the only runtime that answers.
+func (i *Installer) onlyRuntime(ctx context.Context) (runtime, error) {
 	if i.options.Offline {
-		return "", fmt.Errorf("nothing in %q names the runtime; --runtime-endpoint does, such as %s%s", i.tree.root, unixScheme, knownSockets()[0])
+		return runtime{}, fmt.Errorf("nothing in %q names the runtime; --runtime-endpoint does, such as %s%s", i.tree.root, unixScheme, knownSockets()[0])
 	}
-	var found, silent []string
+	var found []runtime
+	var endpoints, silent []string
 	for _, socket := range knownSockets() {
-		name, err := i.machine.RuntimeName(ctx, unixScheme+socket)
+		endpoint := unixScheme + socket
+		name, err := i.machine.RuntimeName(ctx, endpoint)
 		if err == nil && slices.Contains(knownRuntimes(), name) {
-			found = append(found, unixScheme+socket)
+			found, endpoints = append(found, runtime{endpoint, name, "the only one that answers"}), append(endpoints, endpoint)
 		} else {
 			silent = append(silent, socket)
 		}
@@ -106,9 +136,9 @@ func (i *Installer) onlyRuntime(ctx context.Context) (string, error) {
 	case 1:
 		return found[0], nil
 	case 0:
-		return "", fmt.Errorf("no runtime answers at %s; --runtime-endpoint names another", strings.Join(silent, ", "))
+		return runtime{}, fmt.Errorf("no runtime answers at %s; --runtime-endpoint names another", strings.Join(silent, ", "))
 	}
-	return "", fmt.Errorf("several runtimes answer, and kubelet names none: %s; --runtime-endpoint names one", strings.Join(found, ", "))
+	return runtime{}, fmt.Errorf("several runtimes answer, and kubelet names none: %s; --runtime-endpoint names one", strings.Join(endpoints, ", "))
 }
 
 // served is where cri-logshim serves kubelet: by the link, if there is one.

@@ -33,6 +33,7 @@ const kubeadmInstance = "/var/lib/kubelet/instance-config.yaml"
 type kubelet struct {
 	program string
 	words   []word   // its arguments
+	starter string   // what starts it in its stead, as a shell, and where that stands; empty: nothing
 	configs []string // its configuration file and what lies in its --config-dir, later ones win
 	read    reader
 }
@@ -56,13 +57,34 @@ func (t *Tree) findKubelet(read reader, unit string, running []string) (*kubelet
 		return nil, fmt.Errorf("find out how kubelet is started: the unit %s has no ExecStart", unit)
 	}
 	k := &kubelet{program: line[0].text, words: line[1:], read: read}
-	if path.Base(k.program) != "kubelet" && len(running) > 0 {
+	if path.Base(k.program) != "kubelet" {
+		if k.starter, err = startedBy(read, line[0]); err != nil {
+			return nil, err
+		}
+	}
+	if k.starter != "" && len(running) > 0 {
 		k.program, k.words = running[0], nil
 		for _, one := range running[1:] {
 			k.words = append(k.words, word{text: one})
 		}
 	}
 	return k, k.findConfigs(t)
+}
+
+// startedBy says what starts kubelet in its stead, and in which line.
+func startedBy(read reader, program word) (string, error) {
+	f, err := read(program.file)
+	if err != nil || f == nil {
+		return "", err
+	}
+	number, at := 0, 0
+	for line := range strings.Lines(string(f.Text)) {
+		number++
+		if value, is := strings.CutPrefix(strings.TrimSpace(line), "ExecStart="); is && value != "" {
+			at = number
+		}
+	}
+	return fmt.Sprintf("%s:%d starts kubelet by %s", program.file, at, program.text), nil
 }
 
 // findConfigs finds the files of kubelet's configuration, and looks whether each can be read.
@@ -166,7 +188,7 @@ func (k *kubelet) where(s setting) (place, error) {
 }
 
 // errNowhere says that a setting of kubelet's cannot be made by writing a file.
-var errNowhere = errors.New("kubelet has no configuration file (--config), and no such flag")
+var errNowhere = errors.New("there is no file that is known to set it")
 
 // set returns the file in which a setting has to be made and what it then holds.
 func (k *kubelet) set(s setting, value string) (at place, text []byte, err error) {
@@ -174,10 +196,12 @@ func (k *kubelet) set(s setting, value string) (at place, text []byte, err error
 	switch {
 	case err != nil:
 		return at, nil, err
+	case at.file == "" && k.starter != "":
+		return at, nil, fmt.Errorf("%s, which is not edited: %w; start it with %s=%s there by hand, then run this again with --leave-kubelet", k.starter, errNowhere, s.flag, value)
 	case at.file == "" && at.isFlag:
 		return at, nil, fmt.Errorf("set %s: where kubelet gets this flag from is not to be found in its unit; set it to %s by hand", s.flag, value)
 	case at.file == "":
-		return at, nil, fmt.Errorf("set %s to %s: %w", s.key, value, errNowhere)
+		return at, nil, fmt.Errorf("set %s to %s: kubelet has no configuration file (--config), and no such flag: %w", s.key, value, errNowhere)
 	}
 	f, err := k.read(at.file)
 	if err != nil {

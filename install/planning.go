@@ -367,7 +367,7 @@ func (in *intent) planKubeadm() error {
 func (in *intent) planRotation(k *kubelet, version string) error {
 	err := in.set(k, kubeletRotation(), "1P")
 	if errors.Is(err, errNowhere) {
-		in.note("kubelet goes on rotating logs too: without a configuration file there is no way to set that aside")
+		in.note("kubelet goes on rotating logs too: without a configuration file that is known there is no way to set that aside")
 		return nil
 	}
 	if err != nil {

@@ -53,7 +53,11 @@ func (i *Installer) findRuntime(ctx context.Context, c config.Configuration, cre
 		return r, err
 	}
 	if r.endpoint == "" {
-		return i.onlyRuntime(ctx)
+		r, err := i.onlyRuntime(ctx)
+		if err != nil && k != nil && k.starter != "" {
+			err = fmt.Errorf("%w (%s, whose arguments are not known)", err, k.starter)
+		}
+		return r, err
 	}
 	if i.options.Offline {
 		return r, nil

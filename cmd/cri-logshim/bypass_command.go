@@ -35,11 +35,12 @@ const bypassExample = `  # Where does kubelet's endpoint lead?
   cri-logshim bypass off
   systemctl restart kubelet`
 
+//nolint:gosec // as above
 const bypassStatusHelp = `Show where kubelet's endpoint leads, and why.
 
 The exit code is 0 if it leads where the mode wants it and somebody answers there; 3 if
-it leads past cri-logshim, to the runtime; 2 if it leads to a cri-logshim that does not
-answer, elsewhere, or nowhere; 1 if that cannot be told.`
+it leads past cri-logshim, to the runtime; 2 if kubelet may have no runtime, since it
+leads to where nobody answers, elsewhere, or nowhere; 1 if that cannot be told.`
 
 // offTime is how long the daemon has to answer before kubelet is led to it.
 const offTime = 5 * time.Second

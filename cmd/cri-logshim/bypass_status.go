@@ -23,17 +23,20 @@ type nodeStatus struct {
 	bypass.Status
 	Mode    config.Mode `json:"mode"`
 	Trouble string      `json:"trouble,omitempty"` // why the daemon does not answer; empty: it does
+	// RuntimeTrouble is why nobody is reached at the runtime's socket; empty: somebody is.
+	RuntimeTrouble string `json:"runtimeTrouble,omitempty"`
 }
 
 // code is what the program exits with.
 func (s nodeStatus) code() int {
+	trouble, known := map[bypass.Way]string{bypass.ToShim: s.Trouble, bypass.ToRuntime: s.RuntimeTrouble}[s.Way]
 	switch {
-	case s.Way == bypass.ToRuntime && wayOf(s.Mode) == bypass.ToRuntime, s.Way == bypass.ToShim && s.Trouble == "":
-		return 0
-	case s.Way == bypass.ToRuntime:
+	case !known || trouble != "":
+		return exitUnserved
+	case s.Way == bypass.ToRuntime && wayOf(s.Mode) == bypass.ToShim:
 		return exitPast
 	}
-	return exitUnserved
+	return 0
 }
 
 func (n node) status(ctx context.Context, out io.Writer, output string) error {
@@ -47,6 +50,9 @@ func (n node) status(ctx context.Context, out io.Writer, output string) error {
 	whole := nodeStatus{Status: s, Mode: n.mode}
 	if err := n.answers(ctx); err != nil {
 		whole.Trouble = err.Error()
+	}
+	if err := listens(ctx, s.Runtime); err != nil {
+		whole.RuntimeTrouble = err.Error()
 	}
 	if err := whole.print(out, output); err != nil {
 		return err
@@ -67,13 +73,17 @@ func (s nodeStatus) print(out io.Writer, output string) error {
 		bypass.ToShim: "cri-logshim, " + s.Target, bypass.ToRuntime: "the runtime, " + s.Target,
 		bypass.Elsewhere: "elsewhere, " + s.Target, bypass.Missing: "nowhere: there is no link",
 	}
-	state, daemon := "off", "answers at "+s.Shim
+	state, daemon, runtime := "off", "answers at "+s.Shim, "somebody listens at "+s.Runtime
 	if s.Bypass != nil {
 		state = s.Bypass.String()
 	}
 	if s.Trouble != "" {
 		daemon = "does not answer at " + s.Shim
 	}
-	_, err := fmt.Fprintf(out, "endpoint     %s\nleads to     %s\nbypass       %s\nmode         %s\ncri-logshim  %s\n", s.Link, leads[s.Way], state, s.Mode, daemon)
+	if s.RuntimeTrouble != "" {
+		runtime = "nobody listens at " + s.Runtime
+	}
+	_, err := fmt.Fprintf(out, "endpoint     %s\nleads to     %s\nbypass       %s\nmode         %s\ncri-logshim  %s\nruntime      %s\n",
+		s.Link, leads[s.Way], state, s.Mode, daemon, runtime)
 	return err
 }

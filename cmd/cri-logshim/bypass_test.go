@@ -290,6 +290,12 @@ func TestBypassStatusCode(t *testing.T) {
 		t.Fatalf("bypass off: %v\n%s", err, out)
 	}
 	code(0, "at the runtime in mode manage")
+	p.config.RuntimeEndpoint = "unix://" + filepath.Join(p.dir, "nobody.sock")
+	p.write(t)
+	if out, err := p.command(t, "bypass", "on"); err != nil || !strings.Contains(out, "Nobody listens there") {
+		t.Errorf("bypass on: %v\n%s", err, out)
+	}
+	code(2, "at a runtime that is not there")
 	if err := errors.Join(os.Remove(e.Link), os.WriteFile(e.Link, nil, 0o600)); err != nil {
 		t.Fatal(err)
 	}

@@ -18,8 +18,7 @@ func run(args []string) int {
 	root := newRootCommand()
 	root.SetArgs(args)
 	if err := root.ExecuteContext(context.Background()); err != nil {
-		var told exitError
-		if errors.As(err, &told) {
+		if told, ok := errors.AsType[exitError](err); ok {
 			return told.code
 		}
 		printError(os.Stderr, err, journaled())

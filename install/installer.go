@@ -85,7 +85,11 @@ func (i *Installer) intend(ctx context.Context) (*intent, error) {
 	if err != nil {
 		return nil, err
 	}
-	i.show(in.plan)
+	steps, err := i.installSteps(ctx, in)
+	if err != nil {
+		return nil, err
+	}
+	i.show(in.plan, steps)
 	return in, nil
 }
 
@@ -129,18 +133,6 @@ func (i *Installer) carryOut(ctx context.Context, in *intent) error {
 }
 
 func (i *Installer) tell(format string, args ...any) { fmt.Fprintf(i.out, format+"\n", args...) }
-
-// show tells what is planned.
-func (i *Installer) show(p *plan) {
-	if text := p.diff(); text != "" {
-		fmt.Fprint(i.out, text)
-	} else {
-		i.tell("All files are as they are to be.")
-	}
-	for _, note := range p.notes {
-		i.tell("Note: %s.", strings.TrimSuffix(note, "."))
-	}
-}
 
 // held is the lock on the folder of the record.
 type held struct {

@@ -34,6 +34,8 @@ type Options struct {
 	Wait time.Duration
 	// DryRun shows what would be changed and changes nothing.
 	DryRun bool
+	// Verbose shows the text of new files too.
+	Verbose bool
 	// Checks find what is wrong with a configuration file beyond its form.
 	Checks []config.Check
 }

@@ -110,11 +110,14 @@ func (p *plan) has(part Part) bool {
 	return slices.ContainsFunc(p.changes, func(c *change) bool { return c.part == part && c.now.sum() != c.after.sum() })
 }
 
-// diff is what is not yet as it is to be, as a unified diff.
-func (p *plan) diff() string {
+// diff is what is not yet as it is to be, as a unified diff. Files that come or go as a whole are
+// left out, unless all is asked for.
+func (p *plan) diff(all bool) string {
 	var text strings.Builder
 	for _, c := range p.changes {
-		text.WriteString(difference(c.path, c.now, c.after))
+		if all || c.now != nil && c.after != nil {
+			text.WriteString(difference(c.path, c.now, c.after))
+		}
 	}
 	return text.String()
 }

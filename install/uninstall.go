@@ -44,7 +44,7 @@ func (i *Installer) Uninstall(ctx context.Context) (err error) {
 		i.options.KubeletUnit = record.KubeletUnit
 	}
 	i.noteRotation(ctx, p)
-	i.show(p)
+	i.show(p, i.removalSteps(record, p))
 	if i.options.DryRun {
 		return nil
 	}

@@ -28,8 +28,8 @@ kubeadm's flags, or in a unit. uninstall makes every file what it was before, by
 for byte. What was changed is recorded in /var/lib/cri-logshim.`
 
 const installHelp = `Write the units and the configuration, enable and start cri-logshim, wait until it
-answers for the runtime, and lead kubelet to it. Each change is shown as a diff
-first, and made in one step.
+answers for the runtime, and lead kubelet to it. What will be done is shown first,
+each change of a file as a diff, and each is made in one step.
 
 Kubelet is not restarted unless --restart-kubelet says so. Then it has to become
 healthy, with its calls coming through cri-logshim, within --wait; if it does not,
@@ -182,6 +182,7 @@ func untilSignal(ctx context.Context, change func(context.Context) error) error 
 
 func addCarryOutFlags(cmd *cobra.Command, o *nodeOptions) {
 	cmd.Flags().BoolVar(&o.DryRun, "dry-run", false, "show what would be changed, and change nothing")
+	cmd.Flags().BoolVarP(&o.Verbose, "verbose", "v", false, "show the text of files that come or go as a whole, too")
 	cmd.Flags().BoolVar(&o.RestartKubelet, "restart-kubelet", false, "restart kubelet, so that it takes the change")
 	cmd.Flags().DurationVar(&o.Wait, "wait", 90*time.Second, "how `long` a restarted kubelet may take to be healthy")
 }

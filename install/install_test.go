@@ -304,7 +304,18 @@ func TestRefuses(t *testing.T) {
 		"no program":                  {func(n *node) { n.gone("usr/local/bin/cri-logshim"); n.gone("usr/bin/cri-logshim") }, Options{}, []string{"/usr/local/bin/cri-logshim", "--binary"}},
 		"a program that is none":      {func(n *node) { n.put("usr/bin/sleep", "", 0o644) }, Options{Binary: "/usr/bin/sleep"}, []string{"/usr/bin/sleep", "no program"}},
 		"a program that is not there": {nil, Options{Binary: "/usr/bin/nothing"}, []string{"/usr/bin/nothing", "no such file"}},
-		"a damaged record":            {func(n *node) { n.put(recordFile, "{", 0o600) }, Options{}, []string{recordFile, backupFolder}},
+		"no time":                     {nil, Options{Wait: -5}, []string{"--wait"}},
+		"a restart in an image":       {nil, Options{Offline: true, RestartKubelet: true}, []string{"--restart-kubelet", "--root"}},
+		"no systemd":                  {func(n *node) { n.gone(systemdRuns + "/.keep"); n.gone(systemdRuns) }, Options{}, []string{"no systemd runs here", "--root"}},
+		"a shell that starts kubelet": {
+			(*node).shellStarted, Options{RuntimeEndpoint: containerd},
+			[]string{"/etc/systemd/system/kubelet.service:4 starts kubelet by /bin/sh", "--container-runtime-endpoint=unix:///run/cri-logshim/kubelet.sock", "by hand", "--leave-kubelet"},
+		},
+		"a shell that starts kubelet in an image": {
+			(*node).shellStarted, Options{Offline: true},
+			[]string{"kubelet.service:4 starts kubelet by /bin/sh", "--runtime-endpoint does"},
+		},
+		"a damaged record": {func(n *node) { n.put(recordFile, "{", 0o600) }, Options{}, []string{recordFile, backupFolder}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n, _ := newNode(t, "kubeadm.txtar")

@@ -73,10 +73,58 @@ func TestNodeInstall(t *testing.T) {
 		t.Errorf("containers %v run, before %v, %v", now, pods, err)
 	}
 
+	refusesBypass(t, m)
+	leavesProxy(t, m)
+
 	if said, err := m.Run(t.Context(), "cri-logshim", "node", "uninstall", "--restart-kubelet"); err != nil {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	sameNode(t, m, "uninstalled", before, pods)
+	if _, err := os.Lstat(m.Root("/run/cri-logshim")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("/run/cri-logshim is left: %v", err)
+	}
+}
+
+// refusesBypass holds that nothing is installed past a bypass, which is said at once, with the
+// command that ends it.
+func refusesBypass(t *testing.T, m *testbed.Machine) {
+	t.Helper()
+	if _, err := m.Run(t.Context(), "cri-logshim", "bypass", "on"); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := m.Run(t.Context(), "cri-logshim", "node", "status"); err == nil || !strings.Contains(said, "bypass: manual since") {
+		t.Errorf("with a bypass the status is %v\n%s", err, said)
+	}
+	if _, err := m.Run(t.Context(), "cri-logshim", "node", "install", "--restart-kubelet"); err == nil || !strings.Contains(err.Error(), "run this again: cri-logshim bypass off") {
+		t.Errorf("installed past a bypass: %v", err)
+	}
+	if _, err := m.Run(t.Context(), "cri-logshim", "bypass", "off"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// leavesProxy holds that a service which nobody has told of another mode is told by an
+// installation, before kubelet is led away from it, and to it again.
+func leavesProxy(t *testing.T, m *testbed.Machine) {
+	t.Helper()
+	for _, step := range []struct{ mode, endpoint string }{
+		{"manage", "unix:///run/containerd/containerd.sock"},
+		{"proxy", "unix:///run/cri-logshim/kubelet.sock"},
+	} {
+		if _, err := m.Run(t.Context(), "sed", "-i", "s/^mode: [a-z]*/mode: "+step.mode+"/", "/etc/cri-logshim/config.yaml"); err != nil {
+			t.Fatal(err)
+		}
+		if said, err := m.Run(t.Context(), "cri-logshim", "node", "install", "--restart-kubelet"); err != nil {
+			t.Fatalf("to mode %s: %v\n%s", step.mode, err, said)
+		}
+		eventually(t, func(ctx context.Context) error {
+			said, err := m.Run(ctx, "cri-logshim", "node", "status")
+			if err == nil && (!strings.Contains(said, "mode: "+step.mode) || !strings.Contains(said, "endpoint: "+step.endpoint)) {
+				err = fmt.Errorf("in mode %s the status is\n%s", step.mode, said)
+			}
+			return err
+		})
+	}
 }
 
 // bareNode makes a machine one on which nothing is installed but the program, whose kubelet

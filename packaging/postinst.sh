@@ -31,13 +31,6 @@ if [ -d /run/systemd/system ]; then
 	fi
 fi
 
-if [ -e /var/lib/cri-logshim/install.json ]; then
-	cat >&2 <<'END'
-cri-logshim: the service does not run, and "cri-logshim node install" has led kubelet to it before:
-  "cri-logshim node status" says what there is to do
-END
-	exit 0
-fi
 # Kubelet's files may lead to cri-logshim already: a removal leaves them as they are.
 if command -v systemctl >/dev/null && ! systemctl --quiet is-enabled cri-logshim.service 2>/dev/null &&
 	/usr/bin/cri-logshim node status -o json 2>/dev/null | grep -q '"throughShim": true'; then
@@ -45,6 +38,14 @@ if command -v systemctl >/dev/null && ! systemctl --quiet is-enabled cri-logshim
 cri-logshim: kubelet's files lead to cri-logshim, and its units are not enabled: from the next boot on kubelet
   would find no runtime. systemctl enable --now cri-logshim.socket cri-logshim.service && cri-logshim bypass off
   leads kubelet to cri-logshim; cri-logshim node uninstall makes its files what they were
+END
+	exit 0
+fi
+
+if [ -d /run/systemd/system ] && [ -e /var/lib/cri-logshim/install.json ]; then
+	cat >&2 <<'END'
+cri-logshim: "cri-logshim node install" was run here, and the service does not run now:
+  "cri-logshim node status" says what there is to do
 END
 	exit 0
 fi

@@ -308,11 +308,13 @@ func TestRefuses(t *testing.T) {
 		"a restart in an image":       {nil, Options{Offline: true, RestartKubelet: true}, []string{"--restart-kubelet", "--root"}},
 		"no systemd":                  {func(n *node) { n.gone(systemdRuns + "/.keep"); n.gone(systemdRuns) }, Options{}, []string{"no systemd runs here", "--root"}},
 		"a shell that starts kubelet": {
-			(*node).shellStarted, Options{RuntimeEndpoint: containerd},
+			(*node).shellStarted,
+			Options{RuntimeEndpoint: containerd},
 			[]string{"/etc/systemd/system/kubelet.service:4 starts kubelet by /bin/sh", "--container-runtime-endpoint=unix:///run/cri-logshim/kubelet.sock", "by hand", "--leave-kubelet"},
 		},
 		"a shell that starts kubelet in an image": {
-			(*node).shellStarted, Options{Offline: true},
+			(*node).shellStarted,
+			Options{Offline: true},
 			[]string{"kubelet.service:4 starts kubelet by /bin/sh", "--runtime-endpoint does"},
 		},
 		"a damaged record": {func(n *node) { n.put(recordFile, "{", 0o600) }, Options{}, []string{recordFile, backupFolder}},

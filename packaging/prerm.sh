@@ -8,13 +8,6 @@ remove | 0) ;;
 *) exit 0 ;;
 esac
 
-# Where systemd runs, more is said below.
-if [ ! -d /run/systemd/system ] && [ -e /var/lib/cri-logshim/install.json ]; then
-	cat >&2 <<'END'
-cri-logshim: what "cri-logshim node install" has changed stays, and leads kubelet to a socket that
-  nobody will serve: install the package again, and remove it after "cri-logshim node uninstall"
-END
-fi
 # led tells whether kubelet's files lead to cri-logshim, so that kubelet finds no runtime without it.
 led() { /usr/bin/cri-logshim node status -o json 2>/dev/null | grep -q '"throughShim": true'; }
 

@@ -2,6 +2,7 @@ package install
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -79,7 +80,7 @@ func (i *Installer) findRuntime(ctx context.Context, c config.Configuration, cre
 // namedRuntime returns the runtime that somebody has named; without an endpoint: nobody has.
 func (i *Installer) namedRuntime(c config.Configuration, created bool, k *kubelet) (runtime, error) {
 	if named := i.options.RuntimeEndpoint; named != "" {
-		return runtime{endpoint: withScheme(named), from: "--runtime-endpoint"}, nil
+		return runtime{endpoint: withScheme(named), from: "--runtime-endpoint"}, fit(withScheme(named))
 	}
 	if k != nil {
 		at, err := k.where(kubeletEndpoint())
@@ -118,6 +119,18 @@ func withScheme(endpoint string) string {
 		return unixScheme + endpoint
 	}
 	return endpoint
+}
+
+// fit is nil if an endpoint that --runtime-endpoint names could be the runtime's.
+func fit(endpoint string) error {
+	c := config.Default()
+	c.RuntimeEndpoint = endpoint
+	err := c.Validate()
+	if fault, ok := errors.AsType[config.Fault](err); ok {
+		fault.Path = "--runtime-endpoint"
+		return fault
+	}
+	return err
 }
 
 // onlyRuntime returns the only runtime that answers.

@@ -78,7 +78,7 @@ func TestLeftAloneAfterwards(t *testing.T) {
 		options Options
 	}{
 		"mode observe":    {"observe", Options{}},
-		"mode manage":     {"manage", Options{}},
+		"mode manage":     {"manage", Options{LeaveRotation: true}},
 		"--leave-kubelet": {"proxy", Options{LeaveKubelet: true}},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -67,16 +67,20 @@ func (i *Installer) kubeletBack(ctx context.Context, health string) error {
 	if err := i.restartKubelet(ctx); err != nil {
 		return err
 	}
-	return i.healthyAgain(ctx, health)
+	return i.healthyWith(ctx, health, asTheyWere)
 }
 
-// healthyAgain waits until a kubelet that was restarted with its files as they were is well.
-func (i *Installer) healthyAgain(ctx context.Context, health string) error {
+// asTheyWere is how kubelet is after what was changed is taken back.
+const asTheyWere = "with its files as they were"
+
+// healthyWith waits until a kubelet is well that was restarted, no matter whom it speaks to; how
+// says with what.
+func (i *Installer) healthyWith(ctx context.Context, health, how string) error {
 	err := i.until(ctx, i.options.Wait, func(ctx context.Context) error { return i.kubeletHealthy(ctx, health) })
 	if err != nil {
-		return fmt.Errorf("kubelet is not healthy with its files as they were: %w; journalctl -u %s says why", err, i.options.KubeletUnit)
+		return fmt.Errorf("kubelet is not healthy %s: %w; journalctl -u %s says why", how, err, i.options.KubeletUnit)
 	}
-	i.tell("Kubelet is healthy with its files as they were.")
+	i.tell("Kubelet is healthy %s.", how)
 	return nil
 }
 

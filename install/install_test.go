@@ -2,11 +2,9 @@ package install
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -107,135 +105,29 @@ func TestRolledBack(t *testing.T) {
 }
 
 // Where kubelet is left alone, it is said what it still needs: only in mode manage its rotation
-// would come between.
+// would come between, where that is left to it.
 func TestLeftAlone(t *testing.T) {
-	for mode, needs := range map[string]bool{"manage": true, "observe": false} {
+	for name, test := range map[string]struct {
+		mode    string
+		options Options
+		says    string
+	}{
+		"observe":                 {"observe", Options{}, "kubelet is left alone: mode is observe"},
+		"manage, with a rotation": {"manage", Options{LeaveRotation: true}, "kubelet is left alone: mode is manage"},
+		"manage, without kubelet": {"manage", Options{LeaveKubelet: true, RuntimeEndpoint: containerd}, ""},
+	} {
 		n, _ := newNode(t, "kubeadm.txtar")
-		n.put("etc/cri-logshim/config.yaml", "apiVersion: cri-logshim.io/v1alpha1\nkind: Configuration\nmode: "+mode+"\n", 0o644)
+		n.configure(test.mode)
 		before := n.files()
-		if err := n.installer(Options{}).Install(t.Context()); err != nil {
+		if err := n.installer(test.options).Install(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		if changed := n.changed(before); changed != "" {
-			t.Errorf("mode %s has changed:\n%s", mode, changed)
+			t.Errorf("%s: changed is\n%s", name, changed)
 		}
-		if said := n.out.String(); strings.Contains(said, "containerLogMaxSize: 1P") != needs || !strings.Contains(said, "mode is "+mode) {
-			t.Errorf("mode %s says:\n%s", mode, said)
+		if said := n.out.String(); strings.Contains(said, "has to be off") != test.options.LeaveRotation || !strings.Contains(said, test.says) {
+			t.Errorf("%s says:\n%s", name, said)
 		}
-	}
-}
-
-// killed is what a test ends a run with, of which nothing more happens.
-type killed struct{}
-
-// cutShort runs until a step, and says whether it got there.
-func cutShort(n *node, at int, run func() error) (cut bool, err error) {
-	begin := n.steps
-	n.fault = func(step int, _ string) error {
-		if step-begin == at {
-			panic(killed{})
-		}
-		return nil
-	}
-	defer func() {
-		n.fault = nil
-		if r := recover(); r != nil {
-			if _, is := r.(killed); !is {
-				panic(r)
-			}
-			cut = true
-		}
-	}()
-	return false, run()
-}
-
-// Killed between any two steps, the next run completes or undoes what the one before has
-// begun, and kubelet has a runtime all the while.
-func TestKilled(t *testing.T) {
-	const archive = "kubeadm.txtar"
-	reference, _ := newNode(t, archive)
-	before := reference.files()
-	all := Options{RestartKubelet: true}
-	if err := reference.installer(all).Install(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	for at, reached := 1, true; reached; at++ {
-		for _, next := range []string{"install", "uninstall"} {
-			n, _ := newNode(t, archive)
-			var err error
-			reached, err = cutShort(n, at, func() error { return n.installer(all).Install(t.Context()) })
-			if err != nil {
-				t.Fatal(err)
-			}
-			n.settle(next, fmt.Sprintf("%s: installation killed at step %d", archive, at), before)
-		}
-	}
-	for at, reached := 1, true; reached; at++ {
-		n, _ := newNode(t, archive)
-		if err := n.installer(all).Install(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		var err error
-		reached, err = cutShort(n, at, func() error { return n.installer(all).Uninstall(t.Context()) })
-		if err != nil {
-			t.Fatal(err)
-		}
-		n.settle("uninstall", fmt.Sprintf("%s: uninstallation killed at step %d", archive, at), before)
-	}
-}
-
-// settle runs what follows on a run that was killed, and holds that it comes to the same as
-// without that.
-func (n *node) settle(next, when string, before map[string]string) {
-	n.t.Helper()
-	all := Options{RestartKubelet: true}
-	if next == "install" {
-		if err := n.installer(all).Install(n.t.Context()); err != nil {
-			n.t.Fatalf("%s, completed: %v", when, err)
-		}
-		if n.running != n.shim || !n.active[service] || !n.enabled[service] {
-			n.t.Errorf("%s, completed: kubelet runs with %s, the service is active %t, enabled %t", when, n.running, n.active[service], n.enabled[service])
-		}
-	}
-	if err := n.installer(all).Uninstall(n.t.Context()); err != nil {
-		n.t.Fatalf("%s, undone: %v", when, err)
-	}
-	n.same(when, before)
-	if n.running != n.at || n.active[service] || n.enabled[service] {
-		n.t.Errorf("%s, undone: kubelet runs with %s, the service is active %t, enabled %t", when, n.running, n.active[service], n.enabled[service])
-	}
-}
-
-// Whichever step fails, once or from then on (as on a full disk), the node is as it was; only
-// the very last steps leave an installation that another run completes.
-func TestFails(t *testing.T) {
-	all := Options{RestartKubelet: true}
-	for name, isFull := range map[string]bool{"one step": false, "no space from a step on": true} {
-		t.Run(name, func(t *testing.T) {
-			for at, reached := 1, true; reached; at++ {
-				n, _ := newNode(t, "kubeadm.txtar")
-				before := n.files()
-				reached = false
-				n.fault = func(step int, what string) error {
-					isWrite := strings.HasPrefix(what, "prepare") || strings.HasPrefix(what, "make folder")
-					if step != at && !(isFull && step > at && isWrite) || isFull && !isWrite {
-						reached = reached || step >= at
-						return nil
-					}
-					reached = true
-					return fmt.Errorf("%s: %w", what, syscall.ENOSPC)
-				}
-				err := n.installer(all).Install(t.Context())
-				n.fault = nil
-				switch {
-				case err == nil:
-				case strings.Contains(err.Error(), "run this again") || strings.Contains(err.Error(), "tries again"):
-					n.settle("uninstall", fmt.Sprintf("failed at step %d", at), before)
-				default:
-					n.same(fmt.Sprintf("failed at step %d: %v", at, err), before)
-				}
-			}
-		})
 	}
 }
 
@@ -370,7 +262,9 @@ func TestRotationByHand(t *testing.T) {
 		if byHand {
 			n.replace("var/lib/kubelet/config.yaml", "rotateCertificates: true", "containerLogMaxSize: 1P")
 		}
-		n.installed()
+		if err := n.installer(Options{LeaveRotation: true}).Install(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		if said := n.out.String(); strings.Contains(said, "has to be off") == byHand {
 			t.Errorf("off by hand: %t, it says:\n%s", byHand, said)
 		}

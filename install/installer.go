@@ -116,7 +116,7 @@ func (i *Installer) carryOut(ctx context.Context, in *intent) error {
 		err = r.bringUp(ctx)
 	}
 	if err == nil {
-		err = r.leadKubelet(ctx)
+		err = r.changeKubelet(ctx)
 	}
 	if err != nil {
 		i.tell("It has failed, and is taken back.")
@@ -124,7 +124,7 @@ func (i *Installer) carryOut(ctx context.Context, in *intent) error {
 		// patience any more.
 		return r.takeBack(context.WithoutCancel(ctx), err)
 	}
-	r.record.State = Installed
+	r.record.State, r.record.Files = Installed, in.recorded()
 	if err := i.tree.writeRecord(r.record); err != nil {
 		return fmt.Errorf("all is done but for the record of it (run this again): %w", err)
 	}

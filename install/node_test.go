@@ -31,12 +31,14 @@ type node struct {
 	active, enabled map[string]bool
 	invocation      int
 	running         string // kubelet's endpoint
+	rotation        string // and the size at which it rotates; empty: its default
+	before, set     string // that of a kubelet that is left alone, and of one that is not
 	calls           float64
 	runtime         string // the name by which the runtime answers
 	at, shim        string // where the runtime listens, and where kubelet is to find cri-logshim
 	version         string // kubelet's
 	unhealthy       bool   // kubelet is, however it is started
-	refuses         bool   // kubelet is not healthy when it is started with cri-logshim
+	refuses         bool   // kubelet is not healthy when it is started with our settings
 	unreadable      bool   // kubelet's configuration, so that nobody can tell where it leads
 	asked           func() // when the runtime is asked for its name
 	failed          bool   // the service has, and was not stopped since
@@ -75,6 +77,10 @@ func newNode(t *testing.T, archive string) (n *node, want string) {
 	}
 	n.active["kubelet.service"] = true
 	n.startKubelet()
+	n.before, n.set = n.rotation, aside
+	if archive == "unit_flags.txtar" {
+		n.set = n.before // there is no file to set it in
+	}
 	return n, want
 }
 
@@ -188,17 +194,20 @@ func (n *node) step(what, path string) error {
 }
 
 // endpoint is where kubelet would find the runtime if it was started now.
-func (n *node) endpoint() string {
+func (n *node) endpoint() string { return withScheme(n.setting(kubeletEndpoint())) }
+
+// setting is one of kubelet's, as it would have it if it was started now.
+func (n *node) setting(s setting) string {
 	tree := NewTree(n.root)
 	k, err := tree.findKubelet(tree.Read, "kubelet.service", nil)
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	at, err := k.where(kubeletEndpoint())
+	at, err := k.where(s)
 	if err != nil {
 		n.t.Fatal(err)
 	}
-	return withScheme(at.value)
+	return at.value
 }
 
 // configuration is what the file of cri-logshim's configuration holds.
@@ -213,7 +222,7 @@ func (n *node) configuration() string {
 
 func (n *node) startKubelet() {
 	n.invocation++
-	n.running = n.endpoint()
+	n.running, n.rotation = n.endpoint(), n.setting(kubeletRotation())
 }
 
 // link is where kubelet's link lies.
@@ -353,7 +362,7 @@ func (n *node) Arguments(int) ([]string, error) { return nil, errors.New("none r
 
 // Healthy implements Machine.
 func (n *node) Healthy(context.Context, string) error {
-	if n.unhealthy || n.refuses && n.running != n.at {
+	if n.unhealthy || n.refuses && (n.running != n.at || n.rotation == aside) {
 		return errors.New("kubelet is not well")
 	}
 	return n.answers(n.running)

@@ -21,7 +21,7 @@ const (
 // fate says what has become of a file.
 func (c *Changed) fate(now *File) Fate {
 	switch {
-	case now.sum() == c.After:
+	case now.sum() == c.After, c.Earlier != "" && now.sum() == c.Earlier:
 		return AsInstalled
 	case now == nil:
 		return Gone

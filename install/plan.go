@@ -138,12 +138,25 @@ func difference(path string, from, to *File) string {
 	return text
 }
 
-// recorded is the plan as it goes into the record.
+// takesBack says whether an endpoint that an earlier installation has set is taken out of one of
+// kubelet's files.
+func (p *plan) takesBack() bool {
+	endpoint := kubeletEndpoint()
+	return slices.ContainsFunc(p.record.Files, func(recorded Changed) bool {
+		set := slices.ContainsFunc(recorded.Settings, func(s Setting) bool { return s.Key == endpoint.key || s.Key == endpoint.flag })
+		c := p.find(recorded.Path)
+		return set && c != nil && c.now.sum() != c.after.sum()
+	})
+}
+
+// recorded is the plan as it goes into the record when it has been carried out.
 func (p *plan) recorded() []Changed {
 	files := []Changed{}
 	for _, c := range p.changes {
 		if c.dropped != nil {
-			files = append(files, *c.dropped)
+			one := *c.dropped
+			one.Earlier = ""
+			files = append(files, one)
 			continue
 		}
 		one := Changed{Path: c.path, Part: c.part, Before: c.before.sum(), After: c.after.sum(), Settings: c.settings}
@@ -151,6 +164,32 @@ func (p *plan) recorded() []Changed {
 			one.Mode, one.UID, one.GID = c.before.Mode, c.before.UID, c.before.GID
 		}
 		files = append(files, one)
+	}
+	return files
+}
+
+// begun is the plan as it goes into the record before it is carried out: until a file is replaced
+// it holds what an earlier installation has set, which an uninstallation has to take out too.
+func (p *plan) begun() []Changed {
+	files := p.recorded()
+	for at, c := range p.changes {
+		one := &files[at]
+		if c.dropped != nil {
+			*one = *c.dropped
+			continue
+		}
+		if now := c.now.sum(); now != one.Before && now != one.After {
+			one.Earlier = now
+		}
+		earlier := slices.IndexFunc(p.record.Files, func(r Changed) bool { return p.same(r.Path, c.path) })
+		if earlier < 0 || one.Settings == nil {
+			continue // it is ours as a whole
+		}
+		for _, s := range p.record.Files[earlier].Settings {
+			if !slices.ContainsFunc(one.Settings, func(set Setting) bool { return set.Key == s.Key }) {
+				one.Settings = append(slices.Clone(one.Settings), s)
+			}
+		}
 	}
 	return files
 }

@@ -31,10 +31,14 @@ type intent struct {
 	*plan
 	config   config.Configuration // of cri-logshim, as it will be
 	endpoint string               // where kubelet will find cri-logshim
-	kubelet  *kubelet             // as it will be; nil: it is left alone
+	kubelet  *kubelet             // as it will be; nil: it is left alone, with its files as they were
 	units    []string             // the units of cri-logshim
 	runtime  runtime
 }
+
+// leads says whether kubelet is led to cri-logshim. In mode manage its rotation is set aside at
+// most, and it speaks to the runtime.
+func (in *intent) leads() bool { return in.kubelet != nil && in.config.Mode == config.ModeProxy }
 
 // makePlan plans an installation.
 func (i *Installer) makePlan(ctx context.Context, record *Record) (*intent, error) {
@@ -57,21 +61,12 @@ func (i *Installer) makePlan(ctx context.Context, record *Record) (*intent, erro
 	if err := i.planConfig(ctx, in, before); err != nil {
 		return nil, err
 	}
-	switch {
-	case before == nil:
-	case in.config.Mode != config.ModeProxy:
-		in.note(fmt.Sprintf("kubelet is left alone: mode is %s in %s", in.config.Mode, configPath))
-		off, err := before.rotationOff()
-		if err != nil {
-			return nil, err
-		}
-		if in.config.Mode == config.ModeManage && off == "" {
-			in.note("in mode manage kubelet's own rotation has to be off, or both rotate at once: containerLogMaxSize: 1P in its configuration, and a restart")
-		}
-	default:
+	if before != nil {
 		if err := i.planKubelet(ctx, in, before); err != nil {
 			return nil, err
 		}
+	}
+	if in.leads() {
 		if err := errors.Join(i.fitAdmin(in.config.Admin), i.fitLink(ctx, in.config)); err != nil {
 			return nil, err
 		}
@@ -271,131 +266,6 @@ func (i *Installer) wanted(c config.Configuration, endpoint string, k *kubelet) 
 		settings = append(settings, Setting{Key: "podLogsDir", New: path.Clean(logs.value)})
 	}
 	return settings, nil
-}
-
-// planKubelet leads kubelet to cri-logshim.
-func (i *Installer) planKubelet(ctx context.Context, in *intent, k *kubelet) error {
-	version := i.kubeletVersion(ctx, in, k)
-	at, err := k.where(kubeletEndpoint())
-	if err != nil {
-		return err
-	}
-	if !at.isFlag && version != "" && !atLeast(version, 27) {
-		return fmt.Errorf("kubelet %s takes the runtime's endpoint by a flag only, and has none; start it with --container-runtime-endpoint=%s in %s, then run this again",
-			version, in.endpoint, i.options.KubeletUnit)
-	}
-	if err := in.set(k, kubeletEndpoint(), in.endpoint); err != nil {
-		return err
-	}
-	if err := in.planKubeadm(); err != nil {
-		return err
-	}
-	if !i.options.LeaveRotation && !in.runtime.isDocker() {
-		if err := in.planRotation(k, version); err != nil {
-			return err
-		}
-	}
-	in.kubelet, err = i.tree.findKubelet(in.read, i.options.KubeletUnit, i.runningKubelet(ctx))
-	if err != nil {
-		return err
-	}
-	// Whatever was edited, this is what counts.
-	if now, err := in.kubelet.where(kubeletEndpoint()); err != nil {
-		return err
-	} else if now.value != in.endpoint {
-		return fmt.Errorf("set kubelet's endpoint: with what would be written into %q it is still %s; write %s there by hand", at.file, now.value, in.endpoint)
-	}
-	return nil
-}
-
-// kubeletVersion is kubelet's version, as v1.36.3; empty: it does not say.
-func (i *Installer) kubeletVersion(ctx context.Context, in *intent, k *kubelet) string {
-	if i.options.Offline {
-		return ""
-	}
-	version, err := i.machine.KubeletVersion(ctx, k.program)
-	if err != nil {
-		in.note(fmt.Sprintf("kubelet does not say its version: %v", err))
-		return ""
-	}
-	if strings.HasPrefix(version, "v0.") {
-		return "" // built without one
-	}
-	return version
-}
-
-// set plans one setting of kubelet's.
-func (in *intent) set(k *kubelet, s setting, value string) error {
-	at, text, err := k.set(s, value)
-	if err != nil || at.value == value {
-		return err
-	}
-	made := Setting{Key: s.key, New: value}
-	if at.isFlag {
-		made.Key = s.flag
-	}
-	if at.found {
-		made.Old = &at.value
-	}
-	return in.write(Kubelet, at.file, text, made)
-}
-
-// planKubeadm has kubeadm write our endpoint too when it writes kubelet's configuration anew.
-func (in *intent) planKubeadm() error {
-	f, err := in.read(kubeadmInstance)
-	if err != nil || f == nil {
-		return err
-	}
-	key := kubeletEndpoint().key
-	old, found, err := edit.Lookup(f.Text, key)
-	if err == nil && (!found || old == in.endpoint) {
-		return nil
-	}
-	text := f.Text
-	if err == nil {
-		text, err = edit.Set(f.Text, key, in.endpoint)
-	}
-	if err != nil {
-		return fmt.Errorf("set %s in kubeadm's %q: %w", key, kubeadmInstance, err)
-	}
-	return in.write(Kubelet, kubeadmInstance, text, Setting{Key: key, Old: &old, New: in.endpoint})
-}
-
-// planRotation sets kubelet's own rotation aside. A negative size would do that too, but it
-// would also stop kubelet from removing the logs of dead containers; and with 1Pi it does not
-// start.
-func (in *intent) planRotation(k *kubelet, version string) error {
-	err := in.set(k, kubeletRotation(), "1P")
-	if errors.Is(err, errNowhere) {
-		in.note("kubelet goes on rotating logs too: without a configuration file that is known there is no way to set that aside")
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	switch {
-	case version == "":
-		in.note("containerLogMonitorInterval is left as it is: kubelet knows it from 1.30 on, and which version this one is could not be found out")
-		return nil
-	case !atLeast(version, 30):
-		in.note(fmt.Sprintf("containerLogMonitorInterval is left as it is: kubelet knows it from 1.30 on, and this one is %s", version))
-		return nil
-	}
-	return in.set(k, setting{key: "containerLogMonitorInterval"}, "1h")
-}
-
-// atLeast says whether a version, as v1.36.3, is 1.minor or newer.
-func atLeast(version string, minor int) bool {
-	parts := strings.Split(strings.TrimPrefix(version, "v"), ".")
-	if len(parts) < 2 {
-		return false
-	}
-	major, err := strconv.Atoi(parts[0])
-	if err != nil {
-		return false
-	}
-	second, err := strconv.Atoi(strings.TrimRight(parts[1], "+"))
-	return err == nil && (major > 1 || second >= minor)
 }
 
 // enabled are the units that start at boot, in the order in which they are started.

@@ -54,13 +54,19 @@ type Record struct {
 	Started []string `json:"started,omitempty"`
 	// KubeletUnit is kubelet's unit; empty: kubelet was left alone.
 	KubeletUnit string `json:"kubeletUnit,omitempty"`
-	// ChangedUnder and RestoredUnder are the invocations of kubelet's unit that ran while its
-	// files were changed and restored: as long as it is the same, the change is not in force.
-	ChangedUnder  string `json:"changedUnder,omitempty"`
+	// NeverLed says that kubelet's files have never led to cri-logshim: only its rotation was
+	// set aside.
+	NeverLed bool `json:"neverLed,omitempty"`
+	// FirstUnder and ChangedUnder are the invocations of kubelet's unit that ran when its files
+	// were changed first and last. The first was never started with our settings, and as long as
+	// the last runs, what was changed is not in force.
+	FirstUnder   string `json:"firstUnder,omitempty"`
+	ChangedUnder string `json:"changedUnder,omitempty"`
+	// LedUnder and RestoredUnder are those that ran when kubelet was first led to cri-logshim,
+	// and when it was last led back: as long as the latter runs, it may need cri-logshim, and the
+	// former never did.
+	LedUnder      string `json:"ledUnder,omitempty"`
 	RestoredUnder string `json:"restoredUnder,omitempty"`
-	// LedUnder is the invocation that ran when kubelet was first led to cri-logshim: one that
-	// was never started with our settings. Later installations change more, under others.
-	LedUnder string `json:"ledUnder,omitempty"`
 	// TakenBack says that it is removed since it has failed, and nobody has asked for that.
 	TakenBack bool `json:"takenBack,omitempty"`
 	// Health is the address of kubelet's health check; empty: it has none.
@@ -74,6 +80,9 @@ type Changed struct {
 	// Before and After are the SHA-256 of its content; empty: it was not there.
 	Before string `json:"before,omitempty"`
 	After  string `json:"after"`
+	// Earlier is that of what an earlier installation has made of it, as long as it may not have
+	// been replaced yet; empty: nothing else than Before or After.
+	Earlier string `json:"earlier,omitempty"`
 	// Mode, UID and GID are those from before.
 	Mode fs.FileMode `json:"mode,omitempty"`
 	UID  int         `json:"uid,omitempty"`
@@ -89,6 +98,9 @@ type Setting struct {
 	Old *string `json:"old,omitempty"`
 	New string  `json:"new"`
 }
+
+// led says whether a kubelet may run, or be started by its files, that needs cri-logshim.
+func (r *Record) led() bool { return r.KubeletUnit != "" && !r.NeverLed }
 
 // readRecord returns the record of the node; an empty one if there is none.
 func (t *Tree) readRecord() (*Record, error) {

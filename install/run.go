@@ -21,7 +21,7 @@ type run struct {
 	link      string   // where kubelet's link led before a unit was started; empty: there was none
 	laid      []string // files that were laid aside
 	touched   bool     // something was changed that was there before
-	led       bool     // kubelet's files were changed
+	changed   bool     // kubelet's files were
 	restarted bool     // kubelet was
 }
 
@@ -32,8 +32,9 @@ func (r *run) prepare(ctx context.Context) error {
 	}
 	record := &Record{
 		Version: recordVersion, State: Installing, Folders: slices.Clone(r.was.Folders), Enabled: slices.Clone(r.was.Enabled), Started: slices.Clone(r.was.Started),
-		ChangedUnder: r.was.ChangedUnder, LedUnder: r.was.LedUnder, KubeletUnit: r.was.KubeletUnit, Health: r.was.Health,
-		Files: r.in.recorded(),
+		KubeletUnit: r.was.KubeletUnit, NeverLed: r.was.NeverLed, Health: r.was.Health,
+		FirstUnder: r.was.FirstUnder, ChangedUnder: r.was.ChangedUnder, LedUnder: r.was.LedUnder,
+		Files: r.in.begun(),
 	}
 	var folders []string
 	for _, c := range r.in.changes {
@@ -55,7 +56,7 @@ func (r *run) prepare(ctx context.Context) error {
 		}
 	}
 	record.Folders = append(record.Folders, folders...)
-	if r.in.kubelet == nil {
+	if !r.in.leads() {
 		record.RestoredUnder = r.was.RestoredUnder
 	}
 	if err := r.begin(ctx, record); err != nil {
@@ -81,7 +82,7 @@ func (r *run) prepare(ctx context.Context) error {
 func (r *run) begin(ctx context.Context, record *Record) error {
 	var err error
 	if r.in.kubelet != nil {
-		record.KubeletUnit = r.options.KubeletUnit
+		record.KubeletUnit, record.NeverLed = r.options.KubeletUnit, !r.was.led() && !r.in.leads()
 		if record.Health, err = r.in.kubelet.health(); err != nil {
 			return err
 		}
@@ -91,6 +92,9 @@ func (r *run) begin(ctx context.Context, record *Record) error {
 			return fmt.Errorf("ask systemd for kubelet: %w", err)
 		}
 		if r.was.KubeletUnit == "" { // until now it was left alone
+			record.FirstUnder = record.ChangedUnder
+		}
+		if r.in.leads() && !r.was.led() {
 			record.LedUnder = record.ChangedUnder
 		}
 	}
@@ -118,7 +122,7 @@ func (r *run) commit(ctx context.Context, part Part) error {
 		if err := r.tree.unchanged(c); err != nil {
 			return fmt.Errorf("replace %q: %w", c.path, err)
 		}
-		r.touched, r.led, c.replaced = true, r.led || part == Kubelet, true
+		r.touched, r.changed, c.replaced = true, r.changed || part == Kubelet, true
 		var err error
 		if c.after == nil {
 			err = r.tree.remove(c.path)
@@ -167,7 +171,7 @@ func (r *run) bringUp(ctx context.Context) error {
 			return fmt.Errorf("start %s: %w; its journal says more: journalctl -u %s", unit, err, unit)
 		}
 	}
-	if r.in.kubelet == nil {
+	if !r.in.leads() {
 		return nil
 	}
 	if err := r.linkLeads(ctx); err != nil {
@@ -184,12 +188,13 @@ func (r *run) bringUp(ctx context.Context) error {
 	return nil
 }
 
-// leadKubelet puts kubelet's files in place, and restarts it if that is wanted and needed. One
-// that an earlier run has led to cri-logshim, and that is to be left alone now, is led back.
-func (r *run) leadKubelet(ctx context.Context) error {
+// changeKubelet puts kubelet's files in place, and restarts it if that is wanted and needed. One
+// that an earlier run has led to cri-logshim, and that is not to be led there now, is led back.
+func (r *run) changeKubelet(ctx context.Context) error {
 	if r.record.KubeletUnit == "" {
 		return nil
 	}
+	ledBack := r.in.takesBack() && !r.in.leads()
 	if err := r.commit(ctx, Kubelet); err != nil {
 		return err
 	}
@@ -201,11 +206,11 @@ func (r *run) leadKubelet(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ask systemd for kubelet: %w", err)
 	}
-	if r.in.kubelet == nil && r.led {
+	if ledBack {
 		r.record.RestoredUnder = now
 	}
 	switch {
-	case !r.led && (r.record.ChangedUnder == "" || now != r.record.ChangedUnder):
+	case !r.changed && (r.record.ChangedUnder == "" || now != r.record.ChangedUnder):
 		return nil // kubelet has been started since
 	case !r.options.RestartKubelet:
 		r.tell("Kubelet has not been restarted, so nothing has changed for it. When it may be, run this again with --restart-kubelet.")
@@ -215,10 +220,13 @@ func (r *run) leadKubelet(ctx context.Context) error {
 	if err := r.restartKubelet(ctx); err != nil {
 		return err
 	}
-	if r.in.kubelet == nil {
-		return r.healthyAgain(ctx, r.record.Health)
+	switch {
+	case r.in.leads():
+		return r.throughShim(ctx, r.in.config, r.record.Health)
+	case r.in.kubelet != nil:
+		return r.healthyWith(ctx, r.record.Health, "with its rotation set aside")
 	}
-	return r.throughShim(ctx, r.in.config, r.record.Health)
+	return r.healthyWith(ctx, r.record.Health, asTheyWere)
 }
 
 // takeBack undoes what the run has done, the last first, and returns why. What another run
@@ -228,7 +236,8 @@ func (r *run) takeBack(ctx context.Context, why error) error {
 	switch {
 	case r.record == nil && r.was.State == Absent:
 		err = r.tree.removeRecord()
-	case r.record == nil: // nothing was done
+	case r.record == nil: // nothing was done but laid aside
+		err = errors.Join(r.tree.discard(recordFile), r.dropLaid())
 	case r.was.State == Absent && !r.touched:
 		err = r.clear()
 	case r.was.State == Installed:
@@ -280,8 +289,14 @@ func (r *run) back(ctx context.Context) error {
 		errs = append(errs, err)
 	}
 	errs = append(errs, r.unitFiles(ctx, "disable", r.enabled), r.filesBack(Shim), r.reload(ctx), r.tree.writeRecord(&r.was))
+	return errors.Join(append(errs, r.dropLaid())...)
+}
+
+// dropLaid takes away what the run has laid aside.
+func (r *run) dropLaid() error {
+	var errs []error
 	for _, path := range r.laid {
-		errs = append(errs, r.tree.remove(path))
+		errs = append(errs, r.tree.discard(path), r.tree.remove(path))
 	}
 	return errors.Join(errs...)
 }

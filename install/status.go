@@ -27,6 +27,8 @@ type Status struct {
 	Endpoint string `json:"endpoint"`
 	// ThroughShim says that this is cri-logshim.
 	ThroughShim bool `json:"throughShim"`
+	// Rotation is "off" where kubelet's files have it rotate no log, else "on"; empty: unknown.
+	Rotation string `json:"rotation,omitempty"`
 	// RestartNeeded says that kubelet has not been restarted since that was changed.
 	RestartNeeded bool `json:"restartNeeded"`
 	// Calls are those of kubelet that cri-logshim has answered with success since it was
@@ -89,6 +91,9 @@ func (i *Installer) configInForce(s *Status) config.Configuration {
 	return config.Default()
 }
 
+const rotationOn = "on" // kubelet rotates logs itself
+
+// endpointStatus tells of kubelet what its files say.
 func (i *Installer) endpointStatus(ctx context.Context, s *Status, c config.Configuration) {
 	k, err := i.tree.findKubelet(i.tree.Read, i.options.KubeletUnit, i.runningKubelet(ctx))
 	if err != nil {
@@ -102,6 +107,15 @@ func (i *Installer) endpointStatus(ctx context.Context, s *Status, c config.Conf
 	}
 	s.Endpoint = at.value
 	s.ThroughShim = isOurs(c, at.value)
+	off, err := k.rotationOff()
+	if err != nil {
+		s.trouble(err)
+		return
+	}
+	s.Rotation = rotationOn
+	if off != "" {
+		s.Rotation = "off"
+	}
 }
 
 func (i *Installer) linkStatus(s *Status, c config.Configuration) {
@@ -135,7 +149,7 @@ func (i *Installer) machineStatus(ctx context.Context, s *Status, record *Record
 	if err != nil {
 		s.trouble(err)
 	} else if now != "" {
-		s.RestartNeeded = record.State != Removing && now == record.ChangedUnder || record.State == Removing && now == record.RestoredUnder
+		s.RestartNeeded = now == record.ChangedUnder
 	}
 	if s.Units[service] != "active" {
 		return
@@ -168,6 +182,9 @@ func (s *Status) Print(w io.Writer) error {
 		line("mode: %s", s.Mode)
 	}
 	line("kubelet's endpoint: %s", s.endpointText())
+	if s.Rotation != "" {
+		line("kubelet's own rotation: %s", s.Rotation)
+	}
 	if s.Link != nil && s.Link.Bypass != nil {
 		line("bypass: %s", s.Link.Bypass)
 	}

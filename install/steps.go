@@ -116,6 +116,8 @@ func (i *Installer) removalSteps(record *Record, p *plan) steps {
 	case record.KubeletUnit == "" || i.options.Offline:
 	case i.options.RestartKubelet:
 		s.add("kubelet", "restarted if it was started with what is taken back")
+	case p.has(Kubelet) && !record.led():
+		s.add("kubelet", "not restarted; one that was started with what is taken back does not rotate until its next start (--restart-kubelet)")
 	case p.has(Kubelet):
 		s.add("kubelet", "not restarted; as long as one runs that was started with what is taken back, cri-logshim stays (--restart-kubelet)")
 	}

@@ -100,7 +100,10 @@ func (i *Installer) undo(ctx context.Context, record *Record, restarted bool) er
 	}
 	record.State = Removing
 	if p.has(Kubelet) {
-		record.RestoredUnder = "" // of an earlier time
+		record.ChangedUnder = "" // of an earlier time
+	}
+	if p.takesBack() {
+		record.RestoredUnder = ""
 	}
 	if err := i.tree.writeRecord(record); err != nil {
 		return err
@@ -211,17 +214,14 @@ func (i *Installer) restoreFile(c *change) (done string, err error) {
 	return done, i.tree.write(c.path, before)
 }
 
-// freeKubelet makes kubelet speak to the runtime itself, now that its files say so. As long as
-// one runs that was started with our settings, cri-logshim has to stay.
+// freeKubelet makes kubelet speak to the runtime itself, and rotate logs, now that its files say so.
+// As long as one runs that may have been started with cri-logshim's endpoint, cri-logshim has to
+// stay; one that was not goes on as it is until it is restarted.
 func (i *Installer) freeKubelet(ctx context.Context, record *Record, restarted bool) error {
 	if record.KubeletUnit == "" || i.options.Offline {
 		return nil
 	}
-	now, err := i.property(ctx, record.KubeletUnit, "InvocationID")
-	if err == nil && record.RestoredUnder == "" {
-		record.RestoredUnder = now
-		err = i.tree.writeRecord(record)
-	}
+	now, err := i.noteInvocation(ctx, record)
 	if err != nil {
 		return fmt.Errorf("find out which kubelet runs: %w", err)
 	}
@@ -229,19 +229,37 @@ func (i *Installer) freeKubelet(ctx context.Context, record *Record, restarted b
 		return i.kubeletBack(ctx, record.Health)
 	}
 	active, err := i.property(ctx, record.KubeletUnit, "ActiveState")
-	switch {
-	case err != nil:
+	if err != nil {
 		return fmt.Errorf("ask systemd for kubelet: %w", err)
-	case active == "inactive" || active == "failed":
+	}
+	needs := record.led() && now == record.RestoredUnder && (record.LedUnder == "" || now != record.LedUnder)
+	has := now == record.ChangedUnder && (record.FirstUnder == "" || now != record.FirstUnder)
+	switch {
+	case active == "inactive" || active == "failed" || !needs && !has:
 		return nil
-	case now != record.RestoredUnder:
-		return nil // it was restarted since
-	case record.LedUnder != "" && now == record.LedUnder:
-		return nil // it was never restarted with our settings
-	case !i.options.RestartKubelet:
+	case i.options.RestartKubelet:
+		return i.kubeletBack(ctx, record.Health)
+	case needs:
 		return errStillThere
 	}
-	return i.kubeletBack(ctx, record.Health)
+	i.tell("Kubelet has not been restarted: until it is, its rotation of logs stays set aside.")
+	return nil
+}
+
+// noteInvocation returns the invocation of kubelet's unit that runs, and records that its files
+// were restored under it, where that was not done before.
+func (i *Installer) noteInvocation(ctx context.Context, record *Record) (string, error) {
+	now, err := i.property(ctx, record.KubeletUnit, "InvocationID")
+	if err != nil {
+		return "", err
+	}
+	if record.ChangedUnder == "" {
+		record.ChangedUnder = now
+	}
+	if record.RestoredUnder == "" {
+		record.RestoredUnder = now
+	}
+	return now, i.tree.writeRecord(record)
 }
 
 // removeFolders removes folders that were made, the innermost first, as far as nobody else has

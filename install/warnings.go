@@ -25,7 +25,9 @@ func (s *Status) warn(record *Record) {
 	case s.State == Installed && record.KubeletUnit != "" && s.Mode == config.ModeProxy && !s.ThroughShim && s.Endpoint != "":
 		s.warning("kubelet's files do not lead to cri-logshim any more: cri-logshim node install")
 	case s.State == Installed && s.Mode != config.ModeProxy && s.ThroughShim:
-		s.warning("in mode %s kubelet's files need not lead to cri-logshim: cri-logshim node install makes them what they were", s.Mode)
+		s.warning("in mode %s kubelet's files need not lead to cri-logshim: cri-logshim node install leads them to the runtime", s.Mode)
+	case s.State == Installed && s.Mode == config.ModeManage && record.KubeletUnit != "" && s.Rotation == rotationOn:
+		s.warning("in mode manage kubelet's own rotation has to be off, or both rotate at once: cri-logshim node install sets it aside")
 	}
 	if s.RestartNeeded {
 		s.warning("kubelet has not been restarted since its files were changed")

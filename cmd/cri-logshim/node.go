@@ -31,6 +31,10 @@ const installHelp = `Write the units and the configuration, enable and start cri
 answers for the runtime, and lead kubelet to it. What will be done is shown first,
 each change of a file as a diff, and each is made in one step.
 
+What is changed of kubelet follows the mode in the configuration: in proxy it is led
+to cri-logshim and its own rotation of logs set aside, in manage only the latter, and
+in observe nothing.
+
 Kubelet is not restarted unless --restart-kubelet says so. Then it has to become
 healthy, with its calls coming through cri-logshim, within --wait; if it does not,
 everything is taken back, and kubelet restarted once more.

@@ -104,7 +104,8 @@ func refusesBypass(t *testing.T, m *testbed.Machine) {
 }
 
 // leavesProxy holds that a service which nobody has told of another mode is told by an
-// installation, before kubelet is led away from it, and to it again.
+// installation, before kubelet is led away from it, and to it again. In both modes kubelet's own
+// rotation is off.
 func leavesProxy(t *testing.T, m *testbed.Machine) {
 	t.Helper()
 	for _, step := range []struct{ mode, endpoint string }{
@@ -119,7 +120,7 @@ func leavesProxy(t *testing.T, m *testbed.Machine) {
 		}
 		eventually(t, func(ctx context.Context) error {
 			said, err := m.Run(ctx, "cri-logshim", "node", "status")
-			if err == nil && (!strings.Contains(said, "mode: "+step.mode) || !strings.Contains(said, "endpoint: "+step.endpoint)) {
+			if err == nil && (!strings.Contains(said, "mode: "+step.mode) || !strings.Contains(said, "endpoint: "+step.endpoint) || !strings.Contains(said, "rotation: off")) {
 				err = fmt.Errorf("in mode %s the status is\n%s", step.mode, said)
 			}
 			return err

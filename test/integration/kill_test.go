@@ -166,11 +166,6 @@ func (h *killHarness) cutLog(t *testing.T) {
 // been rotated: only such a one gets its second name without having had another before.
 func (h *killHarness) loseKept(t *testing.T) {
 	t.Helper()
-	if !h.shim.Running() {
-		if err := h.shim.Start(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-	}
 	eventually(t, func(context.Context) error {
 		if len(rotatedNames(t, h.whole.LogPath())) == 0 {
 			return errors.New("no file has been rotated yet")

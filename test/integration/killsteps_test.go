@@ -164,8 +164,8 @@ func TestStepsAreAll(t *testing.T) {
 	}
 	onNewest(t, func(t *testing.T, containerd *testbed.Containerd) {
 		h := newKillHarness(t, containerd)
-		h.cutLog(t)
 		h.loseKept(t)
+		h.cutLog(t) // after which nobody may heal it who is not watched
 		writeFile(t, h.whole.LogPath()+".20200101-000000.000000000.gz.tmp", "unfinished")
 		writeFile(t, h.packed.LogPath()+".20200101-000000.000000000.zst.tmp", "unfinished")
 		if err := h.shim.StartRecorded(t.Context(), containerd.Dir, changes...); err != nil {

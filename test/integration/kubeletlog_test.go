@@ -28,6 +28,7 @@ func ownComplaints() []string {
 		`"Unable to process watch event" err="the pod with key defaultPATH doesn't exist in cache"`,
 		// A cgroup of any pod on the machine is gone before it is watched.
 		`inotify_add_watch PATH no such file or directory`,
+		`readdirent PATH no such file or directory`,
 		`Error while processing event ("PATH": NxN == IN_CREATE|IN_ISDIR)`,
 	}
 }

@@ -71,6 +71,19 @@ func (n *kubeletNode) restart(t *testing.T, who rune, gently bool) {
 	if err := errors.Join(end(t.Context()), do.start(t.Context())); err != nil {
 		t.Fatalf("restart %c, gently: %t: %v", who, gently, err)
 	}
+	if who == 'c' { // a kubelet that is started in the moment in which the shim has no runtime yet ends
+		client, err := n.shim.Dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, func(ctx context.Context) error {
+			_, err := client.Version(ctx, &runtimeapi.VersionRequest{})
+			return err
+		})
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // rotatesOn waits until every log that is written to has been rotated once more.

@@ -125,7 +125,10 @@ func TestCompressLeavesThePageCacheToOthers(t *testing.T) {
 // TestCompressReusesItsMemory: the second file costs next to none, and an encoder that
 // was given up in the middle of a file leaves nothing of it in the next one.
 func TestCompressReusesItsMemory(t *testing.T) {
-	const bound = 8 << 20 // for the first file, of zstd
+	const (
+		firstBound  = 8 << 20 // of zstd
+		secondBound = 2 * copyBuffer
+	)
 	for _, c := range []Compression{Gzip, Zstd} {
 		p := newPlace(t)
 		content := bytes.Repeat(noise(1000), 20_000)
@@ -141,16 +144,18 @@ func TestCompressReusesItsMemory(t *testing.T) {
 			return after.TotalAlloc - before.TotalAlloc
 		}
 		first := allocated(1)
+		// The garbage collector may take the encoder between two files, and a pool under the
+		// race detector forgets every fourth thing on purpose.
 		second := first
-		for n := 2; n < 6; n++ { // the garbage collector may take the encoder between two
+		for n := 2; n < 22 && second > secondBound; n++ {
 			second = min(second, allocated(n))
 		}
 		t.Logf("%s: %d bytes for the first file, %d for another", c, first, second)
-		if first > bound {
-			t.Errorf("%s: the first file took %d bytes, want at most %d", c, first, bound)
+		if first > firstBound {
+			t.Errorf("%s: the first file took %d bytes, want at most %d", c, first, firstBound)
 		}
-		if second > 2*copyBuffer {
-			t.Errorf("%s: another file took %d bytes, want at most %d", c, second, 2*copyBuffer)
+		if second > secondBound {
+			t.Errorf("%s: another file took %d bytes, want at most %d", c, second, secondBound)
 		}
 	}
 }

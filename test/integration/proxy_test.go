@@ -148,6 +148,7 @@ func life(t *testing.T, c *testbed.Client, config *runtimeapi.PodSandboxConfig, 
 	call(ctx, l, "RemoveContainer", c.RemoveContainer, &runtimeapi.RemoveContainerRequest{ContainerId: app})
 	call(ctx, l, "RemoveContainer again", c.RemoveContainer, &runtimeapi.RemoveContainerRequest{ContainerId: app})
 	call(ctx, l, "StopPodSandbox", c.StopPodSandbox, &runtimeapi.StopPodSandboxRequest{PodSandboxId: pod})
+	stopped(ctx, t, c, pod)
 	look(ctx, l, c, pod, app)
 	call(ctx, l, "RemovePodSandbox", c.RemovePodSandbox, &runtimeapi.RemovePodSandboxRequest{PodSandboxId: pod})
 	look(ctx, l, c, pod, app)

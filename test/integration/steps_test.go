@@ -2,8 +2,12 @@ package integration
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -42,6 +46,27 @@ func look(ctx context.Context, l *transcript, c *testbed.Client, pod, container 
 	call(ctx, l, "ContainerStatus", c.ContainerStatus, &runtimeapi.ContainerStatusRequest{ContainerId: container})
 	call(ctx, l, "ListContainers", c.ListContainers, &runtimeapi.ListContainersRequest{Filter: containers})
 	list(ctx, l, "StreamContainers", c.StreamContainers, &runtimeapi.StreamContainersRequest{Filter: containers})
+}
+
+// stopped waits until a pod that was stopped is listed so: containerd 2 learns of the end
+// from an event, which may come after the answer to the call. A list that is refused is no
+// matter of this.
+func stopped(ctx context.Context, t *testing.T, c *testbed.Client, pod string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	err := testbed.Until(ctx, func(ctx context.Context) error {
+		pods, err := c.ListPodSandbox(ctx, &runtimeapi.ListPodSandboxRequest{Filter: &runtimeapi.PodSandboxFilter{Id: pod}})
+		if err == nil && slices.ContainsFunc(pods.GetItems(), func(p *runtimeapi.PodSandbox) bool {
+			return p.GetState() == runtimeapi.PodSandboxState_SANDBOX_READY
+		}) {
+			return errors.New("a stopped pod is still listed as ready")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
 }
 
 // measure asks for all statistics.

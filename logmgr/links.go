@@ -21,9 +21,9 @@ func (r *registry) link(c *container) {
 	l := c.log
 	r.spawn("link "+l.path, func(ctx context.Context) {
 		defer r.work.begin("link "+l.path, stuckFile)()
-		target, err := redirector.LogTarget(ctx, c.ID)
-		if err == nil && target != "" {
-			err = r.linkLog(l, target)
+		to, err := redirector.Redirect(ctx, c.ID)
+		if err == nil && to.Path != "" {
+			err = r.linkLog(l, to.Path)
 		}
 		if err == nil || ctx.Err() != nil {
 			return

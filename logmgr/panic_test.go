@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cri-logshim/cri-logshim/logmgr"
 	"github.com/cri-logshim/cri-logshim/logmgr/runtimetest"
 )
 
@@ -90,4 +91,6 @@ func TestPanicInRedirector(t *testing.T) {
 
 type panickingRedirector struct{ *runtimetest.Redirecting }
 
-func (panickingRedirector) LogTarget(context.Context, string) (string, error) { panic("as scripted") }
+func (panickingRedirector) Redirect(context.Context, string) (logmgr.Redirection, error) {
+	panic("as scripted")
+}

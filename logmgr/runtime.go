@@ -19,12 +19,29 @@ type Runtime interface {
 	ReopenLog(ctx context.Context, id string) error
 }
 
-// Redirector is a Runtime that keeps a container's output in a file of its own
-// choice and not at the log path, so that the log path has to be a link to it.
+// Redirector is a Runtime that may keep a container's output in a file of its own
+// choice and not at the log path, which then has to be a link to that file.
 type Redirector interface {
-	// LogTarget returns the absolute path of the file the runtime writes, or ""
-	// if there is none to link to.
-	LogTarget(ctx context.Context, id string) (string, error)
+	// Redirect tells where the runtime keeps a container's output. The error wraps
+	// ErrNotFound when the runtime does not know the container.
+	Redirect(ctx context.Context, id string) (Redirection, error)
+}
+
+// Redirection is where a container's output is. The zero value: at its log path.
+type Redirection struct {
+	// Elsewhere tells that the output is not at the log path.
+	Elsewhere bool
+	// Path is the absolute path of the file that the runtime writes; empty: there is
+	// none to link to.
+	Path string
+	// Driver is what writes it, as the runtime calls it: "json-file", "journald".
+	// Empty: not known.
+	Driver string
+	// MaxSize is how many bytes the file has when the runtime itself rotates it; 0:
+	// never, or not known.
+	MaxSize int64
+	// MaxFiles is how many files it keeps then, the current one included; 0: not known.
+	MaxFiles int
 }
 
 var (

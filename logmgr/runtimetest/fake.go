@@ -181,39 +181,3 @@ func (f *Fake) container(id string) (*Container, error) {
 func notFound(id string) error {
 	return fmt.Errorf("container %q: %w: %w", id, logmgr.ErrRefused, logmgr.ErrNotFound)
 }
-
-// Redirecting is a Fake that keeps the output elsewhere, as Docker does, and so
-// cannot reopen a log.
-type Redirecting struct {
-	*Fake
-
-	mu      sync.Mutex
-	targets map[string]string
-}
-
-// NewRedirecting returns a runtime without containers.
-func NewRedirecting() *Redirecting {
-	return &Redirecting{Fake: NewFake(), targets: map[string]string{}}
-}
-
-// Redirect sets the file that a container's output goes to.
-func (r *Redirecting) Redirect(id, target string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.targets[id] = target
-}
-
-// LogTarget implements logmgr.Redirector.
-func (r *Redirecting) LogTarget(_ context.Context, id string) (string, error) {
-	if _, err := r.container(id); err != nil {
-		return "", err
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.targets[id], nil
-}
-
-// ReopenLog implements logmgr.Runtime.
-func (r *Redirecting) ReopenLog(_ context.Context, id string) error {
-	return fmt.Errorf("container %q: %w: there is no reopen", id, logmgr.ErrRefused)
-}

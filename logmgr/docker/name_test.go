@@ -1,0 +1,80 @@
+package docker
+
+import (
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/cri-logshim/cri-logshim/logmgr"
+)
+
+// A runtime that is not Docker's costs one call on each connection, and the engine none.
+func TestOtherRuntimes(t *testing.T) {
+	for _, name := range []string{"containerd", "cri-o", "", "Docker", "docker "} {
+		r := newRig(t)
+		r.cri.call(name)
+		for range 100 {
+			if got, err := r.Redirect(t.Context(), id); err != nil || got != (logmgr.Redirection{}) {
+				t.Fatalf("%q: %+v, %v", name, got, err)
+			}
+		}
+		if r.cri.asked.Load() != 1 || r.engine.asked.Load() != 0 {
+			t.Errorf("%q: the runtime was asked %d times, the engine %d times", name, r.cri.asked.Load(), r.engine.asked.Load())
+		}
+	}
+}
+
+// After a reconnect the name is asked again, since the endpoint may have changed hands.
+func TestReconnected(t *testing.T) {
+	r := newRig(t)
+	r.engine.say(http.StatusOK, inspection("", "none", nil))
+	for _, name := range []string{"docker", "containerd", "docker"} {
+		r.cri.call(name)
+		r.Reconnected()
+		if got, err := r.Redirect(t.Context(), id); err != nil || got.Elsewhere != (name == "docker") {
+			t.Errorf("%q: %+v, %v", name, got, err)
+		}
+	}
+}
+
+// A runtime that does not answer is no runtime that is not Docker's: it is asked again.
+func TestSilentRuntime(t *testing.T) {
+	r := newRig(t)
+	r.engine.say(http.StatusOK, inspection("", "none", nil))
+	r.cri.name.Store(nil)
+	for range 2 {
+		if got, err := r.Redirect(t.Context(), id); err == nil || got != (logmgr.Redirection{}) || !strings.Contains(err.Error(), "nobody there") {
+			t.Errorf("%+v, %v, want an error", got, err)
+		}
+	}
+	r.cri.call("docker")
+	if got, err := r.Redirect(t.Context(), id); err != nil || !got.Elsewhere {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// Many who ask at once, while the runtime is connected anew, and the name is asked once for
+// each connection.
+func TestManyAtOnce(t *testing.T) {
+	r := newRig(t)
+	r.engine.say(http.StatusOK, inspection("/data/c", "json-file", nil))
+	var asking sync.WaitGroup
+	for range 8 {
+		for range 25 {
+			asking.Go(func() {
+				if got, err := r.Redirect(t.Context(), id); err != nil || got.Path != "/data/c" {
+					t.Errorf("%+v, %v", got, err)
+				}
+			})
+		}
+		asking.Wait()
+		r.Reconnected()
+	}
+	if asked := r.cri.asked.Load(); asked != 8 {
+		t.Errorf("the name was asked %d times on 8 connections", asked)
+	}
+	if conns := r.engine.conns.Load(); conns > 8*maxConnections {
+		t.Errorf("there were %d connections to the engine", conns)
+	}
+}

@@ -1,0 +1,27 @@
+package docker
+
+import "time"
+
+// outagePause is how often at most it is told that the engine does not answer.
+const outagePause = time.Minute
+
+// noteSilence tells, once, that the engine does not answer and what is done without it.
+func (r *Runtime) noteSilence(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.away.lasts || time.Since(r.away.toldAt) < outagePause {
+		return
+	}
+	r.away = outage{lasts: true, toldAt: time.Now()}
+	r.log.WithError(err).WithField("directory", r.root).Warn("Docker Engine does not tell where containers' logs are: they are looked for in its data directory")
+}
+
+// noteAnswer tells that it answers again.
+func (r *Runtime) noteAnswer() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.away.lasts {
+		r.away.lasts = false
+		r.log.Info("Docker Engine answers again")
+	}
+}

@@ -32,6 +32,8 @@ type Configuration struct {
 	RuntimeEndpoint string `yaml:"runtimeEndpoint"`
 	// ImageEndpoint is where image calls go; empty means RuntimeEndpoint.
 	ImageEndpoint string `yaml:"imageEndpoint"`
+	// Docker is for the runtimes that are Docker's.
+	Docker Docker `yaml:"docker"`
 	// DrainTimeout is how long calls in flight may go on after SIGTERM, 0 to 1m.
 	DrainTimeout time.Duration `yaml:"drainTimeout"`
 	// PodLogsDir is kubelet's podLogsDir, an absolute path.
@@ -48,6 +50,13 @@ type Configuration struct {
 	Links   Links  `yaml:"links"`
 	Admin   Admin  `yaml:"admin"`
 	Log     Log    `yaml:"log"`
+}
+
+// Docker is how Docker itself is reached behind dockershim and cri-dockerd.
+type Docker struct {
+	// Endpoint is the unix:// endpoint of Docker Engine, which is asked where containers'
+	// logs are, once RuntimeEndpoint has turned out to be Docker's; empty: never.
+	Endpoint string `yaml:"endpoint"`
 }
 
 // Mode is one of the stages in which cri-logshim is adopted.

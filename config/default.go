@@ -11,6 +11,7 @@ func Default() Configuration {
 		Listen:          "unix:///run/cri-logshim/cri-logshim.sock",
 		KubeletEndpoint: "unix:///run/cri-logshim/kubelet.sock",
 		RuntimeEndpoint: "unix:///run/containerd/containerd.sock",
+		Docker:          Docker{Endpoint: "unix:///run/docker.sock"},
 		DrainTimeout:    time.Second,
 		PodLogsDir:      "/var/log/pods",
 		Rotation: Rotation{

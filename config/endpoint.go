@@ -24,6 +24,11 @@ func checkEndpoints(c Configuration, fault faultFunc) {
 		checkUnix(fault, "kubeletEndpoint", c.KubeletEndpoint)
 		checkNotCRI(c, fault, "kubeletEndpoint", c.KubeletEndpoint)
 	}
+	if c.Docker.Endpoint != "" {
+		checkUnix(fault, "docker.endpoint", c.Docker.Endpoint)
+		checkNotCRI(c, fault, "docker.endpoint", c.Docker.Endpoint)
+		checkDiffers(fault, "docker.endpoint", c.Docker.Endpoint, "kubeletEndpoint", c.KubeletEndpoint)
+	}
 	// A shim whose upstream is itself would answer no call and eat a core.
 	checkDiffers(fault, "runtimeEndpoint", c.RuntimeEndpoint, "listen", c.Listen)
 	checkDiffers(fault, "imageEndpoint", c.ImageEndpoint, "listen", c.Listen)
@@ -44,6 +49,8 @@ func checkAdmin(c Configuration, fault faultFunc) {
 	checkNotCRI(c, fault, "admin.listen", c.Admin.Listen)
 	checkNotCRI(c, fault, "admin.metrics", c.Admin.Metrics)
 	checkDiffers(fault, "admin.listen", c.Admin.Listen, "kubeletEndpoint", c.KubeletEndpoint)
+	checkDiffers(fault, "admin.listen", c.Admin.Listen, "docker.endpoint", c.Docker.Endpoint)
+	checkDiffers(fault, "admin.metrics", c.Admin.Metrics, "docker.endpoint", c.Docker.Endpoint)
 	checkDiffers(fault, "admin.metrics", c.Admin.Metrics, "kubeletEndpoint", c.KubeletEndpoint)
 }
 

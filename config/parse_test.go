@@ -199,8 +199,8 @@ c.yaml:7: mode: is set twice, first on line 3`,
 			head + "lisen: x\nlinks:\n  LegacyDir: /x\n\"a\\nb\": c\n<<: {mode: proxy}\n",
 			`c.yaml:3: lisen: unknown setting; did you mean listen?
 c.yaml:5: links.LegacyDir: unknown setting; did you mean legacyDir?
-c.yaml:6: "a\nb": unknown setting; known here: apiVersion, kind, mode, listen, kubeletEndpoint, runtimeEndpoint, imageEndpoint, drainTimeout, podLogsDir, rotation, files, policies, annotations, node, keepDir, links, admin, log
-c.yaml:7: "<<": unknown setting; known here: apiVersion, kind, mode, listen, kubeletEndpoint, runtimeEndpoint, imageEndpoint, drainTimeout, podLogsDir, rotation, files, policies, annotations, node, keepDir, links, admin, log`,
+c.yaml:6: "a\nb": unknown setting; known here: apiVersion, kind, mode, listen, kubeletEndpoint, runtimeEndpoint, imageEndpoint, docker, drainTimeout, podLogsDir, rotation, files, policies, annotations, node, keepDir, links, admin, log
+c.yaml:7: "<<": unknown setting; known here: apiVersion, kind, mode, listen, kubeletEndpoint, runtimeEndpoint, imageEndpoint, docker, drainTimeout, podLogsDir, rotation, files, policies, annotations, node, keepDir, links, admin, log`,
 		},
 		"wrong shapes": {
 			head + "mode: [proxy]\nrotation: 5\nlog: [info]\npolicies: {}\nadmin:\n  ? [a]\n  : b\nlisten: !!binary dW5peA==\nlinks:\n  legacyDir:\n",

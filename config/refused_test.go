@@ -44,6 +44,18 @@ func TestRefused(t *testing.T) {
 		{"kubeletEndpoint: unix:///run/x.sock\nimageEndpoint: unix:///run/x.sock", "kubeletEndpoint", "must not be the same as imageEndpoint"},
 		{"admin: {listen: unix:///run/cri-logshim/kubelet.sock}", "admin.listen", "must not be the same as kubeletEndpoint"},
 
+		{"docker: {endpoint: /run/docker.sock}", "docker.endpoint", "must be unix://"},
+		{"docker: {endpoint: tcp://127.0.0.1:2375}", "docker.endpoint", "must be unix://"},
+		{"docker: {endpoint: unix:///run/cri-logshim/cri-logshim.sock}", "docker.endpoint", "must not be the same as listen"},
+		{"docker: {endpoint: unix:///run/containerd/containerd.sock}", "docker.endpoint", "must not be the same as runtimeEndpoint"},
+		{"docker: {endpoint: unix:///run/x.sock}\nimageEndpoint: unix:///run/x.sock", "docker.endpoint", "must not be the same as imageEndpoint"},
+		{"docker: {endpoint: unix:///run/cri-logshim/kubelet.sock}", "docker.endpoint", "must not be the same as kubeletEndpoint"},
+		{"admin: {listen: unix:///run/docker.sock}", "admin.listen", "must not be the same as docker.endpoint"},
+		{"admin: {metrics: unix:///run/docker.sock}", "admin.metrics", "must not be the same as docker.endpoint"},
+		{"docker: unix:///run/docker.sock", "docker", "must be a mapping"},
+		{"docker: {socket: unix:///run/docker.sock}", "docker.socket", ""},
+		{"docker: {endpoint: }", "docker.endpoint", "has no value"},
+
 		{"drainTimeout: -1ns", "drainTimeout", "must be from 0s to 1m0s"},
 		{"drainTimeout: 61s", "drainTimeout", "must be from 0s to 1m0s, is 1m1s"},
 		{"drainTimeout: 5", "drainTimeout", "must be a duration"},

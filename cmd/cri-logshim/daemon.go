@@ -25,6 +25,7 @@ import (
 	"github.com/cri-logshim/cri-logshim/config"
 	"github.com/cri-logshim/cri-logshim/logmgr"
 	"github.com/cri-logshim/cri-logshim/logmgr/criruntime"
+	"github.com/cri-logshim/cri-logshim/logmgr/docker"
 	"github.com/cri-logshim/cri-logshim/logmgr/readers"
 	"github.com/cri-logshim/cri-logshim/policy"
 	"github.com/cri-logshim/cri-logshim/proxy"
@@ -43,7 +44,7 @@ type daemon struct {
 	// annotations tells of those that are not followed.
 	annotations *policy.Reporter
 	proxy       *proxy.Proxy
-	runtime     *criruntime.Runtime
+	runtime     *docker.Runtime
 	logs        logKeeper
 	bell        *logmgr.Inotify
 	link        *linkKeeper
@@ -123,13 +124,13 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	if err != nil {
 		return nil, err
 	}
-	d.runtime = criruntime.New(d.proxy.Runtime())
+	d.runtime = docker.New(criruntime.New(d.proxy.Runtime()), c.Docker.Endpoint, d.log)
 	hooks, err = d.keepLogs(logmgr.Options{
 		PodLogsDir: c.PodLogsDir,
 		LegacyDir:  c.Links.LegacyDir,
 		KeepDir:    c.KeepDir,
 		Settings:   settings,
-		Runtime:    d.runtime,
+		Runtime:    d.runtime.Runtime,
 		Doorbell:   d.bell,
 		Readers:    d.readers(),
 		Learning:   learning,
@@ -240,6 +241,7 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 	group.Go(func() error {
 		d.proxy.WatchRuntime(working, func(s connectivity.State) {
 			if s == connectivity.Ready {
+				d.runtime.Reconnected()
 				d.logs.Reconcile()
 			}
 		})
@@ -249,7 +251,9 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 	work(func(ctx context.Context) error { return d.link.run(ctx, d.serves) })
 	work(d.notifySystemd)
 	d.log.WithField("mode", d.config.Mode).WithField("listen", d.config.Listen).WithField("runtime", d.config.RuntimeEndpoint).WithField("version", readBuildInfo().Version).Info("serving")
-	return errors.Join(group.Wait(), d.proxy.Close())
+	err := group.Wait()
+	d.runtime.Close()
+	return errors.Join(err, d.proxy.Close())
 }
 
 // answers are what HTTP is answered with.

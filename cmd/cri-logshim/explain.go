@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/sirupsen/logrus"
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -16,6 +18,7 @@ import (
 	"github.com/cri-logshim/cri-logshim/config"
 	"github.com/cri-logshim/cri-logshim/logmgr"
 	"github.com/cri-logshim/cri-logshim/logmgr/criruntime"
+	"github.com/cri-logshim/cri-logshim/logmgr/docker"
 	"github.com/cri-logshim/cri-logshim/policy"
 )
 
@@ -103,7 +106,8 @@ func explain(ctx context.Context, c config.Configuration, lines config.Lines, wa
 		return nil, fmt.Errorf("connect to the runtime at %s: %w", c.RuntimeEndpoint, err)
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	runtime := criruntime.New(conn)
+	runtime := docker.New(criruntime.New(conn), c.Docker.Endpoint, silent())
+	defer runtime.Close()
 	sandboxes, err := runtime.Sandboxes(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("ask for all pods: %w", err)
@@ -129,8 +133,8 @@ func explain(ctx context.Context, c config.Configuration, lines config.Lines, wa
 }
 
 // notManaged says why a container's log is not managed; empty if it is. Where the runtime
-// does not say where the log is, nothing can be told.
-func notManaged(ctx context.Context, runtime *criruntime.Runtime, podLogsDir, id string) string {
+// or Docker does not say where the log is, nothing can be told.
+func notManaged(ctx context.Context, runtime *docker.Runtime, podLogsDir, id string) string {
 	c, err := runtime.Status(ctx, id)
 	if err != nil || c.LogPath == "" {
 		return ""
@@ -138,7 +142,31 @@ func notManaged(ctx context.Context, runtime *criruntime.Runtime, podLogsDir, id
 	if _, err := logmgr.PlaceIn(podLogsDir, c); err != nil {
 		return err.Error()
 	}
-	return ""
+	to, err := runtime.Redirect(ctx, id)
+	if err != nil || !to.Elsewhere {
+		return ""
+	}
+	return elsewhere(to)
+}
+
+// elsewhere says who holds a log to which limit instead.
+func elsewhere(to logmgr.Redirection) string {
+	switch {
+	case to.Driver != docker.JSONFile && to.Path == "":
+		return fmt.Sprintf("Docker's log driver %q takes the output, and there is no file at the log path", to.Driver)
+	case to.Path == "":
+		return "Docker has not made its file yet"
+	case to.MaxSize == 0:
+		return fmt.Sprintf("Docker writes it to %s and, as far as is known, without a limit; max-size and max-file in Docker's daemon.json set one for new containers", to.Path)
+	}
+	return fmt.Sprintf("Docker writes it to %s and rotates it by itself, at %d bytes with %d files", to.Path, to.MaxSize, to.MaxFiles)
+}
+
+// silent is the logger of a command that tells all in what it prints.
+func silent() logrus.FieldLogger {
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	return log
 }
 
 // findSandbox returns the sandbox in which a pod runs, or has run last.

@@ -40,7 +40,7 @@ type runtime struct {
 	from     string // who has named it
 }
 
-// isDocker says whether it cannot reopen logs, of which cri-logshim leaves all alone then.
+// isDocker says whether it cannot reopen logs, of which cri-logshim rotates none then.
 func (r *runtime) isDocker() bool {
 	return r.name == "docker" || r.name == "" && strings.Contains(path.Base(r.endpoint), "docker")
 }
@@ -105,7 +105,7 @@ func (i *Installer) namedRuntime(c config.Configuration, created bool, k *kubele
 func (i *Installer) noteRuntime(in *intent) {
 	switch r := in.runtime; {
 	case r.isDocker():
-		in.note(fmt.Sprintf("the runtime at %s is Docker's, which cannot reopen logs: cri-logshim forwards its calls and leaves its logs alone, and kubelet's rotation stays as it is", r.endpoint))
+		in.note(fmt.Sprintf("the runtime at %s is Docker's, which cannot reopen logs: cri-logshim looks after their links and tells their sizes, and rotates none; set max-size and max-file in Docker's daemon.json. kubelet's rotation stays as it is", r.endpoint))
 	case i.options.Offline && !slices.Contains(knownSockets(), strings.Replace(strings.TrimPrefix(r.endpoint, unixScheme), "/var/run/", "/run/", 1)):
 		in.note(fmt.Sprintf("which runtime listens at %s was not asked: cri-logshim is made for %s", r.endpoint, strings.Join(knownRuntimes(), ", ")))
 	case r.name != "" && !slices.Contains(knownRuntimes(), r.name):

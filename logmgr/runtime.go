@@ -3,6 +3,7 @@ package logmgr
 import (
 	"context"
 	"errors"
+	"fmt"
 )
 
 // Runtime is what the log manager asks of a container runtime.
@@ -15,7 +16,8 @@ type Runtime interface {
 	Status(ctx context.Context, id string) (Container, error)
 	// ReopenLog makes the runtime open the container's log path again and write
 	// there from now on. The error wraps ErrRefused when the runtime has
-	// certainly not done so; after any other error the outcome is unknown.
+	// certainly not done so, and ErrCannotReopen when it never can; after any other
+	// error the outcome is unknown.
 	ReopenLog(ctx context.Context, id string) error
 }
 
@@ -47,6 +49,9 @@ type Redirection struct {
 var (
 	// ErrRefused marks a definite refusal: the runtime answered and did nothing.
 	ErrRefused = errors.New("refused by the runtime")
+	// ErrCannotReopen marks a refusal that is no matter of one container or moment: the
+	// runtime has no way to reopen a log. It wraps ErrRefused.
+	ErrCannotReopen = fmt.Errorf("it cannot reopen logs: %w", ErrRefused)
 	// ErrNotFound marks a container that the runtime does not know.
 	ErrNotFound = errors.New("unknown to the runtime")
 )

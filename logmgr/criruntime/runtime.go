@@ -5,6 +5,7 @@ package criruntime
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync/atomic"
 
 	"google.golang.org/grpc"
@@ -88,7 +89,11 @@ func (r *Runtime) Status(ctx context.Context, id string) (logmgr.Container, erro
 
 // ReopenLog implements logmgr.Runtime.
 func (r *Runtime) ReopenLog(ctx context.Context, id string) error {
-	return r.call(ctx, "ReopenContainerLog", &cri.ReopenContainerLogRequest{ContainerId: id}, &cri.ReopenContainerLogResponse{})
+	err := r.call(ctx, "ReopenContainerLog", &cri.ReopenContainerLogRequest{ContainerId: id}, &cri.ReopenContainerLogResponse{})
+	if cannotReopen(err) {
+		return fmt.Errorf("%w: %w", logmgr.ErrCannotReopen, err)
+	}
+	return err
 }
 
 // call makes one call in the version that the runtime speaks. A runtime that
@@ -124,6 +129,27 @@ func withMeaning(err error) error {
 	default:
 		return fmt.Errorf("%w: %w", logmgr.ErrRefused, err)
 	}
+}
+
+const (
+	// noReopen is part of what dockershim and cri-dockerd answer whenever they are asked to
+	// reopen a log, with the code Unknown.
+	noReopen = "does not support reopening"
+	// noService begins grpc-go's answer for a service of which it knows no method at all: CRI
+	// is not served yet, or not at all.
+	noService = "unknown service"
+)
+
+// cannotReopen tells whether an answer says that the runtime cannot reopen any log.
+func cannotReopen(err error) bool {
+	answer, is := status.FromError(err)
+	switch {
+	case err == nil || !is:
+		return false
+	case answer.Code() == codes.Unimplemented:
+		return !strings.Contains(answer.Message(), noService)
+	}
+	return answer.Code() == codes.Unknown && strings.Contains(answer.Message(), noReopen)
 }
 
 func state(s cri.ContainerState) logmgr.State {

@@ -29,6 +29,7 @@ type containerLog struct {
 	again      bool       // something has happened since that goroutine looked
 	cancel     context.CancelFunc
 	linkTimer  *time.Timer
+	elsewhere  bool // the output is not here: whereabouts
 
 	nudge chan struct{} // makes its tender look at once
 	urged atomic.Bool   // it is to be rotated though it is not full: the disk is

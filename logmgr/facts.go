@@ -101,6 +101,13 @@ func (m *Manager) Reconcile() {
 	}
 }
 
+// Reconnected tells that the connection to the runtime was made anew: all that may be
+// different is asked for again.
+func (m *Manager) Reconnected() {
+	m.elsewhere.askAnew()
+	m.Reconcile()
+}
+
 // Hold returns when the container's log path names a file again, if it is just
 // being rotated: a reader that has asked for the path is about to open it, and for
 // 20 ms the next rotation is put off for it. It takes at most 250 ms.

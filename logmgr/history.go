@@ -94,7 +94,10 @@ func (r *registry) hold(h *history) {
 // what lies in the directory then is somebody else's to remove.
 func (r *registry) forget(l *containerLog) {
 	delete(r.logs, l.rel)
-	r.metrics.manage(len(r.logs))
+	if l.elsewhere {
+		r.away--
+	}
+	r.countLogs()
 	h := l.history
 	h.logs = slices.DeleteFunc(h.logs, func(one *containerLog) bool { return one == l })
 	if len(h.logs) > 0 {

@@ -11,43 +11,6 @@ import (
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
 )
 
-// link makes the log path of a container whose runtime writes elsewhere a link
-// to the file there, also after a failed start: the error output is there.
-func (r *registry) link(c *container) {
-	redirector, is := r.Runtime.(Redirector)
-	if !is || c.log == nil {
-		return
-	}
-	l := c.log
-	r.spawn("link "+l.path, func(ctx context.Context) {
-		defer r.work.begin("link "+l.path, stuckFile)()
-		to, err := redirector.Redirect(ctx, c.ID)
-		if err == nil && to.Path != "" {
-			err = r.linkLog(l, to.Path)
-		}
-		if err == nil || ctx.Err() != nil {
-			return
-		}
-		r.metrics.failed("link")
-		l.complain("cannot link the log's path to the runtime's file; trying again in a minute", err)
-		r.mail.post(func(r *registry) {
-			r.after(sweepEvery, func(r *registry) {
-				if r.containers[c.ID] == c {
-					r.link(c)
-				}
-			})
-		})
-	})
-}
-
-func (m *Manager) linkLog(l *containerLog, target string) error {
-	dir, err := m.root.MakeDir(filepath.Dir(l.rel))
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Link(l.name, target), dir.Close())
-}
-
 // linkLater makes the legacy link of a container that has started if kubelet has
 // not done so by then: a link that it finds in its place is an error to kubelet.
 // A container may have ended meanwhile. Kubelet looks for the log once, after the
@@ -126,9 +89,6 @@ func (r *registry) unlink(c *container) {
 			if name, err := logfile.LegacyLinkName(facts.Pod, facts.Namespace, facts.Name, facts.ID); err == nil {
 				errs = append(errs, removeDangling(filepath.Join(r.LegacyDir, name)))
 			}
-		}
-		if _, is := r.Runtime.(Redirector); is {
-			errs = append(errs, r.inDir(l.history.dir, func(dir *logfile.Dir) error { return dir.RemoveDanglingLink(l.name) }))
 		}
 		if last {
 			errs = append(errs, r.inDir(l.history.dir, func(dir *logfile.Dir) error { return removeTemporary(dir, l.name) }))

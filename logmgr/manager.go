@@ -68,6 +68,7 @@ type Manager struct {
 	keeper      *keeper
 	lookout     *lookout
 	pressure    *pressure
+	elsewhere   *elsewhere
 	lags        *lags
 	waiting     atomic.Bool            // for another manager of the same logs to end
 	strays      atomic.Int64           // containers with their log outside podLogsDir, if no log is managed
@@ -114,6 +115,7 @@ func New(o Options) (*Manager, error) {
 		keeper:      newKeeper(o.KeepDir),
 		lookout:     newLookout(o.Readers),
 		pressure:    newPressure(o.Node),
+		elsewhere:   newElsewhere(o.Runtime),
 		lags:        newLags(),
 		work:        newWorkload(),
 	}
@@ -166,6 +168,7 @@ func (m *Manager) Run(ctx context.Context) (err error) {
 	group.Go(func() error { return m.keeper.run(ctx, m) })
 	group.Go(func() error { return m.lookout.run(ctx, m) })
 	group.Go(func() error { return m.pressure.run(ctx, m) })
+	group.Go(func() error { return m.elsewhere.run(ctx, m) })
 	group.Go(func() error { return m.work.report(ctx, m.Log) })
 	m.begun.Store(true)
 	group.Go(func() error {

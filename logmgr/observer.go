@@ -3,6 +3,7 @@ package logmgr
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"maps"
 	"path"
@@ -36,6 +37,8 @@ type Observer struct {
 	node    string               // which bounds of the node are broken; empty: none
 	unknown string               // why not all of the runtime's containers are known; empty: they are
 	unseen  string               // why podLogsDir cannot be looked at; empty: it can
+
+	toldElsewhere bool // that there is output in files of the runtime's own
 }
 
 // NewObserver makes an Observer. The options that are about changing something have no
@@ -96,6 +99,9 @@ func (o *Observer) Configure(s Settings) {
 // Reconcile asks the runtime for its containers at once.
 func (o *Observer) Reconcile() { token(o.again) }
 
+// Reconnected is Reconcile, for what may have changed while the runtime was away.
+func (o *Observer) Reconnected() { o.Reconcile() }
+
 // Started is part of criruntime.Listener.
 func (o *Observer) Started(string, bool) { o.Reconcile() }
 
@@ -152,7 +158,7 @@ func (o *Observer) learn(ctx context.Context) {
 			continue
 		}
 		if statusErr == nil {
-			o.add(c)
+			statusErr = o.take(ctx, c)
 		}
 		err = errors.Join(err, statusErr)
 	}
@@ -191,6 +197,40 @@ func (o *Observer) status(ctx context.Context, id string) (Container, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	return o.Runtime.Status(ctx, id)
+}
+
+// take takes in a container, unless its output is in a file that is the runtime's own: no
+// mode would do anything about that.
+func (o *Observer) take(ctx context.Context, c Container) error {
+	if redirector, is := o.Runtime.(Redirector); is {
+		ctx, cancel := context.WithTimeout(ctx, askTimeout)
+		defer cancel()
+		to, err := redirector.Redirect(ctx, c.ID)
+		if errors.Is(err, ErrNotFound) {
+			return nil // it goes just now
+		}
+		if err != nil {
+			return fmt.Errorf("ask where the output of container %s is: %w", c.ID, err)
+		}
+		if to.Elsewhere {
+			o.leaveOut(c, to)
+			return nil
+		}
+	}
+	o.add(c)
+	return nil
+}
+
+// leaveOut follows when a container's output is not at its log path. That is said once.
+func (o *Observer) leaveOut(c Container, to Redirection) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.refused[c.ID] = true
+	if !o.toldElsewhere {
+		o.toldElsewhere = true
+		logFor(o.Log, &c).WithField("driver", to.Driver).WithField("file", to.Path).
+			Info("the runtime keeps this log, and maybe others, in a file of its own: it would not be rotated, and is not observed")
+	}
 }
 
 // add takes in a container.

@@ -78,7 +78,7 @@ func TestPanicInRedirector(t *testing.T) {
 		r.start()
 		c := r.run("app")
 		r.pass(10 * time.Second)
-		if got := r.metric("panics_total"); got != 1 {
+		if got := r.metric("panics_total"); got < 2 || got > 10 {
 			t.Errorf("%v panics are counted", got)
 		}
 		if err := r.Beat(r.Context()); err != nil {

@@ -83,7 +83,7 @@ func (p *pressure) look(ctx context.Context, m *Manager) {
 	node := *p.node.Load()
 	var logs int64
 	if node.MaxBytes > 0 {
-		logs = p.count.update(ctx, m)
+		logs = p.count.update(ctx, m) + m.elsewhere.seen.total()
 	}
 	found := p.measure(m, node, logs)
 	if found.any() && ctx.Err() == nil {
@@ -130,7 +130,7 @@ func (p *pressure) relieve(ctx context.Context, m *Manager, node Node) measured 
 	m.whoReads(ctx, all)
 	var logs int64
 	if node.MaxBytes > 0 {
-		logs = sumOf(all)
+		logs = sumOf(all) + m.elsewhere.seen.total()
 	}
 	found := p.measure(m, node, logs) // looking at all of it has taken some time
 	gone := m.removeFor(ctx, all, found.shortage)
@@ -163,8 +163,13 @@ func (p *pressure) despair(m *Manager, left shortage) {
 		return
 	}
 	p.helpless = now
-	m.Log.WithField("exceeded", left.String()).
-		Error("the node's bounds are broken and no log file may be removed: something else fills the disk, or the logs are all being written")
+	log := m.Log.WithField("exceeded", left.String())
+	fields, blamed := m.blame(left)
+	if log = log.WithFields(fields); blamed {
+		log.Error("the node's bounds are broken and no log file may be removed: the runtime's own log files have their part in that, and only the runtime can bound them, as with max-size and max-file in Docker's daemon.json; or something else fills the disk")
+		return
+	}
+	log.Error("the node's bounds are broken and no log file may be removed: something else fills the disk, or the logs are all being written")
 }
 
 // publish shows the outcome of a look.

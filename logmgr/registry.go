@@ -24,6 +24,7 @@ type registry struct {
 	learned    int                      // containers that have become known since the last of them
 	unclear    map[string]string        // ids whose status cannot be had, and why
 	abroad     abroad
+	away       int // logs that are elsewhere
 }
 
 // container is an entry of the registry.
@@ -31,6 +32,7 @@ type container struct {
 	Container                 // without labels and annotations
 	labels, annotations texts // the pod's
 	gated                     // not when it is not managed
+	where               whereabouts
 
 	log         *containerLog // nil when it is not managed
 	changed     time.Time     // when its state was last told; older lists are not believed
@@ -87,10 +89,13 @@ func (r *registry) add(c Container, confirmed bool) {
 		l = newContainerLog(rel, entry, r.historyOf(rel, entry))
 		r.logs[rel] = l
 		l.history.logs = append(l.history.logs, l)
-		r.metrics.manage(len(r.logs))
+		r.countLogs()
 	}
 	r.follow(l.history, entry)
 	entry.log = l
+	if r.elsewhere.runtime == nil {
+		entry.where.settle(outputHere)
+	}
 	l.containers++
 	r.abroad.placed++
 	r.tellAbroad()
@@ -128,8 +133,8 @@ func (r *registry) started(id string, failed bool) {
 		r.Reconcile() // made behind our back, or before we began
 		return
 	}
+	r.elsewhere.follow(c, true)
 	if failed {
-		r.link(c)
 		r.Reconcile() // the runtime knows what has become of it
 		return
 	}
@@ -162,7 +167,7 @@ func (r *registry) enter(c *container, s State) {
 			return
 		}
 		l.live = c
-		r.link(c)
+		r.elsewhere.follow(c, false)
 		r.wake(l)
 		r.review(l.history)
 		r.linkLater(c)
@@ -170,6 +175,7 @@ func (r *registry) enter(c *container, s State) {
 		if l.live == c {
 			r.leave(l)
 		}
+		r.elsewhere.follow(c, false)
 		if l.live == nil && !l.awake {
 			r.settle(l)
 		}
@@ -205,7 +211,7 @@ func (r *registry) wake(l *containerLog) {
 		}
 		return
 	}
-	if _, elsewhere := r.Runtime.(Redirector); elsewhere {
+	if l.elsewhere {
 		return // the path is a link to a file that is the runtime's own
 	}
 	if p := l.policy.Load(); !p.rotates() && !p.keeps() && !r.Files.set() {
@@ -214,7 +220,7 @@ func (r *registry) wake(l *containerLog) {
 	l.awake = true
 	r.metrics.awake.Inc()
 	l.history.touched.Store(true)
-	t := tender{m: r.Manager, l: l, id: l.live.ID, gate: l.live.gate}
+	t := tender{m: r.Manager, l: l, id: l.live.ID, gate: l.live.gate, where: &l.live.where}
 	l.cancel = r.spawn("tend "+l.path, func(ctx context.Context) {
 		panicked := true
 		defer func() { r.mail.post(func(r *registry) { r.slept(l, panicked) }) }()
@@ -232,7 +238,7 @@ func (r *registry) slept(l *containerLog, panicked bool) {
 	switch {
 	case l.containers == 0:
 		r.drop(l)
-	case l.live == nil:
+	case l.live == nil, l.elsewhere:
 		r.settle(l)
 	case panicked: // not armed, so nothing would wake it
 		r.after(longestLook, func(r *registry) { r.wake(l) })
@@ -241,13 +247,18 @@ func (r *registry) slept(l *containerLog, panicked bool) {
 	}
 }
 
-// settle heals the log of an exited container once nobody tends it.
+// settle heals the log of an exited container once nobody tends it. One that is elsewhere
+// is let go of.
 func (r *registry) settle(l *containerLog) {
 	l.awake = true
 	t := tender{m: r.Manager, l: l}
+	do := t.settle
+	if l.elsewhere {
+		do = t.letGo
+	}
 	l.cancel = r.spawn("settle "+l.path, func(ctx context.Context) {
 		defer r.mail.post(func(r *registry) { r.settled(l) })
-		t.settle(ctx)
+		do(ctx)
 	})
 }
 
@@ -276,6 +287,7 @@ func (r *registry) remove(id string) {
 		return
 	}
 	r.unlink(c)
+	r.elsewhere.forget(c)
 	l.containers--
 	if l.containers > 0 {
 		if l.live == c {

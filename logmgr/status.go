@@ -18,6 +18,9 @@ type Status struct {
 	// are looked for only when a file is to be compressed or removed.
 	Readers []ReaderStatus `json:"readers"`
 	Node    NodeStatus     `json:"node"`
+	// Elsewhere are the logs that the runtime keeps in files of its own, the largest
+	// first.
+	Elsewhere []ElsewhereLog `json:"elsewhere,omitempty"`
 	// Observed are the logs of an Observer, the one with the most rotations that would
 	// have been made first.
 	Observed []ObservedLog `json:"observed,omitempty"`
@@ -48,7 +51,10 @@ type NodeStatus struct {
 
 // Status returns what is known now.
 func (m *Manager) Status() Status {
-	return Status{Logs: m.metrics.logs.Load(), Readers: m.lags.readers(time.Now()), Node: *m.pressure.seen.Load()}
+	return Status{
+		Logs: m.metrics.logs.Load(), Readers: m.lags.readers(time.Now()), Node: *m.pressure.seen.Load(),
+		Elsewhere: m.elsewhere.seen.all(),
+	}
 }
 
 const (

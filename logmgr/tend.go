@@ -21,7 +21,8 @@ type tender struct {
 	policy Policy // at the last look
 	id     string // of the running container
 	gate   *gate
-	polled bool // it would sleep if it could be watched
+	where  *whereabouts // of the container's output
+	polled bool         // it would sleep if it could be watched
 }
 
 // tend looks at the log as often as its pace asks for and rotates it, until it is
@@ -77,6 +78,8 @@ func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 	switch {
 	case errors.Is(err, fs.ErrNotExist): // the log, or its directory
 		return t.missing(ctx, now), false
+	case err != nil && !t.where.await():
+		return longestLook, false // it may be a link
 	case l.dir == nil:
 		l.complain("cannot open the log's directory", err)
 		l.opening.failed(now)
@@ -111,6 +114,9 @@ func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 	// What is due and has to wait is not put to sleep over its limit.
 	if left := max(l.retry.left(now), l.pace.young(now)); left > 0 {
 		return min(left, longestLook), false
+	}
+	if !t.where.await() {
+		return longestLook, false
 	}
 	full := info.Size
 	if !due && hold == 0 {
@@ -203,6 +209,9 @@ func (t *tender) missing(ctx context.Context, now time.Time) time.Duration {
 	if left := missingFor - now.Sub(l.missingSince); left > 0 {
 		return left
 	}
+	if !t.where.await() {
+		return longestLook
+	}
 	if err := t.findDir(); err != nil {
 		l.complain("the log's directory is missing and cannot be made", err)
 		l.opening.failed(now)
@@ -246,6 +255,15 @@ func (t *tender) settle(ctx context.Context) {
 	// An exited container's log may stay for days; its descriptor need not.
 	if err := l.closeDir(); err != nil {
 		l.complain("cannot close the log's directory", err)
+	}
+}
+
+// letGo ends the care for a log whose output is elsewhere.
+func (t *tender) letGo(context.Context) {
+	t.l.disarm(t.m)
+	t.l.handed = false
+	if err := t.l.closeDir(); err != nil {
+		t.l.complain("cannot close the log's directory", err)
 	}
 }
 

@@ -13,7 +13,7 @@ const tollEvery = 10 * time.Second
 // toll sums up what has gone for the node's bounds and was not told yet.
 type toll struct {
 	gone freed
-	why  string    // the bounds that were broken, the last time
+	why  shortage  // of the bounds that were broken, the last time
 	said time.Time // zero: never
 }
 
@@ -21,7 +21,7 @@ func (t *toll) add(gone freed, broken shortage) {
 	if gone != (freed{}) {
 		t.gone.bytes += gone.bytes
 		t.gone.inodes += gone.inodes
-		t.why = broken.String()
+		t.why = broken
 	}
 }
 
@@ -30,7 +30,8 @@ func (t *toll) tell(m *Manager, now time.Time) {
 	if t.gone == (freed{}) || !t.said.IsZero() && now.Sub(t.said) < tollEvery {
 		return
 	}
-	m.Log.WithFields(logrus.Fields{"files": t.gone.inodes, "bytes": t.gone.bytes, "exceeded": t.why}).
+	elsewhere, _ := m.blame(t.why)
+	m.Log.WithFields(logrus.Fields{"files": t.gone.inodes, "bytes": t.gone.bytes, "exceeded": t.why.String()}).WithFields(elsewhere).
 		Info("removed log files to keep the node's bounds")
 	*t = toll{said: now}
 }

@@ -242,7 +242,7 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 		d.proxy.WatchRuntime(working, func(s connectivity.State) {
 			if s == connectivity.Ready {
 				d.runtime.Reconnected()
-				d.logs.Reconcile()
+				d.logs.Reconnected()
 			}
 		})
 		return nil

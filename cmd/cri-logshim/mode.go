@@ -18,6 +18,8 @@ type logKeeper interface {
 	criruntime.Listener
 	Run(ctx context.Context) error
 	Configure(s logmgr.Settings)
+	// Reconnected tells that the connection to the runtime was made anew.
+	Reconnected()
 	Beat(ctx context.Context) error
 	Trouble() []string
 	Status() logmgr.Status

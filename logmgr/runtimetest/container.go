@@ -2,6 +2,7 @@ package runtimetest
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -23,6 +24,7 @@ type Container struct {
 
 	mu        sync.Mutex
 	state     logmgr.State
+	output    string   // where its output goes; empty: to path
 	file      *os.File // while it runs
 	lines     map[string]uint64
 	faults    []Fault
@@ -53,8 +55,8 @@ func (c *Container) State() logmgr.State {
 func (c *Container) Start() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.path != "" {
-		file, err := os.OpenFile(c.path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
+	if output := cmp.Or(c.output, c.path); output != "" {
+		file, err := os.OpenFile(output, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o640)
 		if err != nil {
 			return err
 		}

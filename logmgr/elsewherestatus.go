@@ -1,0 +1,175 @@
+package logmgr
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/sirupsen/logrus"
+)
+
+// jsonFile is the log driver whose files the log paths lead to.
+const jsonFile = "json-file"
+
+// mostBlamed bounds how many logs one message names.
+const mostBlamed = 3
+
+// ElsewhereLog is a log that the runtime keeps in a file of its own, as of the last ten
+// seconds. Nobody but the runtime can rotate it.
+type ElsewhereLog struct {
+	Namespace string `json:"namespace"`
+	Pod       string `json:"pod"`
+	Container string `json:"container"`
+	Attempt   uint32 `json:"attempt"`
+	// Path is the log path, and File where the output is; empty: nowhere that the path
+	// could lead to.
+	Path string `json:"path"`
+	File string `json:"file,omitempty"`
+	// Driver is what writes the file, by the runtime's name; empty: not known.
+	Driver string `json:"driver,omitempty"`
+	// Bytes is the size of the current file, DiskBytes what it and its rotated files take.
+	Bytes     int64 `json:"bytes"`
+	DiskBytes int64 `json:"diskBytes"`
+	// MaxSize is at how many bytes the runtime rotates the file, 0: never, or not known;
+	// MaxFiles how many it keeps then.
+	MaxSize  int64 `json:"maxSize"`
+	MaxFiles int   `json:"maxFiles,omitempty"`
+	// Rotations is how often the runtime was seen to rotate the file.
+	Rotations int64 `json:"rotations"`
+
+	device uint64
+}
+
+// name is what the operator calls the log.
+func (l ElsewhereLog) name() string {
+	return fmt.Sprintf("%s/%s/%s (%d bytes)", l.Namespace, l.Pod, l.Container, l.DiskBytes)
+}
+
+// seen is what was seen of the logs that are elsewhere.
+type seen struct {
+	mu    sync.Mutex
+	logs  map[string]ElsewhereLog // by container
+	bytes int64                   // on disk, of all
+}
+
+func (s *seen) put(m *Manager, id string, l ElsewhereLog) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.logs == nil {
+		s.logs = map[string]ElsewhereLog{}
+	}
+	s.bytes += l.DiskBytes - s.logs[id].DiskBytes
+	s.logs[id] = l
+	s.tell(m)
+}
+
+func (s *seen) drop(m *Manager, id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.bytes -= s.logs[id].DiskBytes
+	delete(s.logs, id)
+	s.tell(m)
+}
+
+func (s *seen) tell(m *Manager) {
+	m.metrics.elsewhereLogs.Set(float64(len(s.logs)))
+	m.metrics.elsewhereBytes.Set(float64(s.bytes))
+}
+
+// total is what all of them take on disk, in bytes.
+func (s *seen) total() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.bytes
+}
+
+// all are those that are known, the largest first.
+func (s *seen) all() []ElsewhereLog {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.SortedFunc(maps.Values(s.logs), func(a, b ElsewhereLog) int {
+		return cmp.Or(cmp.Compare(b.DiskBytes, a.DiskBytes), strings.Compare(a.Path, b.Path), cmp.Compare(a.File, b.File))
+	})
+}
+
+// show publishes what is known of an outlet.
+func (e *elsewhere) show(o *outlet) {
+	of := &o.log.of.Container
+	e.seen.put(e.m, o.id, ElsewhereLog{
+		Namespace: of.Namespace, Pod: of.Pod, Container: of.Name, Attempt: of.Attempt,
+		Path: o.log.path, File: o.to.Path, Driver: o.to.Driver,
+		Bytes: o.file.size, DiskBytes: o.file.disk + o.file.rotated.disk,
+		MaxSize: o.to.MaxSize, MaxFiles: o.to.MaxFiles, Rotations: o.file.rotations,
+		device: o.file.device,
+	})
+	e.notice(o)
+}
+
+// notices is what was said once and is not said again.
+type notices struct {
+	drivers   map[string]bool
+	unbounded bool
+}
+
+// notice says what the operator ought to know of how the runtime keeps logs: once, and
+// not for each of them.
+func (e *elsewhere) notice(o *outlet) {
+	log := o.log.log().WithField("driver", o.to.Driver)
+	switch {
+	case o.to.Path == "" && o.to.Driver != "" && o.to.Driver != jsonFile:
+		if !e.said.drivers[o.to.Driver] {
+			e.said.drivers[o.to.Driver] = true
+			log.Info("with this log driver the runtime writes no file that a log path could lead to, so kubectl logs has nothing to show; that is so for all containers with it")
+		}
+	case o.unbounded() && !e.said.unbounded:
+		e.said.unbounded = true
+		log.WithField("file", o.to.Path).WithField("size", o.file.size).
+			Warn("nothing bounds this file, which is the runtime's own and is left alone, and maybe others: set max-size and max-file under log-opts in Docker's daemon.json; that holds for containers made after a restart of Docker")
+	}
+}
+
+// unbounded tells whether the runtime never rotates the file. Where it could not say, that
+// shows when the file has passed the limit that it would have otherwise.
+func (o *outlet) unbounded() bool {
+	if o.to.Path == "" || o.to.MaxSize > 0 {
+		return false
+	}
+	limit := o.log.policy.Load().MaxSize
+	return o.to.Driver != "" || limit > 0 && o.file.size > limit
+}
+
+// blame tells what the runtime's own files have to do with bounds of the node that are
+// broken: with floors only those on the file system that these are about.
+func (m *Manager) blame(broken shortage) (f logrus.Fields, has bool) {
+	all := m.elsewhere.seen.all()
+	if len(all) == 0 {
+		return nil, false
+	}
+	device := uint64(0) // of no file
+	if info, err := statLog(m.PodLogsDir); err == nil {
+		device = info.Dev
+	}
+	var bytes, others int64
+	var largest []string
+	for _, l := range all {
+		if broken.maxBytes <= 0 && l.device != device {
+			others += l.DiskBytes
+			continue
+		}
+		bytes += l.DiskBytes
+		if len(largest) < mostBlamed && l.DiskBytes > 0 {
+			largest = append(largest, l.name())
+		}
+	}
+	f = logrus.Fields{"elsewhere_bytes": bytes}
+	if len(largest) > 0 {
+		f["elsewhere_largest"] = strings.Join(largest, ", ")
+	}
+	if others > 0 {
+		f["elsewhere_bytes_on_other_file_systems"] = others
+	}
+	return f, bytes > 0
+}

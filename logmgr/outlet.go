@@ -1,0 +1,150 @@
+package logmgr
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
+)
+
+// missingRefresh is how often the runtime is asked anew for a file that is not there.
+const missingRefresh = time.Minute
+
+// outlet is where one container's output comes out, as far as that is known. It belongs
+// to elsewhere's goroutine.
+type outlet struct {
+	id    string
+	log   *containerLog
+	where *whereabouts
+
+	running bool
+	told    bool      // its start has returned, and no link was made since
+	wanted  bool      // it is asked for, or about to be
+	retry   backoff   // after a question without an answer
+	asked   time.Time // when the last answer came
+	due     time.Time // when it is to be looked at next; zero: at once
+
+	to        Redirection
+	linkFrom  time.Time // when the link may be made
+	linkRetry backoff   // after a link that could not be made
+	file      outletFile
+}
+
+// known tells whether the output is known to be elsewhere.
+func (o *outlet) known() bool { return o.to.Elsewhere }
+
+// lead takes in where the output is.
+func (o *outlet) lead(to Redirection, now time.Time) {
+	if o.to.Path != to.Path {
+		o.file.reset()
+		o.linkRetry.succeeded()
+	}
+	o.to, o.asked, o.due = to, now, time.Time{}
+}
+
+// visit does what is due for an outlet, and plans the next visit.
+func (e *elsewhere) visit(o *outlet) {
+	now := time.Now()
+	switch {
+	case !o.known() && o.wanted:
+		return // the answer goes on
+	case !o.known() && o.retry.left(now) > 0:
+		e.plan(o.retry.not)
+		return
+	case !o.known():
+		e.wantAsk(o, &e.again)
+		return
+	case now.Before(o.due):
+		e.plan(o.due)
+		return
+	}
+	o.due = e.nextRound(now)
+	defer func() { e.plan(o.due) }()
+	defer e.m.work.begin("look after the runtime's file of "+o.log.path, stuckFile)()
+	missing := o.running && (o.to.Driver == "" || o.to.Driver == jsonFile)
+	if o.to.Path != "" {
+		e.link(o, now)
+		missing = e.measure(o)
+	}
+	e.show(o)
+	refresh := outletRefresh
+	if missing {
+		refresh = missingRefresh
+	}
+	if now.Sub(o.asked) >= refresh && o.retry.left(now) == 0 {
+		e.wantAsk(o, &e.again)
+	}
+}
+
+// link makes the log path lead to the runtime's file, unless it does so already.
+func (e *elsewhere) link(o *outlet, now time.Time) {
+	if left := max(o.linkFrom.Sub(now), o.linkRetry.left(now)); left > 0 {
+		o.due = earlier(o.due, now.Add(left))
+		return
+	}
+	if leadsTo(o.log.path, o.to.Path) {
+		o.told = false
+		return
+	}
+	err := e.m.linkLog(o.log, o.to.Path, o.running || o.told)
+	if err == nil {
+		o.told = false
+		o.linkRetry.succeeded()
+		return
+	}
+	o.linkRetry.failed(now)
+	o.due = earlier(o.due, o.linkRetry.not)
+	e.m.metrics.failed("link")
+	o.log.complain("cannot link the log's path to the runtime's file; trying again", err)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// leadsTo tells whether path is a link to target, or to the same file by another path.
+func leadsTo(path, target string) bool {
+	to, err := os.Readlink(path)
+	if err != nil || to == target {
+		return err == nil
+	}
+	at, err := os.Stat(path)
+	if err != nil {
+		return false
+	}
+	file, err := os.Stat(target)
+	return err == nil && os.SameFile(at, file)
+}
+
+// linkLog makes the log's path a link to target. A container that runs, or has been
+// started just now, has its directory made; kubelet removes that of others.
+func (m *Manager) linkLog(l *containerLog, target string, mayMake bool) error {
+	open := m.root.Dir
+	if mayMake {
+		open = m.root.MakeDir
+	}
+	dir, err := open(filepath.Dir(l.rel))
+	if !mayMake && errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Link(l.name, target), dir.Close())
+}
+
+// unlink removes the link of a container that is gone, if it leads nowhere.
+func (e *elsewhere) unlink(l *containerLog) {
+	defer e.m.work.begin("remove the link "+l.path, stuckFile)()
+	err := e.m.inDir(l.history.dir, func(dir *logfile.Dir) error { return dir.RemoveDanglingLink(l.name) })
+	if err != nil {
+		e.m.metrics.failed("unlink")
+		l.complain("cannot remove the link of a container that is gone", err)
+	}
+}

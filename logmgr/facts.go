@@ -105,6 +105,13 @@ func (m *Manager) Reconcile() {
 // different is asked for again.
 func (m *Manager) Reconnected() {
 	m.elsewhere.askAnew()
+	if m.inability.forget() {
+		m.mail.post(func(r *registry) {
+			for _, l := range r.logs {
+				r.wake(l)
+			}
+		})
+	}
 	m.Reconcile()
 }
 

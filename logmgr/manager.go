@@ -69,6 +69,7 @@ type Manager struct {
 	lookout     *lookout
 	pressure    *pressure
 	elsewhere   *elsewhere
+	inability   inability // of the runtime to reopen logs
 	lags        *lags
 	waiting     atomic.Bool            // for another manager of the same logs to end
 	strays      atomic.Int64           // containers with their log outside podLogsDir, if no log is managed

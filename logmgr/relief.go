@@ -230,6 +230,9 @@ func (m *Manager) removeNext(h *holding, s shortage) (gone freed) {
 // urge has the largest current logs rotated, so that their files may go, if their
 // container has more than its share. It returns how many more are to be rotated now.
 func (p *pressure) urge(m *Manager, all []*holding, need int64) (n int) {
+	if m.inability.known() {
+		return 0
+	}
 	type large struct {
 		log  *containerLog
 		disk int64

@@ -46,6 +46,9 @@ func (t *tender) rotate(ctx context.Context, seen logfile.Info, full int64) {
 	if info, err = t.waitForReaders(ctx, info, full); err != nil || info.ID != seen.ID || info.Size < full {
 		return
 	}
+	if t.m.inability.known() {
+		return // since another log has found out meanwhile
+	}
 	began := time.Now()
 	rotated, err := t.moveAside(info)
 	if err != nil {
@@ -65,7 +68,9 @@ func (t *tender) rotate(ctx context.Context, seen logfile.Info, full int64) {
 		t.swapped(rotated, info, took)
 	case errors.Is(err, ErrRefused):
 		l.retry.failed(time.Now())
-		l.complain("the runtime refuses to reopen the log, so it goes back to its place", err)
+		if !errors.Is(err, ErrCannotReopen) { // that is said for all logs at once
+			l.complain("the runtime refuses to reopen the log, so it goes back to its place", err)
+		}
 		t.putBack(rotated, info)
 		t.m.Reconcile() // it refuses when the container has exited
 	default:
@@ -137,9 +142,12 @@ func (t *tender) swapped(rotated string, info logfile.Info, took time.Duration) 
 	t.m.mail.post(func(r *registry) { r.rotated(l) })
 }
 
-// reopen asks the runtime to reopen the log. Once begun, it is cut short only
+// reopen asks the runtime to reopen the log, unless it cannot. Once begun, it is cut short only
 // reopenGrace after ctx is done, since what it has done by then is not known.
 func (t *tender) reopen(ctx context.Context) error {
+	if err := t.m.inability.err(); err != nil {
+		return err
+	}
 	defer t.m.work.begin("reopen "+t.l.path+" by the runtime", stuckRuntime)()
 	call, cancel := context.WithTimeout(context.WithoutCancel(ctx), reopenTimeout)
 	defer cancel()
@@ -152,6 +160,7 @@ func (t *tender) reopen(ctx context.Context) error {
 	err := t.m.Runtime.ReopenLog(call, t.id)
 	t.m.metrics.reopen.Observe(time.Since(began).Seconds())
 	if err != nil {
+		t.m.inability.learn(t.m, err)
 		t.m.metrics.failed("reopen")
 		return fmt.Errorf("reopen the log of container %s: %w", t.id, err)
 	}

@@ -40,6 +40,9 @@ func (t *tender) tend(ctx context.Context) {
 	for ctx.Err() == nil {
 		policy := t.l.policy.Load()
 		t.policy = *policy
+		if t.m.inability.known() {
+			t.policy.MaxAge = 0
+		}
 		if !t.policy.rotates() && t.notice() {
 			return
 		}
@@ -50,7 +53,7 @@ func (t *tender) tend(ctx context.Context) {
 		if fine && t.l.doubt.name == "" {
 			switch {
 			case !t.l.pace.quiet():
-				if t.l.pace.calm(t.policy.MaxSize) {
+				if t.l.pace.calm(t.policy.MaxSize) && !t.m.inability.known() {
 					t.doze(policy, wait)
 					return
 				}
@@ -99,6 +102,10 @@ func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 	}
 	t.adopt(now)
 	t.ageOf(info, now)
+	if t.m.inability.known() {
+		l.doubt = doubt{}
+		return longestLook, seen
+	}
 	ripens, never := t.ripens(now)
 	due := info.Size > 0 && (l.pace.due(t.policy.MaxSize) || ripens == 0 && !never || l.urged.Load())
 	hold := t.untilHold()

@@ -130,7 +130,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 		LegacyDir:  c.Links.LegacyDir,
 		KeepDir:    c.KeepDir,
 		Settings:   settings,
-		Runtime:    d.runtime.Runtime,
+		Runtime:    d.runtime,
 		Doorbell:   d.bell,
 		Readers:    d.readers(),
 		Learning:   learning,

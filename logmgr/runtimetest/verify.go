@@ -1,16 +1,13 @@
 package runtimetest
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"path"
-	"path/filepath"
 	"strconv"
 
-	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
+	"github.com/cri-logshim/cri-logshim/logmgr/logline"
 )
 
 // Stream is what was read of the numbered lines of one stream. They follow each
@@ -20,33 +17,16 @@ type Stream struct {
 	// Done is whether the writer's last line was found: it said that there were
 	// Last lines.
 	Done bool
-
-	partial []byte
 }
 
-// Read reads all files of the log at an absolute path below podLogsDir. A line
-// that does not follow the one before it in its stream is an error, as is one
-// that no writer of numbered lines has written:
+// Read reads all files of the log at an absolute path below podLogsDir, which may be a
+// link to where Docker has its files. A line that does not follow the one before it in
+// its stream is an error, as is one that no writer of numbered lines has written:
 //
 //	<stream> <number> <anything>
 //	<stream> done <count>
 func Read(podLogsDir, log string) (streams map[string]*Stream, err error) {
-	rel, err := filepath.Rel(podLogsDir, log)
-	if err != nil {
-		return nil, err
-	}
-	root, err := logfile.OpenRoot(podLogsDir)
-	if err != nil {
-		return nil, err
-	}
-	root.TrustSecondNames()
-	defer func() { err = errors.Join(err, root.Close()) }()
-	dir, err := root.Dir(path.Dir(rel))
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, dir.Close()) }()
-	content, err := dir.Reader(path.Base(rel))
+	content, err := openLog(podLogsDir, log)
 	if err != nil {
 		return nil, err
 	}
@@ -80,36 +60,36 @@ func Verify(podLogsDir, log string, want map[string]uint64) error {
 
 func read(content io.Reader) (map[string]*Stream, error) {
 	streams := map[string]*Stream{}
-	for in := bufio.NewReaderSize(content, 1<<20); ; {
-		text, err := in.ReadSlice('\n')
-		if errors.Is(err, io.EOF) && len(text) == 0 {
+	lines := logline.NewReader(content, 0)
+	for {
+		line, err := lines.Next()
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read line: %w: %.100q", err, text)
+			return nil, fmt.Errorf("read line: %w", err)
 		}
-		line, err := parseLine(text)
-		if err != nil {
-			return nil, fmt.Errorf("%w: %.100q", err, text)
+		if line.Err != nil {
+			return nil, fmt.Errorf("%w: %.100q", line.Err, line.Text)
 		}
-		s := streams[line.Stream]
+		name := line.Stream.String()
+		s := streams[name]
 		if s == nil {
 			s = &Stream{}
-			streams[line.Stream] = s
+			streams[name] = s
 		}
-		s.partial = append(s.partial, line.Content...)
-		if line.Partial {
-			continue
+		if line.More {
+			return nil, fmt.Errorf("a line of more than %d bytes: %.100q", len(line.Text), line.Text)
 		}
-		if err := s.add(line.Stream, s.partial); err != nil {
+		if err := s.add(name, line.Text); err != nil {
 			return nil, err
 		}
-		s.partial = s.partial[:0]
 	}
-	for name, s := range streams {
-		if len(s.partial) > 0 {
-			return nil, fmt.Errorf("%s ends with a part of a line: %.100q", name, s.partial)
-		}
+	if line, found := lines.Rest(); found {
+		return nil, fmt.Errorf("%s ends with a part of a line: %.100q", line.Stream, line.Text)
+	}
+	if n := lines.Passed(); n > 0 {
+		return nil, fmt.Errorf("%d blanks and NULs between the lines", n)
 	}
 	return streams, nil
 }

@@ -3,6 +3,7 @@ package testbed
 import (
 	"cmp"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -18,7 +19,12 @@ import (
 // rotation adds to a name begins with a time of fixed width, so names sort by age. A
 // compression that has not ended is left out, its source is still there. So is the second
 // name of a file, where the log is in several directories.
+//
+// Where one log is a link, its files are Docker's, where the link leads.
 func logFiles(logs ...string) ([]string, error) {
+	if target, err := os.Readlink(logs[0]); err == nil && len(logs) == 1 {
+		return dockerFiles(target)
+	}
 	var files []string
 	known := map[uint64]bool{} // inodes
 	for _, log := range logs {
@@ -51,6 +57,28 @@ func logFiles(logs ...string) ([]string, error) {
 		return strings.Compare(plainName(a), plainName(b))
 	})
 	return files, nil
+}
+
+// dockerFiles are the files of Docker's json-file driver, the oldest first. It numbers what
+// it has rotated, from the newest on, so there is no gap.
+func dockerFiles(current string) ([]string, error) {
+	if _, err := os.Stat(current); err != nil {
+		return nil, fmt.Errorf("list the files of a log: %w", err)
+	}
+	files := []string{current}
+	for number := 1; ; number++ {
+		name := fmt.Sprintf("%s.%d", current, number)
+		if _, err := os.Stat(name); err != nil { // or else Docker is at compressing it
+			name += ".gz"
+		}
+		if _, err := os.Stat(name); errors.Is(err, os.ErrNotExist) {
+			slices.Reverse(files)
+			return files, nil
+		} else if err != nil {
+			return nil, fmt.Errorf("list the files of a log: %w", err)
+		}
+		files = append(files, name)
+	}
 }
 
 // isOf tells whether a name is that of a file of a log.

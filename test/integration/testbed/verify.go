@@ -3,12 +3,14 @@ package testbed
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 )
 
 // Verification is what was found of the lines of one seqwriter.
@@ -43,6 +45,7 @@ type StreamVerification struct {
 // Verify reads all files of a log, as <container's folder>/0.log, and counts. The lines
 // are those of a seqwriter; another line is an error, as is a file that does not belong
 // there. It shares no code with what it verifies. The log must not be rotated meanwhile.
+// Where it is a link it leads to Docker's files, which hold JSON records.
 //
 // It may have files elsewhere too, as logs of the same kind: a file that has several names
 // is read once, by the first.
@@ -142,19 +145,18 @@ func (v *Verification) readFile(name string) (size int64, err error) {
 	}
 }
 
-// add takes a line as a CRI runtime writes it: "<time> <stream> <P or F> <content>".
+// add takes a line as a runtime writes it.
 func (v *Verification) add(line []byte) error {
-	fields := bytes.SplitN(line, []byte(" "), 4)
-	if len(fields) != 4 || len(fields[2]) != 1 {
-		return fmt.Errorf("not a line of a log: %.100q", line)
+	name, partial, content, err := splitLine(line)
+	if err != nil {
+		return err
 	}
-	name, content := string(fields[1]), fields[3]
 	s := v.Streams[name]
 	if s == nil {
 		s = &StreamVerification{fresh: true}
 		v.Streams[name] = s
 	}
-	if fields[2][0] == 'P' {
+	if partial {
 		s.partial = append(s.partial, content...)
 		return nil
 	}
@@ -163,6 +165,24 @@ func (v *Verification) add(line []byte) error {
 		s.partial = s.partial[:0]
 	}
 	return s.add(name, content)
+}
+
+// splitLine takes apart "<time> <stream> <P or F> <content>", or one of Docker's records:
+// {"log":"<content>\n","stream":"<stream>","time":"<time>"}, partial without the newline.
+func splitLine(line []byte) (stream string, partial bool, content []byte, err error) {
+	if bytes.HasPrefix(line, []byte("{")) {
+		var record struct{ Log, Stream, Time string }
+		if err := json.Unmarshal(line, &record); err != nil || record.Stream == "" || record.Time == "" {
+			return "", false, nil, fmt.Errorf("not a record of Docker's: %w: %.100q", err, line)
+		}
+		text, whole := strings.CutSuffix(record.Log, "\n")
+		return record.Stream, !whole, []byte(text), nil
+	}
+	fields := bytes.SplitN(line, []byte(" "), 4)
+	if len(fields) != 4 || len(fields[2]) != 1 {
+		return "", false, nil, fmt.Errorf("not a line of a log: %.100q", line)
+	}
+	return string(fields[1]), fields[2][0] == 'P', fields[3], nil
 }
 
 // add takes a line of the writer: "<stream> <number> <padding>" or "<stream> done <count>".

@@ -3,6 +3,7 @@ package logline
 import (
 	"bytes"
 	"encoding/binary"
+	"math/bits"
 	"unicode/utf8"
 )
 
@@ -186,15 +187,15 @@ func hexDigit(c byte) (rune, bool) {
 // plain is how many bytes of b come before the first that needs a second look in a JSON
 // string: a quote, a backslash, a control character or one beyond ASCII. It looks at
 // eight bytes at a time: subtracting lets the top bit of a byte tell that it was
-// smaller. A borrow may make it stop early at a byte that is plain, never late.
+// smaller, and what a byte borrows falsifies later ones only.
 func plain(b []byte) int {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	n := 0
 	for ; len(b)-n >= 8; n += 8 {
 		word := binary.LittleEndian.Uint64(b[n:])
 		quote, backslash := word^('"'*ones), word^('\\'*ones)
-		if (word|(word-' '*ones)|(quote-ones)|(backslash-ones))&tops != 0 {
-			break
+		if found := (word | (word - ' '*ones) | (quote - ones) | (backslash - ones)) & tops; found != 0 {
+			return n + bits.TrailingZeros64(found)/8
 		}
 	}
 	for ; n < len(b); n++ {

@@ -134,17 +134,26 @@ func (r *Reader) torn() (Line, bool) {
 
 // take takes a record, or as much of one as the limit lets, or more of it.
 func (r *Reader) take(chunk []byte, ends bool) (line Line, complete bool) {
-	more := r.long
-	switch r.long = !ends; {
-	case more:
-		r.begun.text = chunk
-	case len(chunk) == 0:
-		return Line{}, false
-	default:
-		r.begun = r.parse(chunk, ends)
+	if r.long {
+		return r.takeMore(chunk, ends)
 	}
+	if len(chunk) == 0 {
+		return Line{}, false
+	}
+	rec := r.parse(chunk, ends)
+	if !ends {
+		r.long, r.begun = true, rec
+	}
+	if rec.err != nil {
+		return Line{Text: rec.text, More: !ends, Err: rec.err}, true
+	}
+	return r.join(rec, rec.partial || !ends)
+}
+
+func (r *Reader) takeMore(chunk []byte, ends bool) (line Line, complete bool) {
+	r.long, r.begun.text = !ends, chunk
 	if r.begun.err != nil {
-		return Line{Text: r.begun.text, Continued: more, More: !ends, Err: r.begun.err}, true
+		return Line{Text: chunk, Continued: true, More: !ends, Err: r.begun.err}, true
 	}
 	return r.join(r.begun, r.begun.partial || !ends)
 }

@@ -8,6 +8,9 @@
 #   kubernetes-<version>/bin/             kube-apiserver and kubectl, from the module of the newer kubelet
 #   otel-<sum>/otel                       built from test/integration/collectors/otel; <sum> is of its files
 #   otel                                  leads to the one that was set up last
+#   dockershim-<sum>/dockershim           built from test/integration/kubelet123; <sum> is of its own file and the go.mod
+#   dockershim                            leads to the one that was set up last
+#   docker/                               dockerd out of the distribution's package, and the library that only it needs
 #   rsyslog/                              the distribution's package, and the libraries that only it needs
 #   debian-<suite>/                       a small tree of the machine's own Debian, with systemd and rpm, for packages to be installed in
 #   debian                                leads to the one that was set up last
@@ -187,6 +190,38 @@ build_otel() {
 	mv -fT "$work/otel" "$cache/otel"
 }
 
+# build_dockershim builds the dockershim of the oldest kubelet, as that is built, so that they share Go's cache.
+build_dockershim() {
+	local module=$here/../test/integration/kubelet123 sum name
+	sum=$(cat "$module/go.mod" "$module"/dockershim/* | sha256sum | cut -c 1-12)
+	name=dockershim-$sum
+	if [[ ! -d $cache/$name ]]; then
+		[[ $go ]] || go=$("$here/find-go.sh") || exit 1
+		say "dockershim $OLDEST_KUBELET: building, half a minute, or six minutes without kubelet in Go's cache"
+		mkdir "$work/$name"
+		(cd "$module" && quietly "$go" build -mod=readonly -ldflags '-s -w' -o "$work/$name/dockershim" ./dockershim) ||
+			die "dockershim $OLDEST_KUBELET: $(explain)"
+		mv -T "$work/$name" "$cache/$name"
+	fi
+	ln -s "$name" "$work/dockershim"
+	mv -fT "$work/dockershim" "$cache/dockershim"
+}
+
+# set_up_docker takes dockerd out of its package; the runtime below it is the oldest containerd, with runc. A service that the
+# package has is neither installed nor started, and its client is not needed.
+set_up_docker() {
+	local library
+	[[ -d $cache/docker ]] && return
+	unpack docker docker.io
+	unpack docker libdevmapper1.02.1
+	mkdir "$work/docker"
+	mv "$work/package-docker.io/root/usr/sbin/dockerd" "$work/docker/"
+	library=$(find "$work/package-libdevmapper1.02.1/root" -name 'libdevmapper.so.*' -type f | head -n 1)
+	mv "$library" "$work/docker/"
+	quietly env LD_LIBRARY_PATH="$work/docker" "$work/docker/dockerd" --version || die "docker does not run here: $(explain)"
+	mv -T "$work/docker" "$cache/docker"
+}
+
 # set_up_rsyslog unpacks rsyslog with the libraries that nothing else on a machine needs.
 set_up_rsyslog() {
 	local package
@@ -290,6 +325,8 @@ test)
 	build_oldest
 	build_kubelet "$KUBELET" kubelet
 	build_kubelet "$OLDEST_KUBELET" kubelet123
+	build_dockershim
+	set_up_docker
 	build_cluster
 	set_up_etcd
 	build_otel

@@ -49,7 +49,7 @@ func TestCollectorsMissNothing(t *testing.T) {
 		restart(t, rsyslog)
 		metricAtLeast(t, shim, rotations, "cri_logshim_rotations_total")
 		for _, c := range []*testbed.Collector{otel, rsyslog} {
-			found := collected(t, c)
+			found := collected(t, c, "stdout")
 			t.Logf("%s: %v", c.Name, found)
 			if !found.Ended || found.Lost > 0 || c == otel && found.Duplicated > 0 {
 				t.Errorf("%s: %v", c.Name, found)
@@ -100,8 +100,8 @@ func restart(t *testing.T, c *testbed.Collector) {
 }
 
 // collected waits until a collector has nothing more to read, and returns what it has
-// read of stdout.
-func collected(t *testing.T, c *testbed.Collector) (found *testbed.StreamVerification) {
+// read of a stream.
+func collected(t *testing.T, c *testbed.Collector, stream string) (found *testbed.StreamVerification) {
 	t.Helper()
 	var before int64
 	eventually(t, func(context.Context) error {
@@ -116,7 +116,7 @@ func collected(t *testing.T, c *testbed.Collector) (found *testbed.StreamVerific
 		if err != nil {
 			return err
 		}
-		if found = all.Streams["stdout"]; grown > 0 || found == nil || !found.Ended {
+		if found = all.Streams[stream]; grown > 0 || found == nil || !found.Ended {
 			return fmt.Errorf("%s has not come to the end: %v", c.Name, found)
 		}
 		return nil

@@ -26,9 +26,9 @@ func newKubelet(t *testing.T, containerd *testbed.Containerd, shim *testbed.Shim
 }
 
 // startKubelet starts a real kubelet.
-func startKubelet(t *testing.T, containerd *testbed.Containerd, o testbed.KubeletOptions) *testbed.Kubelet {
+func startKubelet(t *testing.T, runtime testbed.Runtime, o testbed.KubeletOptions) *testbed.Kubelet {
 	t.Helper()
-	kubelet, err := testbed.NewKubelet(t.Context(), containerd, programs, o)
+	kubelet, err := testbed.NewKubelet(t.Context(), runtime, programs, o)
 	if err != nil {
 		t.Fatal(err)
 	}

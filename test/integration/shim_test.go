@@ -23,11 +23,11 @@ func keepAll(c *config.Configuration) {
 	c.Rotation.CompressAfter = time.Second
 }
 
-// newShim starts a shim, and a client that speaks to containerd through it if its mode is
+// newShim starts a shim, and a client that speaks to the runtime through it if its mode is
 // proxy.
-func newShim(t *testing.T, containerd *testbed.Containerd, change func(*config.Configuration)) (*testbed.Shim, *testbed.Client) {
+func newShim(t *testing.T, runtime testbed.Runtime, change func(*config.Configuration)) (*testbed.Shim, *testbed.Client) {
 	t.Helper()
-	shim, err := testbed.NewShim(t.Context(), containerd, programs, func(c *config.Configuration) {
+	shim, err := testbed.NewShim(t.Context(), runtime, programs, func(c *config.Configuration) {
 		c.Mode = config.Mode(*mode)
 		if change != nil {
 			change(c)

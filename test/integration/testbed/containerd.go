@@ -24,13 +24,7 @@ const (
 // several goroutines at once.
 type Containerd struct {
 	Install
-	// Dir holds everything that belongs to this containerd, and goes with it. Whoever
-	// uses the containerd may put own things in it.
-	Dir string
-	// PodLogsDir is a folder below Dir for the logs of pods.
-	PodLogsDir string
-
-	varLog varLog
+	Node
 	cell   *cell
 	output *os.File
 }
@@ -42,11 +36,7 @@ func New(ctx context.Context, install Install, programs Programs) (*Containerd, 
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for containerd: %w", err)
 	}
-	c := &Containerd{Install: install, Dir: dir, PodLogsDir: filepath.Join(dir, "pods")}
-	if install.VarLog {
-		c.varLog = varLog(filepath.Join(dir, "log"))
-		c.PodLogsDir = c.varLog.outside("/var/log/pods")
-	}
+	c := &Containerd{Install: install, Node: newNode(dir, "containerd.sock", install.VarLog)}
 	err = c.prepare(programs)
 	if err == nil {
 		err = c.Start(ctx)
@@ -59,27 +49,6 @@ func New(ctx context.Context, install Install, programs Programs) (*Containerd, 
 	}
 	return c, nil
 }
-
-// Endpoint is where containerd serves CRI.
-func (c *Containerd) Endpoint() string { return "unix://" + c.socket() }
-
-func (c *Containerd) socket() string { return filepath.Join(c.Dir, "containerd.sock") }
-
-// LegacyDir is a folder for the legacy links of pods, which kubelet uses, and a shim when
-// its configuration says so. It is not there before.
-func (c *Containerd) LegacyDir() string {
-	if c.VarLog {
-		return c.varLog.outside("/var/log/containers")
-	}
-	return filepath.Join(c.Dir, "legacy")
-}
-
-// Outside is the name by which a test finds a file that containerd, kubelet or the shim
-// calls by another, since it is below what they see as /var/log.
-func (c *Containerd) Outside(path string) string { return c.varLog.outside(path) }
-
-// Dial returns a new client of this containerd.
-func (c *Containerd) Dial() (*Client, error) { return Dial(c.Endpoint()) }
 
 // prepare makes the folders, the configuration and the cell.
 func (c *Containerd) prepare(programs Programs) error {
@@ -168,7 +137,7 @@ func (c *Containerd) importImage(ctx context.Context, programs Programs) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(importImage(ctx, c.Install, programs, client, c.socket(), c.Dir), client.Close())
+	return errors.Join(importImage(ctx, c.Install, programs, client, c.socket, c.Dir), client.Close())
 }
 
 // importImage gives the containerd behind a socket the one image that it knows. The folder

@@ -26,7 +26,7 @@ func TestStartThatEnds(t *testing.T) {
 			events <- event
 		}
 		close(events)
-		c := &Containerd{Dir: t.TempDir(), cell: &cell{orders: ignored{io.Discard}, events: events}}
+		c := &Containerd{Node: newNode(t.TempDir(), "containerd.sock", false), cell: &cell{orders: ignored{io.Discard}, events: events}}
 		const last = "failed to load the plugin"
 		if err := os.WriteFile(c.LogFile(), []byte("starting\n"+last+"\n"), 0o600); err != nil {
 			t.Fatal(err)

@@ -48,7 +48,7 @@ func LeftToTheShim() ContainerLogs {
 type KubeletOptions struct {
 	// Version is KubeletVersion if empty, or OldestKubelet.
 	Version string
-	// Endpoint is the CRI endpoint: containerd's, or that of a shim before it.
+	// Endpoint is the CRI endpoint: the runtime's, or that of a shim before it.
 	Endpoint string
 	Logs     ContainerLogs
 	// FeatureGates are those that differ from the version's defaults.
@@ -58,30 +58,30 @@ type KubeletOptions struct {
 	Kubeconfig string
 }
 
-// Kubelet is a real kubelet, by default without an API server. It runs static pods on a containerd,
-// with or without cri-logshim between the two. It sees containerd's VarLog or an empty /var/log, an empty
+// Kubelet is a real kubelet, by default without an API server. It runs static pods on a runtime,
+// with or without cri-logshim between the two. It sees the runtime's VarLog or an empty /var/log, an empty
 // /var/lib (below which its device plugins have a fixed place) and kernel settings as it
 // wants them, so that it changes none of the machine's. Its methods are not to be called
 // by several goroutines at once.
 type Kubelet struct {
-	// PodLogsDir is containerd's.
+	// PodLogsDir is the runtime's.
 	PodLogsDir string
-	// LegacyDir is what kubelet sees as /var/log/containers: containerd's.
+	// LegacyDir is what kubelet sees as /var/log/containers: the runtime's.
 	LegacyDir string
 
 	options KubeletOptions
 	dir     string
-	varLog  varLog
+	node    *Node // of the runtime
 	port    int
 	cell    *cell
 	output  *os.File
 	client  *Client // of the endpoint that kubelet uses too
 }
 
-// NewKubelet starts a kubelet before containerd, with all that it makes within
-// containerd.Dir, and waits until it serves. It is to be closed before the endpoint. Its
-// pods stay until containerd is closed.
-func NewKubelet(ctx context.Context, containerd *Containerd, programs Programs, o KubeletOptions) (*Kubelet, error) {
+// NewKubelet starts a kubelet before a runtime, with all that it makes within the
+// runtime's Dir, and waits until it serves. It is to be closed before the endpoint. Its
+// pods stay until the runtime is closed.
+func NewKubelet(ctx context.Context, runtime Runtime, programs Programs, o KubeletOptions) (*Kubelet, error) {
 	if o.Version == "" {
 		o.Version = KubeletVersion
 	}
@@ -89,15 +89,16 @@ func NewKubelet(ctx context.Context, containerd *Containerd, programs Programs, 
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(containerd.Dir, "kubelet-")
+	node := runtime.node()
+	dir, err := os.MkdirTemp(node.Dir, "kubelet-")
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for kubelet: %w", err)
 	}
-	k := &Kubelet{PodLogsDir: containerd.PodLogsDir, LegacyDir: containerd.LegacyDir(), options: o, dir: dir, varLog: containerd.varLog}
-	if o.Version == OldestKubelet && !containerd.VarLog {
+	k := &Kubelet{PodLogsDir: node.PodLogsDir, LegacyDir: node.LegacyDir(), options: o, dir: dir, node: node}
+	if o.Version == OldestKubelet && node.varLog == "" {
 		return nil, fmt.Errorf("kubelet %s has its logs in /var/log/pods only", o.Version)
 	}
-	if err := k.prepare(ctx, cgroupOf(containerd.Dir)); err != nil {
+	if err := k.prepare(ctx); err != nil {
 		return nil, errors.Join(err, k.Close())
 	}
 	if err := k.makeCell(programs.cell, binary); err != nil {
@@ -122,7 +123,7 @@ func kubeletBinary(version string) (string, error) {
 }
 
 // prepare makes the folders and the configuration.
-func (k *Kubelet) prepare(ctx context.Context, cgroup string) error {
+func (k *Kubelet) prepare(ctx context.Context) error {
 	for _, folder := range []string{k.manifests(), k.Root(), k.LegacyDir} {
 		if err := os.MkdirAll(folder, 0o755); err != nil {
 			return fmt.Errorf("make a folder for kubelet: %w", err)
@@ -135,7 +136,7 @@ func (k *Kubelet) prepare(ctx context.Context, cgroup string) error {
 	if k.port, err = freePort(ctx); err != nil {
 		return err
 	}
-	text, err := k.config(cgroup)
+	text, err := k.config(k.node.cgroup())
 	if err != nil {
 		return err
 	}
@@ -151,8 +152,8 @@ func (k *Kubelet) prepare(ctx context.Context, cgroup string) error {
 }
 
 func (k *Kubelet) makeCell(cell, binary string) (err error) {
-	args := append([]string{"-cover", "/var/lib"}, k.varLog.cellFlags()...)
-	if k.varLog == "" {
+	args := append([]string{"-cover", "/var/lib"}, k.node.varLog.cellFlags()...)
+	if k.node.varLog == "" {
 		args = append(args, "-cover", "/var/log", "-bind", "/var/log/containers="+k.LegacyDir)
 	}
 	for setting, value := range wantedKernelSettings() {
@@ -164,10 +165,10 @@ func (k *Kubelet) makeCell(cell, binary string) (err error) {
 	return err
 }
 
-// Use makes the next Start speak to another endpoint of the same containerd. Kubelet's own
+// Use makes the next Start speak to another endpoint of the same runtime. Kubelet's own
 // setting is a link, and stays as it is.
 func (k *Kubelet) Use(endpoint string) error {
-	client, err := Dial(endpoint)
+	client, err := k.node.dial(endpoint)
 	if err != nil {
 		return err
 	}
@@ -246,23 +247,13 @@ func (k *Kubelet) LogFile() string { return filepath.Join(k.dir, "kubelet.log") 
 
 // Logged are the lines of kubelet's own log that have a text in them.
 func (k *Kubelet) Logged(text string) ([]string, error) {
-	content, err := os.ReadFile(k.LogFile())
-	if err != nil {
-		return nil, fmt.Errorf("read kubelet's log: %w", err)
-	}
-	var found []string
-	for line := range strings.Lines(string(content)) {
-		if strings.Contains(line, text) {
-			found = append(found, line)
-		}
-	}
-	return found, nil
+	return linesWith(k.LogFile(), text)
 }
 
 // Root is kubelet's root directory, below which pods have their folders, by uid.
 func (k *Kubelet) Root() string { return filepath.Join(k.dir, "root") }
 
-// Close ends kubelet at once. Its files go with containerd's.
+// Close ends kubelet at once. Its files go with the runtime's.
 func (k *Kubelet) Close() error {
 	var errs []error
 	if k.cell != nil {

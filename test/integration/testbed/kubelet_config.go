@@ -54,7 +54,7 @@ func (k *Kubelet) config(cgroup string) (string, error) {
 func (k *Kubelet) newerSettings() map[string]any {
 	return map[string]any{
 		"containerRuntimeEndpoint":      k.endpoint(),
-		"podLogsDir":                    k.varLog.inside(k.PodLogsDir),
+		"podLogsDir":                    k.node.varLog.inside(k.PodLogsDir),
 		"containerLogMaxWorkers":        k.options.Logs.MaxWorkers,
 		"containerLogMonitorInterval":   k.options.Logs.MonitorInterval.String(),
 		"failCgroupV1":                  false,

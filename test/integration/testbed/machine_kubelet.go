@@ -14,7 +14,7 @@ const KubeletUnit = "kubelet.service"
 // machineKubelet is a kubelet whose files are where a Machine has them. Its endpoint is a
 // link to the one that cri-logshim makes.
 func machineKubelet() *Kubelet {
-	return &Kubelet{PodLogsDir: "/var/log/pods", dir: "/etc/kubernetes", port: 10250, options: KubeletOptions{Logs: LeftToTheShim()}}
+	return &Kubelet{PodLogsDir: "/var/log/pods", node: &Node{}, dir: "/etc/kubernetes", port: 10250, options: KubeletOptions{Logs: LeftToTheShim()}}
 }
 
 // furnishKubelet gives the machine a kubelet without an API server, as a service that is

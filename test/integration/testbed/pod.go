@@ -13,8 +13,8 @@ import (
 
 // PodConfig is what kubelet would ask for a pod on the machine's network, with the pod's
 // log directory below podLogsDir. The caller may change it before RunPod.
-func (c *Containerd) PodConfig(namespace, name string) *runtimeapi.PodSandboxConfig {
-	return podConfig(c.PodLogsDir, cgroupOf(c.Dir), namespace, name)
+func (n *Node) PodConfig(namespace, name string) *runtimeapi.PodSandboxConfig {
+	return podConfig(n.PodLogsDir, n.cgroup(), namespace, name)
 }
 
 func podConfig(podLogsDir, cgroup, namespace, name string) *runtimeapi.PodSandboxConfig {
@@ -75,8 +75,14 @@ func (c *Client) RunPod(ctx context.Context, config *runtimeapi.PodSandboxConfig
 	return &Pod{ID: answer.PodSandboxId, Config: config, client: c}, nil
 }
 
-// Create creates a container in the pod.
+// Create makes the directory for the container's log, as kubelet does, and creates the
+// container in the pod.
 func (p *Pod) Create(ctx context.Context, config *runtimeapi.ContainerConfig) (*Container, error) {
+	if p.Config.LogDirectory != "" {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(p.client.root, p.Config.LogDirectory, config.LogPath)), 0o755); err != nil {
+			return nil, fmt.Errorf("make the directory for a container's log: %w", err)
+		}
+	}
 	answer, err := p.client.CreateContainer(ctx, &runtimeapi.CreateContainerRequest{
 		PodSandboxId: p.ID, Config: config, SandboxConfig: p.Config,
 	})

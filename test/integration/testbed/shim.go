@@ -17,7 +17,7 @@ import (
 
 const shimTime = 20 * time.Second // for cri-logshim to come up or end on a busy machine
 
-// Shim is cri-logshim before a containerd. Its methods are not to be called by several
+// Shim is cri-logshim before a runtime. Its methods are not to be called by several
 // goroutines at once.
 type Shim struct {
 	// Config is what the next Start writes into the configuration file.
@@ -27,30 +27,31 @@ type Shim struct {
 	nice    int
 	strike  string // the command strike
 	dir     string
-	varLog  varLog
+	node    *Node         // of the runtime
 	cmd     *exec.Cmd     // nil: never started
 	ended   chan struct{} // closed when the process of cmd has ended
 	failure error         // how it ended; to be read after ended
 	held    *heldSocket   // nil: the process makes its socket itself
 }
 
-// NewShim starts cri-logshim before a containerd, with all that it makes within
-// containerd.Dir, and waits until it serves. Its metrics are at a unix socket, and it has
+// NewShim starts cri-logshim before a runtime, with all that it makes within the
+// runtime's Dir, and waits until it serves. Its metrics are at a unix socket, and it has
 // the defaults but for what change, if not nil, says; the node's floors are off.
-func NewShim(ctx context.Context, containerd *Containerd, programs Programs, change func(*config.Configuration)) (*Shim, error) {
-	dir, err := os.MkdirTemp(containerd.Dir, "shim-")
+func NewShim(ctx context.Context, runtime Runtime, programs Programs, change func(*config.Configuration)) (*Shim, error) {
+	node := runtime.node()
+	dir, err := os.MkdirTemp(node.Dir, "shim-")
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for cri-logshim: %w", err)
 	}
-	s := &Shim{Config: config.Default(), binary: programs.Shim, strike: programs.strike, dir: dir, varLog: containerd.varLog}
+	s := &Shim{Config: config.Default(), binary: programs.Shim, strike: programs.strike, dir: dir, node: node}
 	s.Config.Listen = "unix://" + filepath.Join(dir, "cri.sock")
 	s.Config.KubeletEndpoint = "" // no link: a test leads its kubelet itself
-	s.Config.RuntimeEndpoint = containerd.Endpoint()
-	s.Config.PodLogsDir = s.varLog.inside(containerd.PodLogsDir)
+	s.Config.RuntimeEndpoint = node.Endpoint()
+	s.Config.PodLogsDir = node.varLog.inside(node.PodLogsDir)
 	s.Config.KeepDir = filepath.Join(dir, "kept")
 	s.Config.Node = config.Node{} // a disk that is nearly full removes no line
 	s.Config.Links.LegacyDir = filepath.Join(dir, "containers")
-	if containerd.VarLog { // a hard link does not lead out of a mount
+	if node.varLog != "" { // a hard link does not lead out of a mount
 		s.Config.KeepDir, s.Config.Links.LegacyDir = config.Default().KeepDir, config.Default().Links.LegacyDir
 	}
 	s.Config.Admin.Listen = "unix://" + filepath.Join(dir, "admin.sock")
@@ -58,7 +59,7 @@ func NewShim(ctx context.Context, containerd *Containerd, programs Programs, cha
 	if change != nil {
 		change(&s.Config)
 	}
-	if err := os.Mkdir(s.varLog.outside(s.Config.Links.LegacyDir), 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+	if err := os.Mkdir(node.varLog.outside(s.Config.Links.LegacyDir), 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, fmt.Errorf("make a folder for legacy links: %w", err)
 	}
 	if err := s.Start(ctx); err != nil {
@@ -75,8 +76,8 @@ func (s *Shim) Endpoint() string {
 	return s.Config.Listen
 }
 
-// Dial returns a new client that speaks to containerd as kubelet does.
-func (s *Shim) Dial() (*Client, error) { return Dial(s.Endpoint()) }
+// Dial returns a new client that speaks to the runtime as kubelet does.
+func (s *Shim) Dial() (*Client, error) { return s.node.dial(s.Endpoint()) }
 
 // Start writes the configuration file, starts the process and waits until it serves.
 func (s *Shim) Start(ctx context.Context) error {
@@ -162,7 +163,7 @@ func (s *Shim) launch(wrapper ...string) error {
 		return err
 	}
 	defer output.Close() // the process has its own
-	line := append(append(s.varLog.wrapper(), wrapper...), s.binary, "serve", "--config", s.ConfigFile())
+	line := append(append(s.node.varLog.wrapper(), wrapper...), s.binary, "serve", "--config", s.ConfigFile())
 	if s.nice != 0 { // set before there are threads, each of which has its own
 		line = append([]string{"nice", "-n", strconv.Itoa(s.nice)}, line...)
 	}
@@ -229,7 +230,7 @@ func (s *Shim) Kill() error {
 }
 
 // Close ends the shim at once if it runs, and lets go of a held socket. Its files go with
-// containerd's.
+// the runtime's.
 func (s *Shim) Close() error {
 	var errs []error
 	if s.Running() {
@@ -257,6 +258,9 @@ func (s *Shim) Running() bool {
 
 // Log is the end of what all processes of this shim have logged.
 func (s *Shim) Log() string { return tail(s.LogFile()) }
+
+// Logged are the lines of the shim's own log that have a text in them.
+func (s *Shim) Logged(text string) ([]string, error) { return linesWith(s.LogFile(), text) }
 
 // LogFile is where every process of this shim logs.
 func (s *Shim) LogFile() string { return filepath.Join(s.dir, "cri-logshim.log") }

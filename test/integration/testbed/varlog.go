@@ -2,7 +2,7 @@ package testbed
 
 import "path/filepath"
 
-// varLog is a folder that a containerd sees as /var/log, with the kubelet and the shim
+// varLog is a folder that a runtime sees as /var/log, with the kubelet and the shim
 // before it, so that all of them can leave their folders below it where they are by
 // default. Kubelets before 1.30 know no other. It is empty if the machine's is used.
 type varLog string

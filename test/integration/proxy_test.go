@@ -20,35 +20,42 @@ func TestLifeOfAPodIsTheSameThroughTheShim(t *testing.T) {
 		shim, _ := newShim(t, containerd, nil)
 		port := shout(t)
 		config := containerd.PodConfig("default", "life")
-		for _, api := range []struct {
-			name  string
-			dial  func(endpoint string) (*testbed.Client, error)
-			known bool
-		}{
-			{"v1", testbed.Dial, true},
-			{"v1alpha2", testbed.DialV1alpha2, containerd.Version != testbed.Newest},
-		} {
+		for _, api := range apis() {
 			t.Run(api.name, func(t *testing.T) {
-				var seen []*transcript
-				for _, endpoint := range []string{containerd.Endpoint(), shim.Config.Listen} {
-					client, err := api.dial(endpoint)
-					if err != nil {
-						t.Fatal(err)
-					}
-					seen = append(seen, life(t, client, config, port))
-					if err := client.Close(); err != nil {
-						t.Error(err)
-					}
-				}
+				seen := twoLives(t, api, config, port, containerd.Endpoint(), shim.Config.Listen)
 				if containerd.Version == testbed.Middle {
 					// It tells each event to one client only, and the first one to a client that has just left.
 					withoutEvents(seen)
 				}
 				same(t, seen[0], seen[1])
-				checkLife(t, seen[0], missing[containerd.Version+" "+api.name], api.known)
+				checkLife(t, seen[0], missing[containerd.Version+" "+api.name], api.name == "v1" || containerd.Version != testbed.Newest)
 			})
 		}
 	})
+}
+
+// api is a name of the API, and how to make a client that uses it.
+type api struct {
+	name string
+	dial func(endpoint string) (*testbed.Client, error)
+}
+
+func apis() []api { return []api{{"v1", testbed.Dial}, {"v1alpha2", testbed.DialV1alpha2}} }
+
+// twoLives are those of the same pod, directly and through the shim.
+func twoLives(t *testing.T, api api, config *runtimeapi.PodSandboxConfig, port int, direct, through string) (seen []*transcript) {
+	t.Helper()
+	for _, endpoint := range []string{direct, through} {
+		client, err := api.dial(endpoint)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen = append(seen, life(t, client, config, port))
+		if err := client.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+	return seen
 }
 
 // withoutEvents leaves out which events came, though not that they could be asked for.
@@ -91,23 +98,30 @@ func checkLife(t *testing.T, life *transcript, missing []string, known bool) {
 // cannot work here.
 var missing = map[string][]string{
 	testbed.Newest + " v1":       nowhere,
+	"dockershim v1alpha2":        missingInDockershim,
 	testbed.Middle + " v1":       missingIn1,
 	testbed.Middle + " v1alpha2": append([]string{"GetContainerEvents"}, missingIn1...),
 	testbed.Oldest + " v1":       append([]string{"GetContainerEvents"}, missingIn1...),
 	testbed.Oldest + " v1alpha2": append([]string{"GetContainerEvents"}, missingIn1...),
 }
 
-// nowhere works in a test what needs a registry or a checkpoint, and missingIn1 is what
-// containerd 1 lacks besides.
+// nowhere works in a test what needs a registry or a checkpoint, missingIn1 is what
+// containerd 1 lacks besides, and missingInDockershim what dockershim lacks.
 var (
 	nowhere    = []string{"PullImage", "CheckpointContainer", "CheckpointPod", "RestorePod"}
 	missingIn1 = append([]string{
 		"RuntimeConfig", "ListMetricDescriptors", "ListPodSandboxMetrics", "UpdatePodSandboxResources",
 		"StreamContainers", "StreamPodSandboxes", "StreamContainerStats", "StreamPodSandboxStats", "StreamPodSandboxMetrics", "StreamImages",
 	}, nowhere...)
+	missingInDockershim = append([]string{
+		"GetContainerEvents", "ReopenContainerLog", "PodSandboxStats", "ListPodSandboxStats",
+		"UpdateContainerResources", // Docker wants a limit of swap with one of memory, and dockershim gives none
+	}, missingIn1...)
 )
 
 // life makes every call of the API in the course of a pod's life, and some that must fail.
+// The port is one of the machine to be reached through the pod; 0: the runtime lacks what it
+// takes.
 func life(t *testing.T, c *testbed.Client, config *runtimeapi.PodSandboxConfig, port int) *transcript {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
@@ -133,7 +147,7 @@ func life(t *testing.T, c *testbed.Client, config *runtimeapi.PodSandboxConfig, 
 	greeter := testbed.ContainerConfig("greeter", 3, "sh", "-c", "read name; echo Hello, $name")
 	greeter.Stdin, greeter.StdinOnce = true, true
 	attach(ctx, l, c, create(greeter, config))
-	if address := call(ctx, l, "PortForward", c.PortForward, &runtimeapi.PortForwardRequest{PodSandboxId: pod}).GetUrl(); address != "" {
+	if address := call(ctx, l, "PortForward", c.PortForward, &runtimeapi.PortForwardRequest{PodSandboxId: pod}).GetUrl(); address != "" && port > 0 {
 		back, err := forward(address, port, "hello")
 		l.noteText("forward", back)
 		if err != nil {

@@ -19,8 +19,13 @@ import (
 // seqwriter. Its own command sleeps, so it serves as the sandbox's image too.
 const Image = "localhost/cri-logshim/test:local"
 
-// writeImage writes the image as an archive in the format of "docker save".
+// writeImage writes the Image as an archive in the format of "docker save".
 func writeImage(w io.Writer, busybox, seqwriter string) error {
+	return writeImageWith(w, []string{"/bin/sleep", "1000000000"}, busybox, seqwriter)
+}
+
+// writeImageWith writes it with another command of its own.
+func writeImageWith(w io.Writer, command []string, busybox, seqwriter string) error {
 	layer, err := imageLayer(busybox, seqwriter)
 	if err != nil {
 		return err
@@ -31,7 +36,7 @@ func writeImage(w io.Writer, busybox, seqwriter string) error {
 		"os":           "linux",
 		"config": map[string]any{
 			"Env": []string{"PATH=/bin"},
-			"Cmd": []string{"/bin/sleep", "1000000000"},
+			"Cmd": command,
 		},
 		"rootfs": map[string]any{"type": "layers", "diff_ids": []string{"sha256:" + hex.EncodeToString(digest[:])}},
 	})

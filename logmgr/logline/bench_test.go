@@ -35,6 +35,7 @@ func logs(docker bool) map[string][]byte {
 }
 
 func readThrough(b *testing.B, r *Reader) {
+	b.Helper()
 	for {
 		line, err := r.Next()
 		if errors.Is(err, io.EOF) {

@@ -10,17 +10,18 @@ import "bytes"
 // The third field is a list of tags with colons between them, of which the first tells
 // whether the line is partial (P) or full (F).
 func parseCRI(b []byte) record {
-	stamp, rest, _ := cut(b)
+	space := []byte(" ")
+	stamp, rest, _ := bytes.Cut(b, space)
 	when, err := parseTime(stamp)
 	if err != nil {
 		return record{text: b, err: errTime}
 	}
-	name, rest, _ := cut(rest)
+	name, rest, _ := bytes.Cut(rest, space)
 	stream := streamOf(name)
 	if stream == None {
 		return record{text: b, err: errStream}
 	}
-	tags, text, found := cut(rest)
+	tags, text, found := bytes.Cut(rest, space)
 	partial, known := parseTags(tags)
 	switch {
 	case !known:
@@ -30,14 +31,6 @@ func parseCRI(b []byte) record {
 	default:
 		return record{time: when, stream: stream, partial: partial, text: text}
 	}
-}
-
-// cut is bytes.Cut at the first space, which it finds sooner.
-func cut(b []byte) (before, after []byte, found bool) {
-	if n := bytes.IndexByte(b, ' '); n >= 0 {
-		return b[:n], b[n+1:], true
-	}
-	return b, nil, false
 }
 
 func parseTags(tags []byte) (partial, known bool) {

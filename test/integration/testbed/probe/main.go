@@ -1,7 +1,8 @@
-// Command probe tries what a service has no business to do, and says of each attempt
-// whether it was allowed. It changes nothing that lasts. It is run as a service under the
-// sandbox of cri-logshim's unit, and once without, where everything is allowed. There is to
-// be a file /root/secret.
+// Command probe tries what a service has no business to do, and some that it has, and says
+// of each attempt whether it was allowed. It changes nothing that lasts. It is run as a
+// service under the sandbox of cri-logshim's unit, and once without, where everything is
+// allowed. There is to be a file /root/secret, a socket /run/docker.sock, and the files of a
+// container "c" of Docker's.
 //
 //	write /etc: allowed
 //	load a module: operation not permitted
@@ -27,6 +28,9 @@ func main() {
 		{"write /var/lib", create("/var/lib")},
 		{"write /root", create("/root")},
 		{"read /root", func() error { _, err := os.ReadFile("/root/secret"); return err }},
+		{"connect to Docker Engine", connect},
+		{"read what Docker keeps", func() error { _, err := os.ReadFile("/var/lib/docker/containers/c/hostconfig.json"); return err }},
+		{"write what Docker keeps", func() error { return writable("/var/lib/docker/containers/c/c-json.log") }},
 		{"mount", mount},
 		{"trace process 1", trace},
 		{"read the memory of process 1", func() error { return readMemory(1) }},
@@ -92,6 +96,23 @@ func socket(domain, kind, protocol int) error {
 		return err
 	}
 	return unix.Close(fd)
+}
+
+func connect() error {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM, 0)
+	if err != nil {
+		return err
+	}
+	return errors.Join(unix.Connect(fd, &unix.SockaddrUnix{Name: "/run/docker.sock"}), unix.Close(fd))
+}
+
+// writable opens a file for writing and leaves it as it is.
+func writable(name string) error {
+	file, err := os.OpenFile(name, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 // module offers none: who may load one hears that it is not in order, or that this kernel

@@ -152,7 +152,7 @@ func notManaged(ctx context.Context, runtime *docker.Runtime, podLogsDir, id str
 // elsewhere says who holds a log to which limit instead.
 func elsewhere(to logmgr.Redirection) string {
 	switch {
-	case to.Driver != docker.JSONFile && to.Path == "":
+	case to.Path == "" && to.Driver != docker.JSONFile:
 		return fmt.Sprintf("Docker's log driver %q takes the output, and there is no file at the log path", to.Driver)
 	case to.Path == "":
 		return "Docker has not made its file yet"

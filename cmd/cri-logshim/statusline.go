@@ -22,7 +22,11 @@ func (d *daemon) purpose() string {
 // statusLine is what "systemctl status" shows: what is served, how many logs are managed,
 // and what is wrong.
 func (d *daemon) statusLine() string {
-	line := fmt.Sprintf("%s, logs managed: %d", d.purpose(), d.logs.Status().Logs)
+	status := d.logs.Status()
+	line := fmt.Sprintf("%s, logs managed: %d", d.purpose(), status.Logs)
+	if n := len(status.Elsewhere); n > 0 {
+		line += fmt.Sprintf(", the runtime's own: %d", n)
+	}
 	reasons := d.trouble()
 	if len(reasons) > 0 {
 		line += "; " + reasons[0]

@@ -26,11 +26,11 @@ func TestGoneAndBack(t *testing.T) {
 	}
 	redirect(want)
 	r.engine.stop()
-	redirect(logmgr.Redirection{Elsewhere: true, Path: path, Driver: "json-file"}) // without the limits, which are kept nowhere
+	redirect(logmgr.Redirection{Elsewhere: true, Path: path}) // without the limits, which are kept nowhere
 	r.engine.start(t)
 	redirect(want)
 	r.engine.stop()
-	redirect(logmgr.Redirection{Elsewhere: true, Path: path, Driver: "json-file"})
+	redirect(logmgr.Redirection{Elsewhere: true, Path: path})
 	r.engine.start(t)
 	redirect(want)
 	told := []string{

@@ -47,10 +47,10 @@ func byRule(root, id string) (logmgr.Redirection, error) {
 	switch {
 	case err != nil && !there:
 		return logmgr.Redirection{}, fmt.Errorf("there is no %q, and nothing that tells of another log driver: %w", path, err)
-	case !there:
-		return host.redirection(""), nil
 	case err != nil:
-		host.LogConfig.Type = JSONFile // no other driver makes such a file
+		host = hostConfig{} // the driver is known by its file, but not whether it has a limit
+	case !there:
+		path = ""
 	}
 	return host.redirection(path), nil
 }

@@ -19,13 +19,14 @@ func TestByRule(t *testing.T) {
 		fails  bool
 	}{
 		"both":                        {limited, true, logmgr.Redirection{Driver: "json-file", MaxSize: 1000, MaxFiles: 1}, false},
-		"the log alone":               {"", true, logmgr.Redirection{Driver: "json-file"}, false},
-		"a configuration that is cut": {limited[:20], true, logmgr.Redirection{Driver: "json-file"}, false},
+		"the log alone":               {"", true, logmgr.Redirection{}, false}, // and its limits are not known
+		"a configuration that is cut": {limited[:20], true, logmgr.Redirection{}, false},
 		"not started yet":             {limited, false, logmgr.Redirection{Driver: "json-file", MaxSize: 1000, MaxFiles: 1}, false},
 		"another driver":              {`{"LogConfig": {"Type": "journald"}}`, false, logmgr.Redirection{Driver: "journald"}, false},
 		"nothing":                     {"", false, logmgr.Redirection{}, true},
 		"no driver":                   {`{}`, false, logmgr.Redirection{}, true},
 		"neither, and cut":            {limited[:20], false, logmgr.Redirection{}, true},
+		"of the wrong kind":           {`{"LogConfig": {"Type": "json-file", "Config": {"max-size": 7}}}`, true, logmgr.Redirection{}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()

@@ -50,6 +50,7 @@ func NewDockershim(ctx context.Context, programs Programs, o DockershimOptions) 
 		s.Docker, err = newDocker(ctx, tools, programs, dir, s.cgroup(), o.Docker)
 	}
 	if err == nil {
+		s.engine = s.Docker.Endpoint()
 		err = s.prepare(ctx, programs)
 	}
 	if err == nil {

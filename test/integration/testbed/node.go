@@ -23,6 +23,7 @@ type Node struct {
 	varLog   varLog
 	socket   string // of CRI
 	alphaAPI bool   // CRI is known by its older name only
+	engine   string // the endpoint of Docker behind the runtime; empty: there is none
 }
 
 // newNode is that of a runtime in a folder, whose logs are in a varLog or in a folder of

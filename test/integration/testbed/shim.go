@@ -47,6 +47,7 @@ func NewShim(ctx context.Context, runtime Runtime, programs Programs, change fun
 	s.Config.Listen = "unix://" + filepath.Join(dir, "cri.sock")
 	s.Config.KubeletEndpoint = "" // no link: a test leads its kubelet itself
 	s.Config.RuntimeEndpoint = node.Endpoint()
+	s.Config.Docker.Endpoint = node.engine
 	s.Config.PodLogsDir = node.varLog.inside(node.PodLogsDir)
 	s.Config.KeepDir = filepath.Join(dir, "kept")
 	s.Config.Node = config.Node{} // a disk that is nearly full removes no line

@@ -1,0 +1,335 @@
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/cri-logshim/cri-logshim/test/integration/testbed"
+)
+
+// dockerLinks makes containers of Docker through a shim and looks at their links.
+type dockerLinks struct {
+	dockershim *testbed.Dockershim
+	shim       *testbed.Shim
+	client     *testbed.Client // of the shim
+}
+
+// Whatever becomes of a link on the way, the log of a container ends up leading to the file
+// that Docker writes. Docker's files lie in a folder that is not its own by default.
+func TestLinksLeadToDockersFiles(t *testing.T) {
+	t.Parallel()
+	l := newDockerLinks(t, testbed.DockerOptions{DataRoot: "elsewhere"})
+	for _, step := range []struct {
+		name  string
+		check func(t *testing.T)
+	}{
+		{"every attempt", l.everyAttempt},
+		{"a failed start", l.failedStart},
+		{"no directory", l.noDirectory},
+		{"very old layout", l.veryOldLayout},
+		{"tampered with", l.tamperedWith},
+		{"removed past dockershim", l.removedPastDockershim},
+		{"the shim was away", l.shimWasAway},
+		{"docker was away", l.dockerWasAway},
+	} {
+		t.Run(step.name, step.check)
+	}
+	l.checkUntouched(t)
+}
+
+func newDockerLinks(t *testing.T, o testbed.DockerOptions) *dockerLinks {
+	t.Helper()
+	l := &dockerLinks{dockershim: newDockershim(t, testbed.DockershimOptions{Docker: o})}
+	l.shim, l.client = newShim(t, l.dockershim, nil)
+	return l
+}
+
+// pod runs a pod.
+func (l *dockerLinks) pod(t *testing.T, name string) *testbed.Pod {
+	t.Helper()
+	pod, err := l.client.RunPod(t.Context(), l.dockershim.PodConfig("default", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pod
+}
+
+// sleeper is a container that stays.
+func sleeper(attempt uint32) *runtimeapi.ContainerConfig {
+	return testbed.ContainerConfig("app", attempt, "sh", "-c", "echo started; exec sleep 1000000")
+}
+
+func (l *dockerLinks) run(t *testing.T, pod *testbed.Pod, attempt uint32) *testbed.Container {
+	t.Helper()
+	c, err := pod.Run(t.Context(), sleeper(attempt))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// right is an error unless a container's log leads to Docker's file.
+func (l *dockerLinks) right(ctx context.Context, c *testbed.Container) error {
+	file, err := l.dockershim.Docker.LogFileOf(ctx, c.ID)
+	if err != nil {
+		return err
+	}
+	return leadsTo(c.LogPath(), file)
+}
+
+// becomesRight waits until it does.
+func (l *dockerLinks) becomesRight(t *testing.T, c *testbed.Container) {
+	t.Helper()
+	eventually(t, func(ctx context.Context) error { return l.right(ctx, c) })
+}
+
+// becomesNone waits until there is nothing at a container's log path.
+func becomesNone(t *testing.T, c *testbed.Container) {
+	t.Helper()
+	eventually(t, func(context.Context) error {
+		if _, err := os.Lstat(c.LogPath()); !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("there is something at %q: %w", c.LogPath(), err)
+		}
+		return nil
+	})
+}
+
+// everyAttempt: each of a container's attempts has one link of its own, which goes with it.
+func (l *dockerLinks) everyAttempt(t *testing.T) {
+	pod := l.pod(t, "attempts")
+	var attempts []*testbed.Container
+	for attempt := range uint32(3) {
+		c := l.run(t, pod, attempt)
+		attempts = append(attempts, c)
+		if err := c.Stop(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range attempts {
+		l.becomesRight(t, c)
+	}
+	entries, err := os.ReadDir(filepath.Dir(attempts[0].LogPath()))
+	if err != nil || len(entries) != len(attempts) {
+		t.Errorf("%d attempts have left %v, %v", len(attempts), entries, err)
+	}
+	for _, c := range attempts {
+		if err := c.Remove(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		becomesNone(t, c)
+	}
+}
+
+// failedStart: a container that could not be started has a log, too.
+func (l *dockerLinks) failedStart(t *testing.T) {
+	c, err := l.pod(t, "failed").Create(t.Context(), testbed.ContainerConfig("app", 0, "/none"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(t.Context()); err == nil {
+		t.Fatal("a program that is not there was started")
+	}
+	l.becomesRight(t, c)
+}
+
+// noDirectory: dockershim leaves making the pod's directory to its caller, and complains of it
+// only after it has started the container.
+func (l *dockerLinks) noDirectory(t *testing.T) {
+	pod := l.pod(t, "homeless")
+	c, err := pod.Create(t.Context(), sleeper(0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(pod.Config.LogDirectory); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(t.Context()); err == nil {
+		t.Log("dockershim did not complain")
+	}
+	if _, err := c.WaitState(t.Context(), runtimeapi.ContainerState_CONTAINER_RUNNING); err != nil {
+		t.Fatal(err)
+	}
+	l.becomesRight(t, c)
+}
+
+// veryOldLayout: pods had their directory by their uid alone.
+func (l *dockerLinks) veryOldLayout(t *testing.T) {
+	config := l.dockershim.PodConfig("default", "old")
+	config.LogDirectory = filepath.Join(l.dockershim.PodLogsDir, config.Metadata.Uid)
+	pod, err := l.client.RunPod(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := l.run(t, pod, 0)
+	remove(t, c.LogPath())
+	l.becomesRight(t, c)
+}
+
+// tamperedWith: a link that was removed or leads elsewhere is put right, one that is right
+// is left alone, and a file that somebody has put there is nobody's to remove.
+func (l *dockerLinks) tamperedWith(t *testing.T) {
+	pod := l.pod(t, "tampered")
+	var containers []*testbed.Container
+	for attempt := range uint32(4) {
+		c := l.run(t, pod, attempt)
+		l.becomesRight(t, c)
+		containers = append(containers, c)
+	}
+	right, removed, led, file := containers[0], containers[1], containers[2], containers[3]
+	before := identity(t, right.LogPath())
+	remove(t, removed.LogPath())
+	remove(t, led.LogPath())
+	if err := os.Symlink("/elsewhere", led.LogPath()); err != nil {
+		t.Fatal(err)
+	}
+	remove(t, file.LogPath())
+	if err := os.WriteFile(file.LogPath(), []byte("mine\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l.becomesRight(t, removed)
+	l.becomesRight(t, led)
+	eventually(t, func(context.Context) error { // the last one was looked at, too
+		complaints, err := l.shim.Logged("is no link")
+		if err == nil && len(complaints) == 0 {
+			err = errors.New("the shim says nothing of a file in the place of a link")
+		}
+		return err
+	})
+	if content, err := os.ReadFile(file.LogPath()); string(content) != "mine\n" {
+		t.Errorf("somebody's file has become %q, %v", content, err)
+	}
+	if now := identity(t, right.LogPath()); now != before {
+		t.Errorf("a link that was right has been made again: %v, before %v", now, before)
+	}
+}
+
+// removedPastDockershim: who removes a container with Docker's own tools leaves the link, which
+// then leads nowhere.
+func (l *dockerLinks) removedPastDockershim(t *testing.T) {
+	c := l.run(t, l.pod(t, "past"), 0)
+	l.becomesRight(t, c)
+	if err := l.dockershim.Docker.Remove(t.Context(), c.ID); err != nil {
+		t.Fatal(err)
+	}
+	becomesNone(t, c)
+}
+
+func remove(t *testing.T, file string) {
+	t.Helper()
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// identity is which file it is, and since when it is what it is.
+func identity(t *testing.T, file string) [2]int64 {
+	t.Helper()
+	info, err := os.Lstat(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return [2]int64{int64(info.Sys().(*syscall.Stat_t).Ino), info.ModTime().UnixNano()} //nolint:gosec // no inode is that large
+}
+
+// shimWasAway: what has happened to a link without a shim is put right by the next one.
+func (l *dockerLinks) shimWasAway(t *testing.T) {
+	c := l.run(t, l.pod(t, "alone"), 0)
+	l.becomesRight(t, c)
+	if err := l.shim.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	remove(t, c.LogPath())
+	if err := l.shim.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l.becomesRight(t, c)
+}
+
+// dockerWasAway: Docker and dockershim crash and come back under the containers, of which the
+// links are looked after from then on, too.
+func (l *dockerLinks) dockerWasAway(t *testing.T) {
+	c := l.run(t, l.pod(t, "survivor"), 0)
+	l.becomesRight(t, c)
+	for _, step := range []func(context.Context) error{l.dockershim.Kill, l.dockershim.Docker.Kill, l.dockershim.Docker.Start, l.dockershim.Start} {
+		if err := step(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remove(t, c.LogPath())
+	l.becomesRight(t, c)
+	l.becomesRight(t, l.run(t, l.pod(t, "next"), 0))
+}
+
+// Docker's data directory may be moved between two lives of Docker, as to a larger disk: the
+// logs of what is started then are where they are then.
+func TestDockersDataIsMoved(t *testing.T) {
+	t.Parallel()
+	l := newDockerLinks(t, testbed.DockerOptions{DiesWithContainers: true})
+	l.becomesRight(t, l.run(t, l.pod(t, "before"), 0))
+	docker := l.dockershim.Docker
+	if err := docker.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := docker.DataRoot()
+	docker.Options.DataRoot = "elsewhere"
+	if err := os.Rename(before, docker.DataRoot()); err != nil {
+		t.Fatal(err)
+	}
+	if err := docker.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	c := l.run(t, l.pod(t, "after"), 0)
+	l.becomesRight(t, c)
+	if target, err := os.Readlink(c.LogPath()); !strings.HasPrefix(target, docker.DataRoot()) {
+		t.Errorf("the log leads to %q, which is not below %q: %v", target, docker.DataRoot(), err)
+	}
+}
+
+// checkUntouched checks that there is nothing beside Docker's own files in the folders of its
+// containers.
+func (l *dockerLinks) checkUntouched(t *testing.T) {
+	t.Helper()
+	files, err := filesOfContainers(l.dockershim.Docker)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		name := filepath.Base(file)
+		of := filepath.Base(filepath.Dir(file))
+		own := []string{"config.v2.json", "hostconfig.json", "hostname", "hosts", "resolv.conf", "resolv.conf.hash", of + "-json.log"}
+		if !slices.Contains(own, name) {
+			t.Errorf("%q is none of Docker's files", file)
+		}
+	}
+}
+
+// filesOfContainers are the files that lie in the folders of Docker's containers.
+func filesOfContainers(docker *testbed.Docker) (files []string, err error) {
+	root := filepath.Join(docker.DataRoot(), "containers")
+	containers, err := os.ReadDir(root)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range containers {
+		entries, err := os.ReadDir(filepath.Join(root, c.Name()))
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			if !e.IsDir() {
+				files = append(files, filepath.Join(root, c.Name(), e.Name()))
+			}
+		}
+	}
+	return files, nil
+}

@@ -108,11 +108,11 @@ func TestRuntimeThatCannotReopen(t *testing.T) {
 // and all of them are in their place again.
 func TestManyAtOnceCannotBeReopened(t *testing.T) {
 	withRigid(t, func(t *testing.T, r *rig, runtime *rigid) {
-		const logs = 200
+		const logs = 50
 		var all []*runtimetest.Container
 		for i := range logs {
 			c := r.behind(r.facts(fmt.Sprint("app", i)))
-			r.must(c.Print("stdout", 1100, 1000))
+			r.must(c.Grow(mib + kib))
 			all = append(all, c)
 		}
 		r.start()
@@ -122,6 +122,9 @@ func TestManyAtOnceCannotBeReopened(t *testing.T) {
 		}
 		if got := r.said("cannot reopen logs"); got != 1 {
 			t.Errorf("said %d times", got)
+		}
+		if got := r.metric("logs_awake"); got != 0 {
+			t.Errorf("%v quiet logs are awake", got)
 		}
 		for _, c := range all {
 			if got := names(t, c.Path()); len(got) != 1 {

@@ -2,6 +2,7 @@ package runtimetest
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"testing"
 
@@ -70,10 +71,23 @@ func (e RedirectingEnv) leads(t *testing.T, c Instance) logmgr.Redirection {
 	return to
 }
 
+// written waits until the file at path grows or another one has taken its place.
+func written(t *testing.T, path string) {
+	t.Helper()
+	before, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	await(t, fmt.Sprintf("%q is written to", path), func() bool {
+		now, err := os.Stat(path)
+		return err == nil && (now.Size() > before.Size() || !os.SameFile(now, before))
+	})
+}
+
 func (e RedirectingEnv) link(t *testing.T) {
 	c := e.Run(t)
 	e.leads(t, c)
-	grows(t, c.Facts.LogPath)
+	written(t, c.Facts.LogPath)
 	c.Stop(t)
 	e.leads(t, c)
 }
@@ -108,10 +122,10 @@ func (e RedirectingEnv) noReopen(t *testing.T) {
 			t.Errorf("reopen of a %s container: %v, want ErrCannotReopen", when, err)
 		}
 	}
-	grows(t, c.Facts.LogPath)
+	written(t, c.Facts.LogPath)
 	refused("running")
 	e.leads(t, c)
-	grows(t, c.Facts.LogPath)
+	written(t, c.Facts.LogPath)
 	c.Stop(t)
 	refused("stopped")
 	e.leads(t, c)
@@ -128,7 +142,7 @@ func (e RedirectingEnv) noReopen(t *testing.T) {
 func (e RedirectingEnv) lines(t *testing.T) {
 	c := e.Run(t)
 	to := e.leads(t, c)
-	grows(t, c.Facts.LogPath)
+	written(t, c.Facts.LogPath)
 	if e.Rotates {
 		await(t, "Docker rotates", func() bool { return exists(to.Path+".2") || exists(to.Path+".2.gz") })
 	}

@@ -112,12 +112,14 @@ func (c *container) run(log *jsonFile, count, length int) {
 // writeLines writes until stop is closed or count lines are there, and then the last ones,
 // which say how many came before them.
 func writeLines(out []*output, stop <-chan struct{}, count, length int) error {
-	const tickBytes = 1000 // what every stream writes at least in a tick
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
+	const (
+		burst = 2000      // bytes, or a line of each stream
+		pace  = 2_000_000 // bytes a second
+	)
 	number := 0
 	for going := true; going && (count == 0 || number < count); {
-		for written := 0; written < tickBytes && (count == 0 || number < count); {
+		written := 0
+		for written < burst && (count == 0 || number < count) {
 			number++
 			for _, o := range out {
 				line := fmt.Sprintf("%s %d ", o.stream, number)
@@ -131,7 +133,7 @@ func writeLines(out []*output, stop <-chan struct{}, count, length int) error {
 		select {
 		case <-stop:
 			going = false
-		case <-tick.C:
+		case <-time.After(time.Duration(written) * time.Second / pace):
 		}
 	}
 	for _, o := range out {

@@ -27,9 +27,9 @@ func startDockerNode(t *testing.T) *dockerNode {
 	dockershim := newDockershim(t, testbed.DockershimOptions{VarLog: true})
 	n := &dockerNode{docker: dockershim.Docker}
 	n.shim, _ = newShim(t, dockershim, nil)
-	n.kubelet = startKubelet(t, dockershim, testbed.KubeletOptions{
-		Version: testbed.OldestKubelet, Endpoint: n.shim.Endpoint(), Logs: testbed.LeftToTheShim(),
-	})
+	logs := testbed.DefaultContainerLogs()
+	logs.MaxSize = "64Ki" // it tries in vain to rotate what is larger, and puts the link back
+	n.kubelet = startKubelet(t, dockershim, testbed.KubeletOptions{Version: testbed.OldestKubelet, Endpoint: n.shim.Endpoint(), Logs: logs})
 	return n
 }
 
@@ -42,12 +42,9 @@ func TestKubeletOnDocker(t *testing.T) {
 	// Docker cuts what has no end of line every 16 KiB.
 	const long = 50_000
 	script := fmt.Sprintf("seq 1 2000; head -c %d /dev/zero | tr '\\0' x; echo; echo the end; exit 3", long)
-	said := strings.Repeat("x", long) + "\nthe end\n"
-	for number := 2000; number > 0; number-- {
-		said = fmt.Sprintln(number) + said
-	}
+	said := numbers(2000) + strings.Repeat("x", long) + "\nthe end\n"
 	crashing := testbed.StaticPod{Name: "crashing", Restart: "Always", Command: []string{"sh", "-c", script}}
-	steady := testbed.StaticPod{Name: "steady", Restart: "Never", Command: []string{"sh", "-c", "seq 1 1000; exec sleep 1000000"}}
+	steady := testbed.StaticPod{Name: "steady", Restart: "Never", Command: []string{"sh", "-c", "seq 1 2000; exec sleep 1000000"}}
 	n.run(t, []testbed.StaticPod{crashing, steady})
 	if _, err := n.kubelet.Running(t.Context(), steady); err != nil {
 		t.Fatal(err)
@@ -67,7 +64,9 @@ func TestKubeletOnDocker(t *testing.T) {
 		}
 		attempts = append(attempts, c)
 	}
+	n.checkRefusals(t)
 	n.checkChain(t, stays)
+	n.checkRead(t, steady, "", numbers(2000))
 	for _, pod := range []testbed.StaticPod{crashing, steady} {
 		if err := n.kubelet.Delete(pod); err != nil {
 			t.Fatal(err)
@@ -75,6 +74,24 @@ func TestKubeletOnDocker(t *testing.T) {
 	}
 	for _, c := range append(attempts, stays) {
 		n.checkGone(t, c)
+	}
+}
+
+// numbers are what seq prints.
+func numbers(last int) string {
+	var b strings.Builder
+	for number := range last {
+		fmt.Fprintln(&b, number+1)
+	}
+	return b.String()
+}
+
+// checkRefusals checks that kubelet, which wants to rotate, was told the runtime's own words.
+func (n *dockerNode) checkRefusals(t *testing.T) {
+	t.Helper()
+	refused, err := n.kubelet.Logged(`desc = docker does not support reopening container log files`)
+	if err != nil || len(refused) == 0 {
+		t.Errorf("kubelet was not refused a reopen: %v", err)
 	}
 }
 

@@ -23,7 +23,10 @@ func TestDockerRotatesUnderOurLinks(t *testing.T) {
 	dockershim := newDockershim(t, testbed.DockershimOptions{
 		Docker: testbed.DockerOptions{LogOptions: map[string]string{"max-size": "1m", "max-file": "100"}},
 	})
-	shim, client := newShim(t, dockershim, func(c *config.Configuration) { c.Rotation.MaxSize = 64 << 10 })
+	shim, client := newShim(t, dockershim, func(c *config.Configuration) {
+		c.Rotation.MaxSize = 64 << 10
+		c.Node.MaxBytes = 1 << 20
+	})
 	otel := collect(t, testbed.NewOpenTelemetry, filepath.Join(dockershim.Dir, "otel"),
 		filepath.Join(shim.Config.Links.LegacyDir, "*.log"), filepath.Join(dockershim.Docker.DataRoot(), "containers/*/*-json.log.*"))
 	writer := runWriter(t, client, dockershim.PodConfig("default", "writer"), "-stream=both", "-rate=1500000", "-duration=10s")
@@ -48,6 +51,13 @@ func TestDockerRotatesUnderOurLinks(t *testing.T) {
 	if found.Files < 10 {
 		t.Errorf("docker has rotated into %d files", found.Files)
 	}
+	eventually(t, func(context.Context) error {
+		blamed, err := shim.Logged("elsewhere_largest=")
+		if err == nil && (len(blamed) == 0 || !strings.Contains(blamed[len(blamed)-1], "default/writer/app")) {
+			err = fmt.Errorf("the node's budget is broken, and Docker's files are not named: %q", blamed)
+		}
+		return err
+	})
 }
 
 // With max-file and compress Docker keeps as many files as it was told, compressed but for the

@@ -67,6 +67,11 @@ func (s *Shim) Get(ctx context.Context, path string) (body string, err error) {
 	return getFrom(ctx, s.metricsSocket(), path)
 }
 
+// Status is what the shim tells of itself and of its logs at its admin socket, in JSON.
+func (s *Shim) Status(ctx context.Context) (string, error) {
+	return getFrom(ctx, socketOf(s.Config.Admin.Listen), "/status")
+}
+
 // getFrom asks whoever answers HTTP on a unix socket.
 func getFrom(ctx context.Context, socket, path string) (body string, err error) {
 	var transport http.Transport

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -42,7 +43,9 @@ func TestDocker(t *testing.T) {
 			}
 			serveEngine(t, p.config.Docker.Endpoint, file, `{"Type": "json-file", "Config": {"max-size": "1m"}}`)
 			serveRuntime(t, p.config.RuntimeEndpoint, dockered{f})
-			d := p.serve(t, extras{})
+			heard := newNotices(t, p.dir+"/notify")
+			told := heard.all()
+			d := p.serve(t, extras{env: []string{"NOTIFY_SOCKET=" + p.dir + "/notify"}})
 			works(t, p)
 			if mode == config.ModeObserve {
 				d.waitSaid(t, "is not observed")
@@ -50,6 +53,9 @@ func TestDocker(t *testing.T) {
 				eventually(t, "the link", func() bool { to, _ := os.Readlink(f.logPath); return to == file })
 				eventually(t, "its size", func() bool { return metric(t, p, "cri_logshim_elsewhere_bytes") == "65536" })
 				checkElsewhere(t, p, file)
+				eventually(t, "the status line", func() bool {
+					return strings.Contains(receive(t, "a notice", told), "logs managed: 0, the runtime's own: 1")
+				})
 			}
 			d.end(t)
 			names, err := os.ReadDir(filepath.Dir(f.logPath))

@@ -5,6 +5,12 @@ import "time"
 // outagePause is how often at most it is told that the engine does not answer.
 const outagePause = time.Minute
 
+// outage is what was told of an engine that does not answer.
+type outage struct {
+	lasts  bool
+	toldAt time.Time
+}
+
 // noteSilence tells, once, that the engine does not answer and what is done without it.
 func (r *Runtime) noteSilence(err error) {
 	r.mu.Lock()

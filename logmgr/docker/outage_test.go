@@ -42,6 +42,37 @@ func TestGoneAndBack(t *testing.T) {
 	}
 }
 
+// What the engine says of a container from before its data was moved does not mislead.
+func TestMovedData(t *testing.T) {
+	r := newRig(t)
+	path := put(t, r.root, "", true)
+	moved := logFile("/moved/away", id)
+	for _, told := range []string{path, moved} {
+		r.engine.say(http.StatusOK, inspection(told, "json-file", nil))
+		if got, err := r.Redirect(t.Context(), id); err != nil || got.Path != told {
+			t.Errorf("%+v, %v, want %q", got, err, told)
+		}
+	}
+	r.engine.stop()
+	if got, err := r.Redirect(t.Context(), id); err != nil || got.Path != path {
+		t.Errorf("%+v, %v, want %q", got, err, path)
+	}
+}
+
+// An engine that hangs is waited for once, where the directory is known.
+func TestHangIsWaitedForOnce(t *testing.T) {
+	r := newRig(t)
+	path := put(t, r.root, "", true)
+	r.Runtime.root = r.root
+	r.engine.answer(func(_ http.ResponseWriter, req *http.Request) { <-req.Context().Done() })
+	if got, err := r.Redirect(t.Context(), id); err != nil || got.Path != path {
+		t.Errorf("%+v, %v, want %q", got, err, path)
+	}
+	if asked := r.engine.asked.Load(); asked != 1 {
+		t.Errorf("the engine was asked %d times", asked)
+	}
+}
+
 // An engine that tells of itself but not of a container: its data directory counts.
 func TestRootFromInfo(t *testing.T) {
 	r := newRig(t)

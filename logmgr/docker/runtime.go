@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -38,14 +37,8 @@ type Runtime struct {
 	mu         sync.Mutex
 	name       *string // nil: not asked on this connection
 	connection int     // counts them
-	root       string  // of Docker's data, as it was last told
+	root       string  // of Docker's data, as far as is known
 	away       outage
-}
-
-// outage is what was told of an engine that does not answer.
-type outage struct {
-	lasts  bool
-	toldAt time.Time
 }
 
 // New returns a Runtime that asks Docker Engine at a unix:// endpoint where the runtime
@@ -93,7 +86,7 @@ func (r *Runtime) Redirect(ctx context.Context, id string) (logmgr.Redirection, 
 	case ctx.Err() != nil:
 		return logmgr.Redirection{}, err
 	}
-	to, ruleErr := byRule(r.dataRoot(ctx), id)
+	to, ruleErr := r.byRule(ctx, id)
 	if ruleErr != nil {
 		return logmgr.Redirection{}, fmt.Errorf("%w; %w", err, ruleErr)
 	}
@@ -109,16 +102,14 @@ func (r *Runtime) ask(ctx context.Context, id string) (logmgr.Redirection, error
 	}
 	if c.LogPath == "" {
 		if c.HostConfig.LogConfig.Type == "" {
-			return byRule(r.dataRoot(ctx), id)
+			return r.byRule(ctx, id)
 		}
 		return c.HostConfig.redirection(""), nil
 	}
 	if err := checkPath(c.LogPath); err != nil {
 		return logmgr.Redirection{}, fmt.Errorf("log of container %q, as Docker Engine at %s has it: %w", id, r.engine.endpoint, err)
 	}
-	if root, ok := rootOf(c.LogPath, id); ok {
-		r.setRoot(root)
-	}
+	r.learnRoot(c.LogPath, id)
 	return c.HostConfig.redirection(filepath.Clean(c.LogPath)), nil
 }
 
@@ -155,21 +146,4 @@ func (r *Runtime) lastName() (name *string, connection int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.name, r.connection
-}
-
-// dataRoot returns Docker's data directory: what the engine says, else what it has said
-// last, else the default.
-func (r *Runtime) dataRoot(ctx context.Context) string {
-	if root, err := r.engine.dataRoot(ctx); err == nil {
-		r.setRoot(root)
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.root
-}
-
-func (r *Runtime) setRoot(root string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.root = root
 }

@@ -99,8 +99,12 @@ func (l *dockerLinks) becomesRight(t *testing.T, c *testbed.Container) {
 func becomesNone(t *testing.T, c *testbed.Container) {
 	t.Helper()
 	eventually(t, func(context.Context) error {
-		if _, err := os.Lstat(c.LogPath()); !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("there is something at %q: %v", c.LogPath(), err)
+		_, err := os.Lstat(c.LogPath())
+		if err == nil {
+			return fmt.Errorf("there is something at %q", c.LogPath())
+		}
+		if !errors.Is(err, fs.ErrNotExist) {
+			return err
 		}
 		return nil
 	})
@@ -108,6 +112,7 @@ func becomesNone(t *testing.T, c *testbed.Container) {
 
 // everyAttempt: each of a container's attempts has one link of its own, which goes with it.
 func (l *dockerLinks) everyAttempt(t *testing.T) {
+	t.Helper()
 	pod := l.pod(t, "attempts")
 	var attempts []*testbed.Container
 	for attempt := range uint32(3) {
@@ -134,6 +139,7 @@ func (l *dockerLinks) everyAttempt(t *testing.T) {
 
 // failedStart: a container that could not be started has a log, too.
 func (l *dockerLinks) failedStart(t *testing.T) {
+	t.Helper()
 	c, err := l.pod(t, "failed").Create(t.Context(), testbed.ContainerConfig("app", 0, "/none"))
 	if err != nil {
 		t.Fatal(err)
@@ -147,6 +153,7 @@ func (l *dockerLinks) failedStart(t *testing.T) {
 // noDirectory: dockershim leaves making the pod's directory to its caller, and complains of it
 // only after it has started the container.
 func (l *dockerLinks) noDirectory(t *testing.T) {
+	t.Helper()
 	pod := l.pod(t, "homeless")
 	c, err := pod.Create(t.Context(), sleeper(0))
 	if err != nil {
@@ -166,6 +173,7 @@ func (l *dockerLinks) noDirectory(t *testing.T) {
 
 // veryOldLayout: pods had their directory by their uid alone.
 func (l *dockerLinks) veryOldLayout(t *testing.T) {
+	t.Helper()
 	config := l.dockershim.PodConfig("default", "old")
 	config.LogDirectory = filepath.Join(l.dockershim.PodLogsDir, config.Metadata.Uid)
 	pod, err := l.client.RunPod(t.Context(), config)
@@ -180,6 +188,7 @@ func (l *dockerLinks) veryOldLayout(t *testing.T) {
 // tamperedWith: a link that was removed or leads elsewhere is put right, one that is right
 // is left alone, and a file that somebody has put there is nobody's to remove.
 func (l *dockerLinks) tamperedWith(t *testing.T) {
+	t.Helper()
 	pod := l.pod(t, "tampered")
 	var containers []*testbed.Container
 	for attempt := range uint32(4) {
@@ -218,6 +227,7 @@ func (l *dockerLinks) tamperedWith(t *testing.T) {
 // removedPastDockershim: who removes a container with Docker's own tools leaves the link, which
 // then leads nowhere.
 func (l *dockerLinks) removedPastDockershim(t *testing.T) {
+	t.Helper()
 	c := l.run(t, l.pod(t, "past"), 0)
 	l.becomesRight(t, c)
 	eventually(t, func(ctx context.Context) error { // beside kubelet it learns of a container a while later
@@ -247,7 +257,7 @@ func identity(t *testing.T, file string) [2]int64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return [2]int64{int64(info.Sys().(*syscall.Stat_t).Ino), info.ModTime().UnixNano()} //nolint:gosec // no inode is that large
+	return [2]int64{int64(info.Sys().(*syscall.Stat_t).Ino), info.ModTime().UnixNano()}
 }
 
 // shimWasAway: what has happened to a link without a shim is put right by the next one.

@@ -71,7 +71,7 @@ func (d *Docker) DataRoot() string {
 
 // prepare makes the wrapper of runc and the cell.
 func (d *Docker) prepare(programs Programs) (err error) {
-	if err := os.WriteFile(d.runc(), []byte(runcWrapper(d.tools.runc)), 0o700); err != nil { //nolint:gosec // it is a program
+	if err := os.WriteFile(d.runc(), []byte(runcWrapper(d.tools.runc)), 0o700); err != nil {
 		return fmt.Errorf("write the wrapper of runc: %w", err)
 	}
 	if d.output, err = os.OpenFile(d.LogFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {

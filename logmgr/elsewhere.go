@@ -58,6 +58,9 @@ func (e *elsewhere) follow(c *container, told bool) {
 	}
 	id, log, where, running := c.ID, c.log, &c.where, c.State == StateRunning
 	e.mail.post(func() {
+		if where.here() {
+			return // the answer has come in between
+		}
 		o := e.outlets[id]
 		if o == nil {
 			o = &outlet{id: id, log: log, where: where, linkFrom: time.Now().Add(e.m.LinkGrace)}

@@ -148,6 +148,7 @@ func (m *Manager) blame(broken shortage) (f logrus.Fields, has bool) {
 	if len(all) == 0 {
 		return nil, false
 	}
+	defer m.work.begin("look at "+m.PodLogsDir, stuckFile)()
 	device := uint64(0) // of no file
 	if info, err := statLog(m.PodLogsDir); err == nil {
 		device = info.Dev

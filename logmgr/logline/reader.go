@@ -232,12 +232,12 @@ func (r *Reader) fill() error {
 	return io.ErrNoProgress
 }
 
-// makeRoom makes sure that there is room behind what has been read. The room grows with
-// the records, up to the limit.
+// makeRoom makes sure that there is room behind what has been read, all of which has been
+// scanned. The room grows with the records, up to the limit.
 func (r *Reader) makeRoom() {
 	if kept := r.end - r.start; kept == 0 || r.start > len(r.buf)/2 || r.end == len(r.buf) {
 		copy(r.buf, r.buf[r.start:r.end])
-		r.start, r.scanned, r.end = 0, r.scanned-r.start, kept
+		r.start, r.scanned, r.end = 0, kept, kept
 	}
 	if r.end == len(r.buf) {
 		larger := make([]byte, min(max(2*len(r.buf), firstRoom), r.limit))

@@ -2,6 +2,8 @@ package integration
 
 import (
 	"context"
+	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -30,11 +32,10 @@ func TestDockershimConforms(t *testing.T) {
 	})
 }
 
-// The stand-in for cri-dockerd passes the same suite through a shim that looks after its
-// links meanwhile: so the shim is in nobody's way, and kubelet's own reopen gets the
-// runtime's own answer.
-func TestCRIDockerdConformsThroughTheShim(t *testing.T) {
-	t.Parallel()
+// newCRIDockerd starts a stand-in for cri-dockerd, whose Docker rotates often, with a shim
+// before it that would rotate at once if it could.
+func newCRIDockerd(t *testing.T) (*testbed.CRIDockerd, *testbed.Shim, *testbed.Client) {
+	t.Helper()
 	fake, err := testbed.NewCRIDockerd(t.Context(), map[string]string{"max-size": "100k", "max-file": "1000", "compress": "true"})
 	if err != nil {
 		t.Fatal(err)
@@ -44,14 +45,58 @@ func TestCRIDockerdConformsThroughTheShim(t *testing.T) {
 			t.Errorf("clean up: %v", err)
 		}
 	})
-	shim, _ := newShim(t, fake, func(c *config.Configuration) {
+	shim, client := newShim(t, fake, func(c *config.Configuration) {
 		c.Docker.Endpoint = fake.Engine()
-		c.Rotation.MaxSize = 10_000 // every log is longer at once
+		c.Rotation.MaxSize = 10_000
 	})
+	return fake, shim, client
+}
+
+// The stand-in for cri-dockerd passes the same suite through a shim that follows its logs
+// meanwhile: so the shim is in nobody's way, and kubelet's own reopen gets the runtime's
+// own answer.
+func TestCRIDockerdConformsThroughTheShim(t *testing.T) {
+	t.Parallel()
+	fake, shim, _ := newCRIDockerd(t)
 	conformRedirecting(t, redirectingBed{
 		endpoint: shim.Endpoint(), engine: fake.Engine(), node: &fake.Node, runtime: fake,
 		writer: []string{dockertest.Lines, "0", "20000"},
 	})
+	for _, level := range []string{"level=error", "level=warning"} {
+		if told, err := shim.Logged(level); err != nil || len(told) > 0 {
+			t.Errorf("the shim complains, %v:\n%s", err, strings.Join(told, "\n"))
+		}
+	}
+}
+
+// Behind cri-dockerd, which speaks CRI v1, a link that has gone is made again, and Docker's
+// rotations are counted and not disturbed.
+func TestCRIDockerdIsFollowed(t *testing.T) {
+	t.Parallel()
+	fake, shim, client := newCRIDockerd(t)
+	c, err := redirectingBed{node: &fake.Node}.run(t, client, dockertest.Lines, "0", "20000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := c.Facts.LogPath
+	target, err := os.Readlink(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	metricAtLeast(t, shim, 1, "cri_logshim_elsewhere_logs")
+	if err := os.Remove(log); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func(context.Context) error { return leadsTo(log, target) })
+	metricAtLeast(t, shim, 2, "cri_logshim_elsewhere_rotations_total")
+	c.Stop(t)
+	found, err := testbed.Verify(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := found.Complete("stdout", "stderr"); err != nil || len(found.Rotated) < 2 {
+		t.Errorf("of %d files that Docker has rotated: %v", len(found.Rotated), err)
+	}
 }
 
 // redirectingBed is a runtime that keeps the output in Docker's files, and how to reach it.

@@ -3,7 +3,7 @@ package testbed
 import "path/filepath"
 
 // Runtime is a container runtime of the testbed, before which a shim and a kubelet can be:
-// a Containerd or a Dockershim.
+// a Containerd, a Dockershim or a CRIDockerd.
 type Runtime interface {
 	// Endpoint is where the runtime serves CRI.
 	Endpoint() string

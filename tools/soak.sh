@@ -7,4 +7,4 @@ source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
 ((EUID == 0)) || { echo 'The soak starts containerd and pods, which needs root: sudo make soak' >&2; exit 1; }
 hack/setup.sh test
 cd test/integration
-"$go" test -count=1 -v -timeout 0 -run '^(TestStepsAreAll|TestKilledAtAnyMoment|TestDisturbedAtRandom|TestKubectlDisturbed)$' . -soak "${SOAKTIME:-20m}" "$@"
+"$go" test -count=1 -v -timeout 0 -run '^(TestStepsAreAll|TestKilledAtAnyMoment|TestDisturbedAtRandom|TestKubectlDisturbed|TestDockerDisturbedAtRandom)$' . -soak "${SOAKTIME:-20m}" "$@"

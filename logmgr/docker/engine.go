@@ -36,7 +36,7 @@ type Engine struct {
 }
 
 // NewEngine returns an Engine that asks at a unix:// endpoint. Nothing is asked and no
-// connection is made before the first call; one is kept for the next.
+// connection is made before the first call; they are kept for the next.
 func NewEngine(endpoint string) *Engine {
 	path := strings.TrimPrefix(endpoint, "unix://")
 	return &Engine{endpoint: endpoint, client: &http.Client{
@@ -45,7 +45,7 @@ func NewEngine(endpoint string) *Engine {
 				return new(net.Dialer).DialContext(ctx, "unix", path)
 			},
 			MaxConnsPerHost:     maxConnections,
-			MaxIdleConnsPerHost: 1,
+			MaxIdleConnsPerHost: maxConnections, // or a crowd of requests would make one each
 			IdleConnTimeout:     90 * time.Second,
 			DisableCompression:  true,
 		},
@@ -54,7 +54,7 @@ func NewEngine(endpoint string) *Engine {
 	}}
 }
 
-// Close ends the connection that is kept.
+// Close ends the connections that are kept.
 func (e *Engine) Close() { e.client.CloseIdleConnections() }
 
 // inspected is what matters of the answer to GET /containers/<id>/json

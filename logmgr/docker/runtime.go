@@ -52,7 +52,7 @@ func New(runtime *criruntime.Runtime, endpoint string, log logrus.FieldLogger) *
 	return r
 }
 
-// Close ends the connection to the engine.
+// Close ends the connections to the engine.
 func (r *Runtime) Close() {
 	if r.engine != nil {
 		r.engine.Close()

@@ -200,12 +200,11 @@ func (l *dockerLinks) tamperedWith(t *testing.T) {
 	right, removed, led, file := containers[0], containers[1], containers[2], containers[3]
 	before := identity(t, right.LogPath())
 	remove(t, removed.LogPath())
-	remove(t, led.LogPath())
-	if err := os.Symlink("/elsewhere", led.LogPath()); err != nil {
+	leadAstray(t, led.LogPath())
+	if err := os.WriteFile(file.LogPath()+".new", []byte("mine\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	remove(t, file.LogPath())
-	if err := os.WriteFile(file.LogPath(), []byte("mine\n"), 0o600); err != nil {
+	if err := os.Rename(file.LogPath()+".new", file.LogPath()); err != nil {
 		t.Fatal(err)
 	}
 	l.becomesRight(t, removed)
@@ -242,6 +241,17 @@ func (l *dockerLinks) removedPastDockershim(t *testing.T) {
 		t.Fatal(err)
 	}
 	becomesNone(t, c)
+}
+
+// leadAstray leads a link to what is not there, in one step.
+func leadAstray(t *testing.T, link string) {
+	t.Helper()
+	if err := os.Symlink("/elsewhere", link+".new"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(link+".new", link); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func remove(t *testing.T, file string) {

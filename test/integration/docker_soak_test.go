@@ -103,16 +103,9 @@ func (d *dockerDisturbance) removeLink(t *testing.T) {
 	}
 }
 
-// leadAstray leads the link to what is not there, in one step.
 func (d *dockerDisturbance) leadAstray(t *testing.T) {
 	t.Helper()
-	link := d.writer.LogPath()
-	if err := os.Symlink("/elsewhere", link+".new"); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Rename(link+".new", link); err != nil {
-		t.Fatal(err)
-	}
+	leadAstray(t, d.writer.LogPath())
 }
 
 // comeAndGo is a container's whole life.

@@ -1,9 +1,9 @@
 // Package testbed runs the real programs around cri-logshim, and cri-logshim itself, for
 // the integration tests, the demo and the benchmark: private containerds of several
-// versions, pods whose containers write numbered lines, and a verification of what became
-// of those lines on disk.
+// versions and a private Docker behind the real dockershim, pods whose containers write
+// numbered lines, and a verification of what became of those lines on disk.
 //
-// A containerd of the testbed is the machine's neighbour, never its tenant. It has its own
+// A runtime of the testbed is the machine's neighbour, never its tenant. It has its own
 // root, state, sockets and configuration in a temporary directory, its mounts and
 // processes live in namespaces of its own (see the command cell), and its cgroups below one
 // parent, so that Close leaves nothing of it. It does not see the machine's /run, nor a

@@ -29,7 +29,10 @@ type containerLog struct {
 	again      bool       // something has happened since that goroutine looked
 	cancel     context.CancelFunc
 	linkTimer  *time.Timer
-	elsewhere  bool // the output is not here: whereabouts
+	elsewhere  bool // the owner's output is not here: whereabouts
+	// owner is whose output the path leads to, of those containers that name it; nil: none
+	// was started yet. It is set by the registry and read by elsewhere.
+	owner atomic.Pointer[whereabouts]
 
 	nudge chan struct{} // makes its tender look at once
 	urged atomic.Bool   // it is to be rotated though it is not full: the disk is

@@ -274,24 +274,3 @@ func (f *failedAsks) add(m *Manager, o *outlet, err error) {
 	m.Log.WithError(err).WithField("containers", len(f.outlets)).
 		Warn("cannot find out where the runtime keeps the output of containers, so their log paths may lead nowhere; trying again")
 }
-
-// ledElsewhere follows when a container's output turns out not to be at its log path:
-// nobody tends the log then.
-func (r *registry) ledElsewhere(id string) {
-	c := r.containers[id]
-	if c == nil || c.log == nil || c.log.elsewhere {
-		return
-	}
-	l := c.log
-	l.elsewhere = true
-	r.away++
-	r.countLogs()
-	if l.awake {
-		l.cancel() // slept goes on
-		return
-	}
-	r.settle(l)
-}
-
-// countLogs shows how many logs are held to their policy.
-func (r *registry) countLogs() { r.metrics.manage(len(r.logs) - r.away) }

@@ -79,8 +79,12 @@ func (e *elsewhere) visit(o *outlet) {
 	}
 }
 
-// link makes the log path lead to the runtime's file, unless it does so already.
+// link makes the log path lead to the runtime's file, unless it does so already or belongs
+// to another container.
 func (e *elsewhere) link(o *outlet, now time.Time) {
+	if o.log.owner.Load() != o.where {
+		return
+	}
 	if left := max(o.linkFrom.Sub(now), o.linkRetry.left(now)); left > 0 {
 		o.due = earlier(o.due, now.Add(left))
 		return

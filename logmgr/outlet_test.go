@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -106,7 +107,7 @@ func TestRotationsElsewhereAreCounted(t *testing.T) {
 // TestFilesElsewhereAreNotTouched: whatever a policy, the settings and a full disk would
 // have done to a log, nothing is done to the runtime's file, nor beside the link.
 func TestFilesElsewhereAreNotTouched(t *testing.T) {
-	group := os.Getegid()
+	group := os.Getegid() + 4321 // one that its files do not have anyway
 	withDisk(t, logmgr.Node{MinFree: logmgr.Floor{Percent: 99}, MaxBytes: 1}, func(t *testing.T, r *rig, _ *disk) {
 		runtime := redirecting(r)
 		r.options.KeepDir = filepath.Join(filepath.Dir(r.dir), "kept")
@@ -123,8 +124,8 @@ func TestFilesElsewhereAreNotTouched(t *testing.T) {
 		}
 		info, err := os.Stat(file)
 		r.must(err)
-		if info.Size() != 3000*1000 || info.Mode().Perm() != 0o640 {
-			t.Errorf("the file has %d bytes and mode %v", info.Size(), info.Mode())
+		if st := info.Sys().(*syscall.Stat_t); info.Size() != 3000*1000 || info.Mode().Perm() != 0o640 || int(st.Gid) == group {
+			t.Errorf("the file has %d bytes, mode %v and group %d", info.Size(), info.Mode(), st.Gid)
 		}
 		for dir, want := range map[string]string{filepath.Dir(c.Path()): "[0.log]", filepath.Dir(file): "[" + filepath.Base(file) + "]"} {
 			if got := fmt.Sprint(names(t, filepath.Join(dir, "x"))); got != want {

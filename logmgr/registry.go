@@ -39,6 +39,7 @@ type container struct {
 	listed      uint32        // the last of the compared lists that had it
 	confirmed   bool          // its pod's labels and annotations are those that the runtime has
 	foreignSeen bool          // another rotator of its log has been reported
+	led         bool          // elsewhere was told of it
 	outside     bool          // it is not managed since its log lies outside podLogsDir
 }
 
@@ -133,7 +134,7 @@ func (r *registry) started(id string, failed bool) {
 		r.Reconcile() // made behind our back, or before we began
 		return
 	}
-	r.elsewhere.follow(c, true)
+	r.lead(c, true)
 	if failed {
 		r.Reconcile() // the runtime knows what has become of it
 		return
@@ -167,7 +168,7 @@ func (r *registry) enter(c *container, s State) {
 			return
 		}
 		l.live = c
-		r.elsewhere.follow(c, false)
+		r.lead(c, false)
 		r.wake(l)
 		r.review(l.history)
 		r.linkLater(c)
@@ -175,7 +176,7 @@ func (r *registry) enter(c *container, s State) {
 		if l.live == c {
 			r.leave(l)
 		}
-		r.elsewhere.follow(c, false)
+		r.lead(c, false)
 		if l.live == nil && !l.awake {
 			r.settle(l)
 		}
@@ -293,6 +294,7 @@ func (r *registry) remove(id string) {
 		if l.live == c {
 			r.leave(l)
 		}
+		r.own(l)
 		return
 	}
 	l.live = nil

@@ -21,6 +21,8 @@ const (
 
 func (w *whereabouts) here() bool { return w.state.Load() == outputHere }
 
+func (w *whereabouts) away() bool { return w.state.Load() == outputAway }
+
 // await tells whether the output is at the log path. While that is not known, whoever
 // settles it is to nudge the log's tender.
 func (w *whereabouts) await() bool {

@@ -33,6 +33,7 @@ type elsewhere struct {
 	asking       int                // questions under way
 	failed       failedAsks
 	recoveredAt  time.Time // when the last answer came
+	provisional  bool      // one has been since the runtime has named a file itself
 	began        time.Time // rounds of looks are reckoned from then
 	next         time.Time // when an outlet is to be looked at; zero: never
 	timer        *time.Timer
@@ -225,6 +226,22 @@ func (e *elsewhere) answered(ctx context.Context, o *outlet, asked time.Time, to
 	}
 	o.lead(to, now)
 	e.visit(o)
+	e.likely(to.Provisional)
+}
+
+// likely follows when the runtime has named a file, or that is only likely to be the right
+// one: once it names files again, all those are asked for at once.
+func (e *elsewhere) likely(provisional bool) {
+	if provisional || !e.provisional {
+		e.provisional = provisional
+		return
+	}
+	e.provisional = false
+	for _, o := range e.outlets {
+		if o.to.Provisional {
+			e.wantAsk(o, &e.again)
+		}
+	}
 }
 
 // atHome follows when a container's output turns out to be at its log path.

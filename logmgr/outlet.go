@@ -10,7 +10,8 @@ import (
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
 )
 
-// missingRefresh is how often the runtime is asked anew for a file that is not there.
+// missingRefresh is how often the runtime is asked anew for a file that is not there, or
+// that it has not named itself.
 const missingRefresh = time.Minute
 
 // outlet is where one container's output comes out, as far as that is known. It belongs
@@ -36,8 +37,12 @@ type outlet struct {
 // known tells whether the output is known to be elsewhere.
 func (o *outlet) known() bool { return o.to.Elsewhere }
 
-// lead takes in where the output is.
+// lead takes in where the output is. What the runtime has said stands before what is only
+// likely.
 func (o *outlet) lead(to Redirection, now time.Time) {
+	if to.Provisional && !o.to.Provisional && o.to.Path != "" {
+		to = o.to
+	}
 	if o.to.Path != to.Path {
 		o.file.reset()
 		o.linkRetry.succeeded()
@@ -71,7 +76,7 @@ func (e *elsewhere) visit(o *outlet) {
 	}
 	e.show(o)
 	refresh := outletRefresh
-	if missing {
+	if missing || o.to.Provisional {
 		refresh = missingRefresh
 	}
 	if now.Sub(o.asked) >= refresh && o.retry.left(now) == 0 {
@@ -93,6 +98,9 @@ func (e *elsewhere) link(o *outlet, now time.Time) {
 		o.told = false
 		return
 	}
+	if !o.mayLead() {
+		return // the next look tells, and the next answer
+	}
 	err := e.m.linkLog(o.log, o.to.Path, o.running || o.told)
 	if err == nil {
 		o.told = false
@@ -103,6 +111,23 @@ func (e *elsewhere) link(o *outlet, now time.Time) {
 	o.due = earlier(o.due, o.linkRetry.not)
 	e.m.metrics.failed("link")
 	o.log.complain("cannot link the log's path to the runtime's file; trying again", err)
+}
+
+// mayLead tells whether the log path may be led to the runtime's file. A link that leads to
+// a file gives way only to one that is there and that the runtime has named: after a move of
+// its data it may name files where they have been, and of old ones a copy may be left.
+func (o *outlet) mayLead() bool {
+	if _, err := os.Readlink(o.log.path); err != nil {
+		return true // there is no link
+	}
+	if _, err := os.Stat(o.log.path); err != nil {
+		return true // it leads nowhere
+	}
+	if o.to.Provisional {
+		return false
+	}
+	_, err := os.Stat(o.to.Path)
+	return err == nil
 }
 
 func earlier(a, b time.Time) time.Time {

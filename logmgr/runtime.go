@@ -44,6 +44,9 @@ type Redirection struct {
 	MaxSize int64
 	// MaxFiles is how many files it keeps then, the current one included; 0: not known.
 	MaxFiles int
+	// Provisional tells that the runtime could not be asked, and this is where its files are
+	// by its habit: good enough to make a link that is missing, and to be asked for again soon.
+	Provisional bool
 }
 
 var (

@@ -106,7 +106,7 @@ func TestFaultsWithRule(t *testing.T) {
 			r.Runtime.root = r.root
 			path := put(t, r.root, `{"Binds": null, "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}}`, true)
 			test.fail(r.engine)
-			want := logmgr.Redirection{Elsewhere: true, Path: path, Driver: "json-file", MaxSize: 10e6, MaxFiles: 3}
+			want := logmgr.Redirection{Elsewhere: true, Path: path, Driver: "json-file", MaxSize: 10e6, MaxFiles: 3, Provisional: true}
 			for range 2 {
 				if got, err := r.Redirect(t.Context(), id); err != nil || got != want {
 					t.Errorf("%+v, %v, want %+v", got, err, want)

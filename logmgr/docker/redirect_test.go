@@ -56,7 +56,7 @@ func TestRedirect(t *testing.T) {
 func TestUnknownDriver(t *testing.T) {
 	r := newRig(t)
 	r.engine.say(http.StatusOK, inspection("", "", nil))
-	want := logmgr.Redirection{Elsewhere: true, Path: put(t, r.root, "", true)}
+	want := logmgr.Redirection{Elsewhere: true, Path: put(t, r.root, "", true), Provisional: true}
 	if got, err := r.Redirect(t.Context(), id); err != nil || got != want {
 		t.Errorf("%+v, %v, want %+v", got, err, want)
 	}
@@ -65,11 +65,12 @@ func TestUnknownDriver(t *testing.T) {
 // The engine is asked for the very container, and by a connection that is kept.
 func TestOneConnection(t *testing.T) {
 	r := newRig(t)
+	path := put(t, r.root, "", true)
 	r.engine.answer(func(w http.ResponseWriter, req *http.Request) {
 		if req.Method != http.MethodGet || req.URL.Path != "/containers/"+id+"/json" {
 			t.Errorf("asked: %s %s", req.Method, req.URL)
 		}
-		fmt.Fprint(w, inspection("/x", "json-file", nil))
+		fmt.Fprint(w, inspection(path, "json-file", nil))
 	})
 	for range 50 {
 		if _, err := r.Redirect(t.Context(), id); err != nil {

@@ -2,6 +2,8 @@ package docker
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"os"
 
 	"github.com/cri-logshim/cri-logshim/logmgr"
@@ -9,10 +11,11 @@ import (
 
 // byRule finds a container's output in the data directory that is known, and if there is
 // nothing of it in that, in the one that the engine names: one that hangs is not waited for
-// in vain.
-func (r *Runtime) byRule(ctx context.Context, id string) (logmgr.Redirection, error) {
+// in vain. The directory may be one that Docker has left, so that is provisional.
+func (r *Runtime) byRule(ctx context.Context, id string) (to logmgr.Redirection, err error) {
+	defer func() { to.Provisional = err == nil }()
 	known := r.knownRoot()
-	to, err := byRule(known, id)
+	to, err = byRule(known, id)
 	if err == nil {
 		return to, nil
 	}
@@ -22,6 +25,23 @@ func (r *Runtime) byRule(ctx context.Context, id string) (logmgr.Redirection, er
 	}
 	r.setRoot(root)
 	return byRule(root, id)
+}
+
+// moved finds the file that the engine names where it has gone with all of its data: of a
+// container that was not started since, the engine still names the place from before.
+func (r *Runtime) moved(ctx context.Context, logPath, id string) string {
+	if _, err := os.Lstat(logPath); !errors.Is(err, fs.ErrNotExist) {
+		return logPath
+	}
+	root, err := r.engine.dataRoot(ctx)
+	if err != nil {
+		return logPath
+	}
+	to, err := byRule(root, id)
+	if err != nil || to.Path == "" {
+		return logPath
+	}
+	return to.Path
 }
 
 // learnRoot takes in the data directory from the file that the engine names. After

@@ -109,8 +109,12 @@ func (r *Runtime) ask(ctx context.Context, id string) (logmgr.Redirection, error
 	if err := checkPath(c.LogPath); err != nil {
 		return logmgr.Redirection{}, fmt.Errorf("log of container %q, as Docker Engine at %s has it: %w", id, r.engine.endpoint, err)
 	}
-	r.learnRoot(c.LogPath, id)
-	return c.HostConfig.redirection(filepath.Clean(c.LogPath)), nil
+	to := c.HostConfig.redirection(filepath.Clean(c.LogPath))
+	if to.Path != "" {
+		to.Path = r.moved(ctx, to.Path, id)
+		r.learnRoot(to.Path, id)
+	}
+	return to, nil
 }
 
 // knownName returns the runtime's name, for which it is asked once per connection.

@@ -133,7 +133,7 @@ func TestFilesElsewhereAreNotTouched(t *testing.T) {
 			}
 		}
 		if got := len(c.Asked()); got != 0 || r.metric("failures_total") != 0 || r.metric("reopen_seconds") != 0 {
-			t.Errorf("%d reopens, %v failures", got, r.metric("failures_total"))
+			t.Errorf("%d reopens, %v failures: %q", got, r.metric("failures_total"), r.lines("cannot"))
 		}
 	})
 }

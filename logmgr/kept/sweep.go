@@ -169,7 +169,7 @@ func (s *Store) liveIn(rel string) (map[logfile.ID]bool, error) {
 	for _, f := range files {
 		live[f.ID] = true
 	}
-	return live, errors.Join(err, dir.Close())
+	return live, errors.Join(ignoreMissing(err), dir.Close())
 }
 
 // termOf is the term of a directory.
@@ -202,7 +202,7 @@ func (s *Store) Inventory() (only []File, err error) {
 		defer func() { err = errors.Join(err, dir.Close()) }()
 		found, _, err := s.onlyIn(dir, rel)
 		only = append(only, found...)
-		return err
+		return ignoreMissing(err) // a sweep may have removed it since, as empty
 	})
 	return only, err
 }

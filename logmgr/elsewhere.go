@@ -87,7 +87,7 @@ func (e *elsewhere) forget(c *container) {
 	id, log := c.ID, c.log
 	e.mail.post(func() {
 		delete(e.outlets, id)
-		delete(e.failed.outlets, id)
+		e.failed.drop(id)
 		e.seen.drop(e.m, id)
 		e.unlink(log)
 	})
@@ -213,6 +213,7 @@ func (e *elsewhere) answered(ctx context.Context, o *outlet, asked time.Time, to
 		o.retry.failed(now)
 		e.failed.add(e.m, o, err)
 		e.plan(o.retry.not)
+		e.probe(now)
 		return
 	}
 	e.recovered(o)
@@ -261,7 +262,7 @@ func (e *elsewhere) recovered(o *outlet) {
 	o.retry.succeeded()
 	now := time.Now()
 	e.recoveredAt = now
-	delete(e.failed.outlets, o.id)
+	e.failed.drop(o.id)
 	for _, other := range e.failed.outlets {
 		if other.retry.left(now) > shortestBackoff {
 			other.retry.succeeded()
@@ -269,25 +270,4 @@ func (e *elsewhere) recovered(o *outlet) {
 			e.plan(other.retry.not)
 		}
 	}
-}
-
-// failedAsks are the outlets of which the runtime could not say where they are.
-type failedAsks struct {
-	outlets map[string]*outlet
-	said    time.Time // when that was last said
-}
-
-// add takes in another one, and says once a minute how many there are. A container that
-// the runtime does not know is most likely about to go.
-func (f *failedAsks) add(m *Manager, o *outlet, err error) {
-	m.metrics.failed("redirect")
-	f.outlets[o.id] = o
-	now := time.Now()
-	going := errors.Is(err, ErrNotFound) && o.retry.wait <= shortestBackoff
-	if going || !f.said.IsZero() && now.Sub(f.said) < repeatComplaint {
-		return
-	}
-	f.said = now
-	m.Log.WithError(err).WithField("containers", len(f.outlets)).
-		Warn("cannot find out where the runtime keeps the output of containers, so their log paths may lead nowhere; trying again")
 }

@@ -238,6 +238,7 @@ func (m *Manager) Trouble() []string {
 	reasons := m.work.trouble(time.Now())
 	reasons = append(reasons, m.keeper.trouble()...)
 	reasons = append(reasons, m.strayed()...)
+	reasons = append(reasons, m.elsewhere.failed.trouble()...)
 	if m.waiting.Load() {
 		reasons = append(reasons, "another cri-logshim manages the logs in "+m.PodLogsDir)
 	}

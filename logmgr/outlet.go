@@ -26,6 +26,7 @@ type outlet struct {
 	wanted  bool      // it is asked for, or about to be
 	retry   backoff   // after a question without an answer
 	asked   time.Time // when the last answer came
+	failed  time.Time // when the last question was in vain
 	due     time.Time // when it is to be looked at next; zero: at once
 
 	to        Redirection

@@ -23,6 +23,7 @@ type tender struct {
 	gate   *gate
 	where  *whereabouts // of the container's output
 	polled bool         // it would sleep if it could be watched
+	proof  proof        // that the output is at the log path
 }
 
 // tend looks at the log as often as its pace asks for and rotates it, until it is
@@ -122,7 +123,7 @@ func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 	if left := max(l.retry.left(now), l.pace.young(now)); left > 0 {
 		return min(left, longestLook), false
 	}
-	if !t.where.await() {
+	if !t.where.await() && !t.proven(now, info) {
 		return longestLook, false
 	}
 	full := info.Size

@@ -18,14 +18,14 @@ import (
 )
 
 const (
-	// patience is how long the engine, or the runtime before it, may take for one answer.
+	// patience is how long the engine may take for one answer.
 	patience = 2 * time.Second
 	// maxAnswer is how many bytes an answer may have. A container with a thousand mounts
 	// has some 300 KB.
 	maxAnswer = 4 << 20
 	// maxConnections is how many requests are under way at once; others wait, and their
-	// patience runs meanwhile.
-	maxConnections = 4
+	// patience runs meanwhile. The log manager asks for eight containers at once.
+	maxConnections = 8
 )
 
 // Engine asks a Docker Engine by its HTTP API. Its methods may be called at any time and

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/sirupsen/logrus"
 	logged "github.com/sirupsen/logrus/hooks/test"
@@ -36,10 +37,16 @@ type fakeCRI struct {
 	grpc.ClientConnInterface
 	name  atomic.Pointer[string] // nil: it does not answer
 	asked atomic.Int64
+	takes time.Duration // for each answer
 }
 
-func (f *fakeCRI) Invoke(_ context.Context, method string, _, reply any, _ ...grpc.CallOption) error {
+func (f *fakeCRI) Invoke(ctx context.Context, method string, _, reply any, _ ...grpc.CallOption) error {
 	f.asked.Add(1)
+	select {
+	case <-time.After(f.takes):
+	case <-ctx.Done():
+		return status.FromContextError(ctx.Err()).Err()
+	}
 	version, ok := reply.(*cri.VersionResponse)
 	name := f.name.Load()
 	if !ok || name == nil {

@@ -1,12 +1,16 @@
 package docker
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/cri-logshim/cri-logshim/logmgr"
+	"github.com/cri-logshim/cri-logshim/logmgr/criruntime"
 )
 
 // A runtime that is not Docker's costs one call on each connection, and the engine none.
@@ -77,4 +81,35 @@ func TestManyAtOnce(t *testing.T) {
 	if conns := r.engine.conns.Load(); conns > maxConnections {
 		t.Errorf("there were %d connections to the engine", conns)
 	}
+}
+
+// On a starved node the name comes late, and is taken all the same, once for all who ask: the
+// caller's patience counts. Whoever has none left gets an error, and nobody else does.
+func TestSlowRuntime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn := &fakeCRI{takes: 9 * time.Second}
+		conn.call("containerd")
+		r := New(criruntime.New(conn), "", quiet())
+		defer r.Close()
+		var asking sync.WaitGroup
+		for i := range 8 {
+			asking.Go(func() {
+				wait := 10 * time.Second
+				if i == 0 {
+					wait = 3 * time.Second
+				}
+				time.Sleep(time.Duration(min(i, 1)) * time.Millisecond)
+				ctx, cancel := context.WithTimeout(t.Context(), wait+time.Duration(i)*5*time.Second)
+				defer cancel()
+				got, err := r.Redirect(ctx, id)
+				if (err != nil) != (i == 0) || got != (logmgr.Redirection{}) {
+					t.Errorf("%d: %+v, %v", i, got, err)
+				}
+			})
+		}
+		asking.Wait()
+		if asked := conn.asked.Load(); asked != 2 {
+			t.Errorf("the name was asked %d times", asked)
+		}
+	})
 }

@@ -1,0 +1,103 @@
+package logmgr
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// unansweredFor is how long it may not be known where containers' output is before that is
+// a reason for Trouble.
+const unansweredFor = 30 * time.Second
+
+// probePause is how often one of them at least is asked for while none has an answer.
+const probePause = 2 * time.Second
+
+// failedAsks are the outlets of which the runtime could not say where they are.
+type failedAsks struct {
+	outlets map[string]*outlet
+	said    time.Time // when that was last said
+
+	since time.Time                  // since when there are such that are not known; zero: none
+	now   atomic.Pointer[unanswered] // for other goroutines; nil: none
+}
+
+// unanswered is how many outlets are not known, and since when there are some.
+type unanswered struct {
+	outlets int
+	since   time.Time
+}
+
+// add takes in another one, and says once a minute how many there are. A container that
+// the runtime does not know is most likely about to go. One whose output was found before
+// is no matter of concern: its link stands.
+func (f *failedAsks) add(m *Manager, o *outlet, err error) {
+	m.metrics.failed("redirect")
+	o.failed = time.Now()
+	f.outlets[o.id] = o
+	unknown := f.count()
+	going := errors.Is(err, ErrNotFound) && o.retry.wait <= shortestBackoff
+	if going || o.known() || !f.said.IsZero() && time.Since(f.said) < repeatComplaint {
+		return
+	}
+	f.said = time.Now()
+	m.Log.WithError(err).WithField("containers", unknown).
+		Warn("cannot find out where the runtime keeps the output of containers: their log paths may lead nowhere, and they are held to their limit only where they are seen to grow at that path; trying again")
+}
+
+func (f *failedAsks) drop(id string) {
+	if f.outlets[id] != nil {
+		delete(f.outlets, id)
+		f.count()
+	}
+}
+
+// count tells how many are not known, and lets others know.
+func (f *failedAsks) count() (unknown int) {
+	for _, o := range f.outlets {
+		if !o.known() {
+			unknown++
+		}
+	}
+	switch {
+	case unknown == 0:
+		f.since = time.Time{}
+		f.now.Store(nil)
+		return 0
+	case f.since.IsZero():
+		f.since = time.Now()
+	}
+	f.now.Store(&unanswered{unknown, f.since})
+	return unknown
+}
+
+// trouble is why logs may not be managed as they should be.
+func (f *failedAsks) trouble() []string {
+	u := f.now.Load()
+	if u == nil || time.Since(u.since) < unansweredFor {
+		return nil
+	}
+	return []string{fmt.Sprintf("the runtime does not tell where the output of containers is (%d of them), for %s",
+		u.outlets, time.Since(u.since).Round(time.Second))}
+}
+
+// probe has one of the outlets without an answer asked for again soon, however long
+// they have failed: the runtime may be back, and recovered has the others asked for then.
+// They take turns, since one may fail for reasons of its own.
+func (e *elsewhere) probe(now time.Time) {
+	var next *outlet
+	for _, o := range e.failed.outlets {
+		switch {
+		case o.known():
+		case o.wanted || o.retry.left(now) <= probePause:
+			return // that one will tell
+		case next == nil || o.failed.Before(next.failed):
+			next = o
+		}
+	}
+	if next != nil {
+		next.retry.not = now.Add(probePause)
+		e.plan(next.retry.not)
+	}
+}

@@ -41,7 +41,7 @@ func TestDockerTellsWhereLogsAre(t *testing.T) {
 	if err := engine.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	d.check(t, "what is found without the engine")
+	d.checkAs(t, "what is found without the engine", func(to *logmgr.Redirection) { to.Provisional = true })
 	if got, err := d.runtime.Redirect(t.Context(), gone.ID); err == nil {
 		t.Errorf("of a removed container it is found without the engine: %+v", got)
 	}
@@ -132,7 +132,14 @@ func (d *toldDocker) expect(c *testbed.Container, file string) {
 
 func (d *toldDocker) check(t *testing.T, who string) {
 	t.Helper()
+	d.checkAs(t, who, func(*logmgr.Redirection) {})
+}
+
+// checkAs is check where what is told differs in a way.
+func (d *toldDocker) checkAs(t *testing.T, who string, differs func(*logmgr.Redirection)) {
+	t.Helper()
 	for id, want := range d.want {
+		differs(&want)
 		got, err := d.runtime.Redirect(t.Context(), id)
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%s of container %s: %v, (-want +got):\n%s", who, id, err, diff)

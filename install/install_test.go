@@ -181,11 +181,18 @@ func TestRefuses(t *testing.T) {
 			Options{},
 			[]string{"/var/lib/kubelet/config.yaml", "no regular file"},
 		},
-		"no kubelet":                    {func(n *node) { n.gone("usr/lib/systemd/system/kubelet.service") }, Options{}, []string{"kubelet.service", "--kubelet-unit"}},
-		"an unknown runtime":            {func(n *node) { n.runtime = "frakti" }, Options{}, []string{"frakti", "--runtime-endpoint"}},
-		"a runtime that is not there":   {nil, Options{RuntimeEndpoint: "unix:///run/nowhere.sock"}, []string{"/run/nowhere.sock", "is it running?"}},
-		"an old kubelet":                {func(n *node) { n.version = "v1.26.1" }, Options{}, []string{"v1.26.1", "--container-runtime-endpoint="}},
-		"a wrong configuration of ours": {func(n *node) { n.put("etc/cri-logshim/config.yaml", "mode: no\n", 0o600) }, Options{}, []string{"/etc/cri-logshim/config.yaml", "mode", "mend it"}},
+		"no kubelet":                  {func(n *node) { n.gone("usr/lib/systemd/system/kubelet.service") }, Options{}, []string{"kubelet.service", "--kubelet-unit"}},
+		"an unknown runtime":          {func(n *node) { n.runtime = "frakti" }, Options{}, []string{"frakti", "--runtime-endpoint"}},
+		"a runtime that is not there": {nil, Options{RuntimeEndpoint: "unix:///run/nowhere.sock"}, []string{"/run/nowhere.sock", "is it running?"}},
+		"an old kubelet":              {func(n *node) { n.version = "v1.26.1" }, Options{}, []string{"v1.26.1", "--container-runtime-endpoint="}},
+		"dockershim inside kubelet":   {(*node).dockershim, Options{}, dockershimRefusal()},
+		"dockershim by its socket, in an image": {
+			func(n *node) { n.replace("var/lib/kubelet/config.yaml", containerd, `""`) },
+			Options{Offline: true, RuntimeEndpoint: "unix:///var/run/dockershim.sock"},
+			dockershimRefusal(),
+		},
+		"dockershim by kubelet's version": {func(n *node) { n.version = "v1.23.17" }, Options{}, dockershimRefusal()},
+		"a wrong configuration of ours":   {func(n *node) { n.put("etc/cri-logshim/config.yaml", "mode: no\n", 0o600) }, Options{}, []string{"/etc/cri-logshim/config.yaml", "mode", "mend it"}},
 		"a restart without metrics": {
 			func(n *node) {
 				n.put("etc/cri-logshim/config.yaml", "apiVersion: cri-logshim.io/v1alpha1\nkind: Configuration\nadmin: {listen: \"\", metrics: \"\"}\n", 0o600)
@@ -317,4 +324,15 @@ func (n *node) shellStarted() {
 	n.t.Helper()
 	n.gone("usr/lib/systemd/system/kubelet.service.d/10-kubeadm.conf")
 	n.put("etc/systemd/system/kubelet.service", "[Service]\nExecStart=/usr/bin/kubelet\nExecStart=\nExecStart=/bin/sh -c 'exec kubelet --container-runtime-endpoint=unix:///run/containerd/containerd.sock'\n", 0o644)
+}
+
+func dockershimRefusal() []string {
+	return []string{"dockershim is a part of this kubelet", "mode: manage", "runtimeEndpoint: unix:///var/run/dockershim.sock", configPath}
+}
+
+// dockershim makes the node's kubelet one that serves Docker to itself.
+func (n *node) dockershim() {
+	n.version, n.runtime, n.at = "v1.23.17", "docker", dockershimEndpoint
+	n.replace("var/lib/kubelet/config.yaml", containerd, `""`)
+	n.replace("var/lib/kubelet/kubeadm-flags.env", "--pod-infra", "--container-runtime=docker --pod-infra")
 }

@@ -25,6 +25,10 @@ func kubeletRotation() setting {
 	return setting{"containerLogMaxSize", "--container-log-max-size"}
 }
 
+// dockershimEndpoint is where a kubelet up to 1.23 serves CRI to itself, unless it is told of
+// another runtime.
+const dockershimEndpoint = unixScheme + "/var/run/dockershim.sock"
+
 // kubeadmInstance is where kubeadm 1.34 and newer keeps the endpoint for the next time that it
 // writes kubelet's configuration (its feature NodeLocalCRISocket).
 const kubeadmInstance = "/var/lib/kubelet/instance-config.yaml"
@@ -217,6 +221,24 @@ func (k *kubelet) set(s setting, value string) (at place, text []byte, err error
 	}
 	return at, text, nil
 }
+
+// hasDockershim tells whether a kubelet of a version, empty: not known, is itself the runtime at
+// an endpoint: up to 1.23 it serves Docker to itself unless --container-runtime=remote says
+// otherwise, and with that it needs an endpoint.
+func (k *kubelet) hasDockershim(endpoint, version string) (bool, error) {
+	if kind, _, found := k.flag(kubeletRuntime); found {
+		return kind == "docker", nil
+	}
+	if k.starter == "" && version != "" {
+		return !atLeast(version, 24), nil
+	}
+	at, err := k.where(kubeletEndpoint())
+	return at.value == "" && path.Base(endpoint) == path.Base(dockershimEndpoint), err
+}
+
+// kubeletRuntime is the flag by which a kubelet up to 1.23 chooses between its own dockershim,
+// "docker", and the runtime at an endpoint, "remote".
+const kubeletRuntime = "--container-runtime"
 
 // health is the address of kubelet's own health check; empty: it has none.
 func (k *kubelet) health() (string, error) {

@@ -194,7 +194,12 @@ func (n *node) step(what, path string) error {
 }
 
 // endpoint is where kubelet would find the runtime if it was started now.
-func (n *node) endpoint() string { return withScheme(n.setting(kubeletEndpoint())) }
+func (n *node) endpoint() string {
+	if at := withScheme(n.setting(kubeletEndpoint())); at != "" {
+		return at
+	}
+	return dockershimEndpoint // kubelet's default up to 1.23
+}
 
 // setting is one of kubelet's, as it would have it if it was started now.
 func (n *node) setting(s setting) string {

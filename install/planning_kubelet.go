@@ -19,16 +19,22 @@ func (i *Installer) planKubelet(ctx context.Context, in *intent, k *kubelet) err
 	}
 	version := i.kubeletVersion(ctx, in, k)
 	if in.config.Mode == config.ModeProxy {
+		if err := fitDockershim(in, k, version); err != nil {
+			return err
+		}
 		if err := in.planEndpoint(k, i.options.KubeletUnit, version); err != nil {
 			return err
 		}
 	}
-	if !i.leavesRotation(in) {
+	leaves, err := i.leavesRotation(in, k)
+	if err != nil {
+		return err
+	}
+	if !leaves {
 		if err := in.planRotation(k, version); err != nil {
 			return err
 		}
 	}
-	var err error
 	in.kubelet, err = i.tree.findKubelet(in.read, i.options.KubeletUnit, i.runningKubelet(ctx))
 	if err != nil || !in.leads() {
 		return err
@@ -45,10 +51,11 @@ func (i *Installer) planKubelet(ctx context.Context, in *intent, k *kubelet) err
 // same.
 func (i *Installer) leaveAlone(in *intent, k *kubelet) (bool, error) {
 	mode := in.config.Mode
+	leaves, err := i.leavesRotation(in, k)
 	switch {
-	case mode == config.ModeProxy:
-		return false, nil
-	case mode == config.ModeManage && !i.leavesRotation(in):
+	case err != nil || mode == config.ModeProxy:
+		return false, err
+	case mode == config.ModeManage && !leaves:
 		in.note(fmt.Sprintf("kubelet is not led to cri-logshim: mode is %s in %s", mode, configPath))
 		return false, nil
 	}
@@ -60,10 +67,23 @@ func (i *Installer) leaveAlone(in *intent, k *kubelet) (bool, error) {
 	return true, err
 }
 
-// leavesRotation says whether kubelet keeps its own rotation: as it is told, or since nobody would
-// rotate instead.
-func (i *Installer) leavesRotation(in *intent) bool {
-	return i.options.LeaveRotation || in.runtime.isDocker()
+// leavesRotation says whether kubelet keeps its own rotation: as it is told, or since it has none.
+// Before any other Docker it has one, which can only fail.
+func (i *Installer) leavesRotation(in *intent, k *kubelet) (bool, error) {
+	if i.options.LeaveRotation {
+		return true, nil
+	}
+	return k.hasDockershim(in.runtime.endpoint, "")
+}
+
+// fitDockershim refuses to lead a kubelet elsewhere that is the runtime itself.
+func fitDockershim(in *intent, k *kubelet, version string) error {
+	inside, err := k.hasDockershim(in.runtime.endpoint, version)
+	if err != nil || !inside {
+		return err
+	}
+	return fmt.Errorf("dockershim is a part of this kubelet, so nothing can stand between them: write mode: %s and runtimeEndpoint: %s into %s, then run this again; or start kubelet with %s=remote and the endpoint of another runtime",
+		config.ModeManage, dockershimEndpoint, configPath, kubeletRuntime)
 }
 
 // planEndpoint leads kubelet to cri-logshim.

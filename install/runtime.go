@@ -94,6 +94,9 @@ func (i *Installer) namedRuntime(c config.Configuration, created bool, k *kubele
 			}
 			return runtime{endpoint: withScheme(at.value), from: from}, nil
 		}
+		if kind, _, _ := k.flag(kubeletRuntime); kind == "docker" && at.value == "" {
+			return runtime{endpoint: dockershimEndpoint, from: "kubelet's " + kubeletRuntime}, nil
+		}
 	}
 	if !created {
 		return runtime{endpoint: c.RuntimeEndpoint, from: configPath}, nil
@@ -105,7 +108,7 @@ func (i *Installer) namedRuntime(c config.Configuration, created bool, k *kubele
 func (i *Installer) noteRuntime(in *intent) {
 	switch r := in.runtime; {
 	case r.isDocker():
-		in.note(fmt.Sprintf("the runtime at %s is Docker's, which cannot reopen logs: cri-logshim looks after their links and tells their sizes, and rotates none; set max-size and max-file in Docker's daemon.json. kubelet's rotation stays as it is", r.endpoint))
+		in.note(fmt.Sprintf("the runtime at %s is Docker's, which cannot reopen logs: cri-logshim looks after their links and tells their sizes, and rotates none; set max-size and max-file in Docker's daemon.json", r.endpoint))
 	case i.options.Offline && !slices.Contains(knownSockets(), strings.Replace(strings.TrimPrefix(r.endpoint, unixScheme), "/var/run/", "/run/", 1)):
 		in.note(fmt.Sprintf("which runtime listens at %s was not asked: cri-logshim is made for %s", r.endpoint, strings.Join(knownRuntimes(), ", ")))
 	case r.name != "" && !slices.Contains(knownRuntimes(), r.name):
@@ -136,7 +139,7 @@ func fit(endpoint string) error {
 // onlyRuntime returns the only runtime that answers.
 func (i *Installer) onlyRuntime(ctx context.Context) (runtime, error) {
 	if i.options.Offline {
-		return runtime{}, fmt.Errorf("nothing in %q names the runtime; --runtime-endpoint does, such as %s%s", i.tree.root, unixScheme, knownSockets()[0])
+		return runtime{}, fmt.Errorf("nothing in %q names the runtime; --runtime-endpoint does, such as %s", i.tree.root, strings.Join(examples(), ", "))
 	}
 	var found []runtime
 	var endpoints, silent []string
@@ -156,6 +159,15 @@ func (i *Installer) onlyRuntime(ctx context.Context) (runtime, error) {
 		return runtime{}, fmt.Errorf("no runtime answers at %s; --runtime-endpoint names another", strings.Join(silent, ", "))
 	}
 	return runtime{}, fmt.Errorf("several runtimes answer, and kubelet names none: %s; --runtime-endpoint names one", strings.Join(endpoints, ", "))
+}
+
+// examples are endpoints of runtimes.
+func examples() []string {
+	var endpoints []string
+	for _, socket := range knownSockets()[:3] {
+		endpoints = append(endpoints, unixScheme+socket)
+	}
+	return endpoints
 }
 
 // served is where cri-logshim serves kubelet: by the link, if there is one.

@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"github.com/cri-logshim/cri-logshim/config"
@@ -76,4 +79,64 @@ func checkElsewhere(t *testing.T, p *place, file string) {
 	if l := s.Elsewhere[0]; l.File != file || l.Bytes != 64<<10 || l.MaxSize != 1e6 || l.MaxFiles != 1 || l.Pod != "pod" {
 		t.Errorf("status: %+v", l)
 	}
+}
+
+// TestAnotherRuntime: what answers at the endpoint may be another runtime after a reconnect,
+// Docker or not, and each one's logs are held where it keeps them.
+func TestAnotherRuntime(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.config.Rotation.MaxSize = 16 << 10
+	p.config.Docker.Endpoint = "unix://" + filepath.Join(p.dir, "docker.sock")
+	file := filepath.Join(p.dir, "container-json.log")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	serveEngine(t, p.config.Docker.Endpoint, file, `{"Type": "json-file"}`)
+	stop := func() {}
+	for i, of := range []string{"docker", "containerd", "docker"} {
+		f := newFakeRuntime()
+		f.runContainer(t, p.config.PodLogsDir, 0)
+		f.id, f.logPath = fmt.Sprint("container", i), filepath.Join(filepath.Dir(f.logPath), fmt.Sprint(i+1, ".log"))
+		stop()
+		if of == "docker" {
+			stop = serveRuntime(t, p.config.RuntimeEndpoint, dockered{f})
+		} else {
+			if err := os.WriteFile(f.logPath, make([]byte, 64<<10), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			stop = f.serve(t, p.config.RuntimeEndpoint)
+		}
+		if i == 0 {
+			p.serve(t, extras{})
+		}
+		if of == "docker" {
+			eventually(t, "the link to Docker's file", func() bool { to, _ := os.Readlink(f.logPath); return to == file })
+		} else if got := receive(t, "a rotation", f.reopens); got != f.id {
+			t.Errorf("the log of %q was reopened", got)
+		}
+	}
+}
+
+// refusing is a runtime at whose containers' log paths their logs are, and which has no way
+// to reopen them.
+type refusing struct{ *fakeRuntime }
+
+func (refusing) ReopenContainerLog(context.Context, *cri.ReopenContainerLogRequest) (*cri.ReopenContainerLogResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReopenContainerLog not implemented")
+}
+
+// TestRuntimeLearnsToReopen: a runtime that cannot reopen logs is not asked for that again,
+// until it is connected anew; a newer one may be able to.
+func TestRuntimeLearnsToReopen(t *testing.T) {
+	t.Parallel()
+	p, f := newPlace(t), newFakeRuntime()
+	p.config.Rotation.MaxSize = 16 << 10
+	f.runContainer(t, p.config.PodLogsDir, 64<<10)
+	stop := serveRuntime(t, p.config.RuntimeEndpoint, refusing{f})
+	d := p.serve(t, extras{})
+	d.waitSaid(t, "the runtime cannot reopen logs")
+	stop()
+	f.serve(t, p.config.RuntimeEndpoint)
+	receive(t, "a rotation", f.reopens)
 }

@@ -20,6 +20,7 @@ import (
 type fakeRuntime struct {
 	cri.UnimplementedRuntimeServiceServer
 	logPath string // of its one running container; empty: there is none
+	id      string // of that
 
 	labels, annotations map[string]string // of its pod
 
@@ -31,7 +32,7 @@ type fakeRuntime struct {
 
 func newFakeRuntime() *fakeRuntime {
 	return &fakeRuntime{
-		entered: make(chan string, 10), release: make(chan struct{}), left: make(chan string, 10), reopens: make(chan string, 1000),
+		id: "container", entered: make(chan string, 10), release: make(chan struct{}), left: make(chan string, 10), reopens: make(chan string, 1000),
 	}
 }
 
@@ -92,13 +93,13 @@ func (f *fakeRuntime) ListContainers(context.Context, *cri.ListContainersRequest
 		return &cri.ListContainersResponse{}, nil
 	}
 	return &cri.ListContainersResponse{Containers: []*cri.Container{{
-		Id: "container", PodSandboxId: "sandbox", State: cri.ContainerState_CONTAINER_RUNNING, Metadata: &cri.ContainerMetadata{Name: "app"},
+		Id: f.id, PodSandboxId: "sandbox", State: cri.ContainerState_CONTAINER_RUNNING, Metadata: &cri.ContainerMetadata{Name: "app"},
 	}}}, nil
 }
 
 func (f *fakeRuntime) ContainerStatus(context.Context, *cri.ContainerStatusRequest) (*cri.ContainerStatusResponse, error) {
 	return &cri.ContainerStatusResponse{Status: &cri.ContainerStatus{
-		Id: "container", State: cri.ContainerState_CONTAINER_RUNNING, LogPath: f.logPath, Metadata: &cri.ContainerMetadata{Name: "app"},
+		Id: f.id, State: cri.ContainerState_CONTAINER_RUNNING, LogPath: f.logPath, Metadata: &cri.ContainerMetadata{Name: "app"},
 	}}, nil
 }
 

@@ -2,9 +2,11 @@ package docker
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -112,4 +114,33 @@ func TestSlowRuntime(t *testing.T) {
 			t.Errorf("the name was asked %d times", asked)
 		}
 	})
+}
+
+// TestEightAtOnce: as many as the log manager asks at once are with the engine at once, so
+// that none loses its patience to the others.
+func TestEightAtOnce(t *testing.T) {
+	const atOnce = 8
+	r := newRig(t)
+	path := put(t, r.root, "", true)
+	var with atomic.Int64
+	all := make(chan struct{})
+	r.engine.answer(func(w http.ResponseWriter, req *http.Request) {
+		if with.Add(1) == atOnce {
+			close(all)
+		}
+		select {
+		case <-all:
+			fmt.Fprint(w, inspection(path, "json-file", nil))
+		case <-req.Context().Done():
+		}
+	})
+	var asking sync.WaitGroup
+	for range atOnce {
+		asking.Go(func() {
+			if got, err := r.Redirect(t.Context(), id); err != nil || got.Path != path || got.Provisional {
+				t.Errorf("%+v, %v", got, err)
+			}
+		})
+	}
+	asking.Wait()
 }

@@ -132,8 +132,8 @@ func explain(ctx context.Context, c config.Configuration, lines config.Lines, wa
 	return e, nil
 }
 
-// notManaged says why a container's log is not managed; empty if it is. Where the runtime
-// or Docker does not say where the log is, nothing can be told.
+// notManaged says why a container's log is not managed, or that this cannot be told; empty
+// if it is.
 func notManaged(ctx context.Context, runtime *docker.Runtime, podLogsDir, id string) string {
 	c, err := runtime.Status(ctx, id)
 	if err != nil || c.LogPath == "" {
@@ -143,7 +143,12 @@ func notManaged(ctx context.Context, runtime *docker.Runtime, podLogsDir, id str
 		return err.Error()
 	}
 	to, err := runtime.Redirect(ctx, id)
-	if err != nil || !to.Elsewhere {
+	switch {
+	case errors.Is(err, logmgr.ErrNotFound):
+		return "" // it goes just now
+	case err != nil:
+		return "where its output is cannot be told: " + err.Error()
+	case !to.Elsewhere:
 		return ""
 	}
 	return elsewhere(to)

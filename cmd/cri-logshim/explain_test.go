@@ -22,6 +22,10 @@ type podRuntime struct {
 	containers []*cri.Container
 }
 
+func (*podRuntime) Version(context.Context, *cri.VersionRequest) (*cri.VersionResponse, error) {
+	return &cri.VersionResponse{RuntimeName: "fake"}, nil
+}
+
 func (r *podRuntime) ListPodSandbox(context.Context, *cri.ListPodSandboxRequest) (*cri.ListPodSandboxResponse, error) {
 	return &cri.ListPodSandboxResponse{Items: r.sandboxes}, nil
 }

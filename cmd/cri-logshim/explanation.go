@@ -34,8 +34,8 @@ type explainedContainer struct {
 	Name    string `json:"name" yaml:"name"`
 	ID      string `json:"id" yaml:"id"`
 	Attempt uint32 `json:"attempt" yaml:"attempt"`
-	// NotManaged is why none of it is done; empty: all of it is, or the runtime does not
-	// say where the log is.
+	// NotManaged is why none of it is done, or that where the log is cannot be told; empty:
+	// all of it is.
 	NotManaged string `json:"notManaged,omitempty" yaml:"notManaged,omitempty"`
 
 	Settings []explainedSetting `json:"settings" yaml:"settings"`

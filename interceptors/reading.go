@@ -5,6 +5,8 @@ import (
 
 	"google.golang.org/grpc"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/criruntime"
 )
 
 // containerStatus keeps the answer until the container's log path names a file, and will
@@ -24,6 +26,6 @@ func reopenContainerLog(g guard, logs LogManager) grpc.StreamServerInterceptor {
 		if answered {
 			return verdict[cri.ReopenContainerLogResponse]{answer: &cri.ReopenContainerLogResponse{}}
 		}
-		return verdict[cri.ReopenContainerLogResponse]{done: func(_ *cri.ReopenContainerLogResponse, err error) { done(err) }}
+		return verdict[cri.ReopenContainerLogResponse]{done: func(_ *cri.ReopenContainerLogResponse, err error) { done(criruntime.ReopenError(err)) }}
 	})
 }

@@ -107,6 +107,7 @@ func (m *Manager) Reconnected() {
 	m.elsewhere.askAnew()
 	if m.inability.forget() {
 		m.mail.post(func(r *registry) {
+			r.countLogs()
 			for _, l := range r.logs {
 				r.wake(l)
 			}

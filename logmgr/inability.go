@@ -23,7 +23,8 @@ func (i *inability) err() error {
 // learn takes in what has become of a reopen, and says once if that was the answer.
 func (i *inability) learn(m *Manager, err error) {
 	if errors.Is(err, ErrCannotReopen) && i.answer.CompareAndSwap(nil, &err) {
-		m.Log.WithError(err).Warn("the runtime cannot reopen logs, so none is rotated and their size is only told: bound them in the runtime's own configuration, as with max-size and max-file in Docker's daemon.json")
+		m.mail.post((*registry).countLogs)
+		m.Log.WithError(err).Warn("the runtime cannot reopen logs, so none that it writes at its log path is rotated, however large it gets: bound them in the runtime's own configuration, as with max-size and max-file in Docker's daemon.json")
 	}
 }
 

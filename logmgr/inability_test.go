@@ -83,6 +83,9 @@ func TestRuntimeThatCannotReopen(t *testing.T) {
 			r.grows(c)
 			r.verify(c)
 		}
+		if got := r.metric("logs_managed"); got != 0 {
+			t.Errorf("%v logs are said to be held to their limit", got)
+		}
 
 		r.Reconnected() // it is the same one
 		r.pass(2 * time.Minute)
@@ -184,4 +187,31 @@ func TestRenamedUnderARuntimeThatCannotReopen(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestOthersReopenIsRefused: what the runtime answers to somebody else's reopen is learned
+// without a question of ours, and only from one of a log that is at its path.
+func TestOthersReopenIsRefused(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		runtime := redirecting(r)
+		r.start()
+		away, _ := r.runElsewhere(runtime, "away")
+		runtime.Default = logmgr.Redirection{}
+		here := r.run("here")
+		r.pass(time.Second)
+		for i, c := range []*runtimetest.Container{away, here} {
+			_, done := r.BeginReopen(r.Context(), c.ID())
+			done(fmt.Errorf("as scripted: %w", logmgr.ErrCannotReopen))
+			r.pass(time.Millisecond)
+			if said, held := r.said("cannot reopen logs"), r.metric("logs_managed"); said != i || held != float64(1-i) {
+				t.Errorf("%s: said %d times, and %v logs are held to their limit", c.ID(), said, held)
+			}
+		}
+		r.must(here.Print("stdout", 2000, 1000))
+		r.pass(10 * time.Second)
+		if got := len(here.Asked()); got != 0 {
+			t.Errorf("asked %d times all the same", got)
+		}
+		r.verify(here)
+	})
 }

@@ -104,6 +104,36 @@ func TestRotationsElsewhereAreCounted(t *testing.T) {
 	}
 }
 
+// TestSizesAfterAFailedLook: rotated files count again once the current one is back, though
+// they have stayed what they were.
+func TestSizesAfterAFailedLook(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		runtime := redirecting(r)
+		r.start()
+		c, file := r.runElsewhere(runtime, "app")
+		r.must(c.Print("stdout", 100, 1000))
+		r.must(runtime.Rotate(c.ID(), 3))
+		dir := filepath.Dir(file)
+		old := time.Now().Add(-time.Hour)
+		r.must(os.Chtimes(dir, old, old))
+		r.pass(21 * time.Second)
+		want := diskOf(t, file, file+".1")
+		if got := r.metric("elsewhere_bytes"); got != float64(want) {
+			t.Fatalf("%v bytes are told of, want %d", got, want)
+		}
+		r.must(os.Rename(dir, dir+aside)) // as when its file system is away for a while
+		r.pass(11 * time.Second)
+		if got := r.metric("elsewhere_bytes"); got != 0 {
+			t.Errorf("%v bytes are told of while nothing is there", got)
+		}
+		r.must(os.Rename(dir+aside, dir))
+		r.pass(11 * time.Second)
+		if got := r.metric("elsewhere_bytes"); got != float64(want) {
+			t.Errorf("%v bytes are told of, want %d", got, want)
+		}
+	})
+}
+
 // TestFilesElsewhereAreNotTouched: whatever a policy, the settings and a full disk would
 // have done to a log, nothing is done to the runtime's file, nor beside the link.
 func TestFilesElsewhereAreNotTouched(t *testing.T) {

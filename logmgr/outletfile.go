@@ -56,6 +56,7 @@ func (e *elsewhere) measure(o *outlet) (missing bool) {
 		return false
 	}
 	o.file.size, o.file.disk, o.file.rotated.disk = 0, 0, 0
+	o.file.changed = time.Time{} // the rotated ones are to be looked at again, too
 	if errors.Is(err, fs.ErrNotExist) {
 		return true
 	}

@@ -87,5 +87,12 @@ func (r *registry) place(l *containerLog, elsewhere bool) {
 	}
 }
 
-// countLogs shows how many logs are held to their policy.
-func (r *registry) countLogs() { r.metrics.manage(len(r.logs) - r.away) }
+// countLogs shows how many logs are held to their policy: none while the runtime cannot
+// reopen them.
+func (r *registry) countLogs() {
+	held := len(r.logs) - r.away
+	if r.inability.known() {
+		held = 0
+	}
+	r.metrics.manage(held)
+}

@@ -332,6 +332,9 @@ func (r *registry) reopenedByOther(id string, err error) {
 	if c == nil || c.log == nil {
 		return
 	}
+	if !c.log.elsewhere { // else nobody wants it reopened but who does not know that
+		r.inability.learn(r.Manager, err)
+	}
 	if !c.foreignSeen {
 		c.foreignSeen = true
 		log := c.log.log()

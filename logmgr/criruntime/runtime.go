@@ -89,7 +89,12 @@ func (r *Runtime) Status(ctx context.Context, id string) (logmgr.Container, erro
 
 // ReopenLog implements logmgr.Runtime.
 func (r *Runtime) ReopenLog(ctx context.Context, id string) error {
-	err := r.call(ctx, "ReopenContainerLog", &cri.ReopenContainerLogRequest{ContainerId: id}, &cri.ReopenContainerLogResponse{})
+	return ReopenError(r.call(ctx, "ReopenContainerLog", &cri.ReopenContainerLogRequest{ContainerId: id}, &cri.ReopenContainerLogResponse{}))
+}
+
+// ReopenError marks a runtime's answer to ReopenContainerLog, whoever has made that call,
+// with logmgr.ErrCannotReopen if it says that the runtime cannot reopen any log.
+func ReopenError(err error) error {
 	if cannotReopen(err) {
 		return fmt.Errorf("%w: %w", logmgr.ErrCannotReopen, err)
 	}

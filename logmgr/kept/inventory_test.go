@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestInventoryWhileDirectoriesGo: a directory that goes while it is looked at, as an empty
+// TestInventoryWhileDirectoriesGo: a directory that goes while it is looked at or swept, as an empty
 // one does in a sweep or that of a pod by kubelet, has no files, and is no failure.
 func TestInventoryWhileDirectoriesGo(t *testing.T) {
 	b := newBed(t, t.TempDir())
@@ -22,7 +22,7 @@ func TestInventoryWhileDirectoriesGo(t *testing.T) {
 			default:
 			}
 			for _, dir := range []string{b.kept(""), b.live("")} {
-				errs = append(errs, os.MkdirAll(dir, 0o700))
+				errs = append(errs, ignoreMissing(os.MkdirAll(dir, 0o700))) // a sweep removes its parents
 			}
 			for _, dir := range []string{b.kept(""), b.live("")} {
 				if err := os.Remove(dir); !errors.Is(err, fs.ErrNotExist) {
@@ -34,6 +34,10 @@ func TestInventoryWhileDirectoriesGo(t *testing.T) {
 	for range 5000 {
 		if files, err := b.store.Inventory(); err != nil || len(files) > 0 {
 			t.Errorf("found %v, %v", files, err)
+			break
+		}
+		if swept, err := b.store.Sweep(); err != nil || len(swept.Only) > 0 {
+			t.Errorf("swept %v, %v", swept, err)
 			break
 		}
 	}

@@ -72,7 +72,7 @@ func (s *Store) sweep(rel string, swept *Swept) (err error) {
 	defer func() { err = errors.Join(err, dir.Close()) }()
 	found, left, err := s.onlyIn(dir, rel)
 	if err != nil {
-		return err
+		return ignoreMissing(err) // removed meanwhile, with one below it
 	}
 	if left == 0 {
 		return s.removeEmpty(dir, rel)

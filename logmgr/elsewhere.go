@@ -64,7 +64,8 @@ func (e *elsewhere) follow(c *container, told bool) {
 		}
 		o := e.outlets[id]
 		if o == nil {
-			o = &outlet{id: id, log: log, where: where, linkFrom: time.Now().Add(e.m.LinkGrace)}
+			now := time.Now()
+			o = &outlet{id: id, log: log, where: where, since: now, linkFrom: now.Add(e.m.LinkGrace)}
 			e.outlets[id] = o
 			e.wantAsk(o, &e.fresh)
 		}
@@ -128,6 +129,7 @@ func (e *elsewhere) run(ctx context.Context, m *Manager) error {
 			for _, o := range e.outlets {
 				m.protect("look at a log that is elsewhere", func() { e.visit(o) })
 			}
+			m.protect("tell of logs without a limit", func() { e.noticeUnbounded(time.Now()) })
 		}
 		e.ask(ctx, &asks)
 	}

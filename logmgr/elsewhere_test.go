@@ -162,7 +162,10 @@ func TestNothingToLink(t *testing.T) {
 			}
 		}
 		r.pass(time.Hour)
-		if said, failures := r.said("log driver"), r.metric("failures_total"); said != 3 || failures != 0 {
+		if got := r.said("Set log-driver json-file in Docker's daemon.json"); got != 3 {
+			t.Errorf("told %d times what to do", got)
+		}
+		if said, failures := r.said("with this log driver"), r.metric("failures_total"); said != 3 || failures != 0 {
 			t.Errorf("%d notices of three drivers, %v failures", said, failures)
 		}
 	})

@@ -2,6 +2,7 @@ package logmgr
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -108,37 +109,20 @@ func (e *elsewhere) show(o *outlet) {
 	e.notice(o)
 }
 
-// notices is what was said once and is not said again.
-type notices struct {
-	drivers   map[string]bool
-	unbounded bool
-}
-
-// notice says what the operator ought to know of how the runtime keeps logs: once, and
-// not for each of them.
-func (e *elsewhere) notice(o *outlet) {
-	log := o.log.log().WithField("driver", o.to.Driver)
-	switch {
-	case o.to.Path == "" && o.to.Driver != "" && o.to.Driver != jsonFile:
-		if !e.said.drivers[o.to.Driver] {
-			e.said.drivers[o.to.Driver] = true
-			log.Info("with this log driver the runtime writes no file that a log path could lead to, so kubectl logs has nothing to show; that is so for all containers with it")
-		}
-	case o.unbounded() && !e.said.unbounded:
-		e.said.unbounded = true
-		log.WithField("file", o.to.Path).WithField("size", o.file.size).
-			Warn("nothing bounds this file, which is the runtime's own and is left alone, and maybe others: set max-size and max-file under log-opts in Docker's daemon.json; that holds for containers made after a restart of Docker")
+// MarshalJSON leaves out what is known of a file where there is none: a size of 0 would read
+// as a file that is empty, or bounded by nothing.
+func (l ElsewhereLog) MarshalJSON() ([]byte, error) {
+	type bare ElsewhereLog
+	if l.File != "" {
+		return json.Marshal(bare(l))
 	}
-}
-
-// unbounded tells whether the runtime never rotates the file. Where it could not say, that
-// shows when the file has passed the limit that it would have otherwise.
-func (o *outlet) unbounded() bool {
-	if o.to.Path == "" || o.to.MaxSize > 0 {
-		return false
-	}
-	limit := o.log.policy.Load().MaxSize
-	return o.to.Driver != "" || limit > 0 && o.file.size > limit
+	return json.Marshal(struct {
+		bare
+		Bytes     *int64 `json:"bytes,omitempty"`
+		DiskBytes *int64 `json:"diskBytes,omitempty"`
+		MaxSize   *int64 `json:"maxSize,omitempty"`
+		Rotations *int64 `json:"rotations,omitempty"`
+	}{bare: bare(l)})
 }
 
 // blame tells what the runtime's own files have to do with bounds of the node that are

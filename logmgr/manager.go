@@ -38,8 +38,11 @@ type Options struct {
 	// start on a full node, and when that is over and their logs have come to rest; the
 	// latter after the start in any case. nil: nobody is.
 	Learning func(on bool)
-	Log      logrus.FieldLogger
-	Metrics  prometheus.Registerer
+	// TakesOver says that another process has managed these logs until now, and has said of
+	// them what is said once.
+	TakesOver bool
+	Log       logrus.FieldLogger
+	Metrics   prometheus.Registerer
 
 	// Now is the wall clock that stamps rotated files; nil: time.Now.
 	Now func() time.Time

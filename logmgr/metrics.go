@@ -16,6 +16,7 @@ type metrics struct {
 	elsewhereLogs               prometheus.Gauge
 	elsewhereBytes              prometheus.Gauge
 	elsewhereRotations          prometheus.Counter
+	elsewhereLinks              prometheus.Counter
 	rotations, healed           prometheus.Counter
 	deletedUnread, looks        prometheus.Counter
 	refused, foreignReopens     prometheus.Counter
@@ -43,6 +44,7 @@ func newMetrics(reg prometheus.Registerer, work *workload, lags *lags) (*metrics
 		elsewhereLogs:      prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "elsewhere_logs", Help: "Logs that the runtime keeps in files of its own, as Docker does, which nobody else can rotate."}),
 		elsewhereBytes:     prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "elsewhere_bytes", Help: "Bytes on disk of the files that the runtime itself keeps, rotated ones included."}),
 		elsewhereRotations: counter("elsewhere_rotations_total", "Rotations that the runtime itself has made of its own files, as far as was seen every ten seconds."),
+		elsewhereLinks:     counter("elsewhere_links_made_total", "Log paths that were led to files of the runtime's own, where it had not done so or the link had gone."),
 		rotations:          counter("rotations_total", "Rotations completed."),
 		healed:             counter("missing_logs_reopened_total", "Logs that were missing from their path and were reopened."),
 		deletedUnread:      counter("deleted_unread_bytes_total", "Bytes of removed files that a program which had the log open had not read."),
@@ -65,7 +67,7 @@ func newMetrics(reg prometheus.Registerer, work *workload, lags *lags) (*metrics
 	var errs []error
 	for _, c := range []prometheus.Collector{
 		m.managed, m.awake, m.polled, m.keptFiles, m.keptBytes, m.rotations, m.healed, m.removed, m.refused, m.foreignReopens, m.panics,
-		m.deletedUnread, m.looks, lags, m.pressure, m.elsewhereLogs, m.elsewhereBytes, m.elsewhereRotations,
+		m.deletedUnread, m.looks, lags, m.pressure, m.elsewhereLogs, m.elsewhereBytes, m.elsewhereRotations, m.elsewhereLinks,
 		m.compressedIn, m.compressedOut, m.reopen, m.window, m.fill, m.failures, stuck,
 	} {
 		errs = append(errs, reg.Register(c))

@@ -21,6 +21,7 @@ type outlet struct {
 	log   *containerLog
 	where *whereabouts
 
+	since   time.Time // when it became known
 	running bool
 	told    bool      // its start has returned, and no link was made since
 	wanted  bool      // it is asked for, or about to be
@@ -102,7 +103,11 @@ func (e *elsewhere) link(o *outlet, now time.Time) {
 	if !o.mayLead() {
 		return // the next look tells, and the next answer
 	}
-	err := e.m.linkLog(o.log, o.to.Path, o.running || o.told)
+	made, err := e.m.linkLog(o.log, o.to.Path, o.running || o.told)
+	if made {
+		e.m.metrics.elsewhereLinks.Inc()
+		o.log.log().WithField("file", o.to.Path).Debug("the log path was led to the runtime's file")
+	}
 	if err == nil {
 		o.told = false
 		o.linkRetry.succeeded()
@@ -152,21 +157,22 @@ func leadsTo(path, target string) bool {
 	return err == nil && os.SameFile(at, file)
 }
 
-// linkLog makes the log's path a link to target. A container that runs, or has been
-// started just now, has its directory made; kubelet removes that of others.
-func (m *Manager) linkLog(l *containerLog, target string, mayMake bool) error {
+// linkLog makes the log's path a link to target, and tells whether it has. A container that
+// runs, or has been started just now, has its directory made; kubelet removes that of others.
+func (m *Manager) linkLog(l *containerLog, target string, mayMake bool) (made bool, err error) {
 	open := m.root.Dir
 	if mayMake {
 		open = m.root.MakeDir
 	}
 	dir, err := open(filepath.Dir(l.rel))
 	if !mayMake && errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
-	return errors.Join(dir.Link(l.name, target), dir.Close())
+	err = dir.Link(l.name, target)
+	return err == nil, errors.Join(err, dir.Close())
 }
 
 // unlink removes the link of a container that is gone, if it leads nowhere.

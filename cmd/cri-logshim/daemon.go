@@ -134,6 +134,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 		Doorbell:   d.bell,
 		Readers:    d.readers(),
 		Learning:   learning,
+		TakesOver:  d.predecessor != nil,
 		Log:        d.log,
 		Metrics:    d.registry,
 	})

@@ -152,20 +152,32 @@ func (o *Observer) Status() Status {
 // learn compares the logs that are known with the runtime's list.
 func (o *Observer) learn(ctx context.Context) {
 	unknown, err := o.compare(ctx)
-	for _, id := range unknown {
-		c, statusErr := o.status(ctx, id)
-		if errors.Is(statusErr, ErrNotFound) {
-			continue
-		}
-		if statusErr == nil {
-			statusErr = o.take(ctx, c)
-		}
-		err = errors.Join(err, statusErr)
+	errs := make([]error, len(unknown))
+	var group errgroup.Group
+	group.SetLimit(asksAtOnce)
+	for i, id := range unknown {
+		group.Go(func() error {
+			errs[i] = o.meet(ctx, id)
+			return nil
+		})
 	}
+	err = errors.Join(err, group.Wait(), errors.Join(errs...))
 	if ctx.Err() != nil {
 		return
 	}
 	o.note(&o.unknown, "cannot learn about all containers", err)
+}
+
+// meet asks about one container that is not known, and takes it in.
+func (o *Observer) meet(ctx context.Context, id string) error {
+	c, err := o.status(ctx, id)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	}
+	return o.take(ctx, c)
 }
 
 // compare drops what the runtime runs no longer, and returns the ids of what is not known.

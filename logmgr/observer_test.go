@@ -201,6 +201,29 @@ func TestObserverTellsTrouble(t *testing.T) {
 	})
 }
 
+// TestObserverAsksManyAtOnce: a runtime that takes long to say where output is keeps a node
+// with many containers from being observed for no longer than it does before a manager.
+func TestObserverAsksManyAtOnce(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		runtime := redirecting(r)
+		runtime.Default = logmgr.Redirection{}
+		runtime.OnRedirect(func(context.Context, string) error {
+			time.Sleep(9 * time.Second)
+			return nil
+		})
+		for i := range 40 {
+			c, err := r.fake.Make(r.facts(fmt.Sprint("app", i)))
+			r.must(err)
+			r.must(c.Start())
+		}
+		o := r.observe()
+		r.pass(46 * time.Second) // five times eight
+		if got := o.Status().Logs; got != 40 {
+			t.Errorf("%d of 40 logs are observed", got)
+		}
+	})
+}
+
 // TestObserverLeavesOutWhatIsElsewhere: of a log that no mode would rotate it is not said
 // that it would have been, and a runtime that cannot say where a log is, is asked again.
 func TestObserverLeavesOutWhatIsElsewhere(t *testing.T) {

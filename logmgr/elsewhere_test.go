@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -110,8 +111,8 @@ func TestRedirectedLog(t *testing.T) {
 	}
 }
 
-// TestRedirectedLogIsLinkedLater: what stands in the way of the link goes, and the
-// link is made.
+// TestRedirectedLogIsLinkedLater: what stands in the way of the link is told of once an
+// hour, with the file that is hidden by it; when it goes, the link is made with the next look.
 func TestRedirectedLogIsLinkedLater(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		runtime := redirecting(r)
@@ -124,15 +125,16 @@ func TestRedirectedLogIsLinkedLater(t *testing.T) {
 		r.must(os.WriteFile(c.Path(), nil, 0o600))
 		r.Created(facts)
 		r.Started(c.ID(), false)
-		r.pass(10 * time.Minute)
-		if got := r.metric("failures_total", `"link"`); got < 5 || got > 20 {
-			t.Errorf("%v failures are counted in ten minutes", got)
-		}
-		if got := r.said("cannot link"); got < 1 || got > 11 {
-			t.Errorf("complained %d times in ten minutes", got)
+		for hours := 1.0; hours < 4; hours++ {
+			r.pass(time.Minute)
+			said := r.lines("move it away")
+			if got := r.metric("failures_total", `"link"`); got != hours || len(said) != int(hours) || !strings.Contains(said[0], to.Path) {
+				t.Errorf("in hour %v, %v failures are counted, and said %q", hours, got, said)
+			}
+			r.pass(59 * time.Minute)
 		}
 		r.must(os.Remove(c.Path()))
-		r.pass(61 * time.Second)
+		r.pass(11 * time.Second)
 		r.leadsTo(c.Path(), to.Path)
 		failures := r.metric("failures_total")
 		r.pass(10 * time.Minute)

@@ -14,6 +14,9 @@ import (
 // that it has not named itself.
 const missingRefresh = time.Minute
 
+// obstacleRepeat is how often it is said that something lies in a link's place.
+const obstacleRepeat = time.Hour
+
 // outlet is where one container's output comes out, as far as that is known. It belongs
 // to elsewhere's goroutine.
 type outlet struct {
@@ -34,6 +37,8 @@ type outlet struct {
 	linkFrom  time.Time // when the link may be made
 	linkRetry backoff   // after a link that could not be made
 	file      outletFile
+
+	obstacleSaid time.Time // when it was last said that something lies in the link's place; zero: nothing does
 }
 
 // known tells whether the output is known to be elsewhere.
@@ -100,7 +105,7 @@ func (e *elsewhere) link(o *outlet, now time.Time) {
 		o.told = false
 		return
 	}
-	if !o.mayLead() {
+	if e.obstructed(o, now) || !o.mayLead() {
 		return // the next look tells, and the next answer
 	}
 	made, err := e.m.linkLog(o.log, o.to.Path, o.running || o.told)
@@ -117,6 +122,24 @@ func (e *elsewhere) link(o *outlet, now time.Time) {
 	o.due = earlier(o.due, o.linkRetry.not)
 	e.m.metrics.failed("link")
 	o.log.complain("cannot link the log's path to the runtime's file; trying again", err)
+}
+
+// obstructed tells whether something that is no link is at the log path, which somebody must
+// have put there: it may be all that there is of something, so only an operator may move it.
+// The next look tells whether that was done.
+func (e *elsewhere) obstructed(o *outlet, now time.Time) bool {
+	info, err := os.Lstat(o.log.path)
+	if err != nil || info.Mode()&fs.ModeSymlink != 0 {
+		o.obstacleSaid = time.Time{}
+		return false
+	}
+	if o.obstacleSaid.IsZero() || now.Sub(o.obstacleSaid) >= obstacleRepeat {
+		o.obstacleSaid = now
+		e.m.metrics.failed("link")
+		o.log.log().WithField("file", o.to.Path).
+			Warn("a file lies where the link to the runtime's file belongs, and what is written to it is not the container's output: move it away, and the link is made within ten seconds")
+	}
+	return true
 }
 
 // mayLead tells whether the log path may be led to the runtime's file. A link that leads to

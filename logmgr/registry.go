@@ -341,7 +341,7 @@ func (r *registry) reopenedByOther(id string, err error) {
 		if err != nil {
 			log = log.WithError(err)
 		}
-		log.Warn("somebody else rotates this log too, probably kubelet: set containerLogMaxSize: 1P and containerLogMonitorInterval: 1h in its configuration")
+		log.Warn("somebody else rotates this log too, probably kubelet: set containerLogMaxSize: 1P in its configuration, and from kubelet 1.30 on containerLogMonitorInterval: 1h")
 	}
 	r.wake(c.log)
 }

@@ -34,6 +34,7 @@ type elsewhere struct {
 	failed       failedAsks
 	recoveredAt  time.Time // when the last answer came
 	provisional  bool      // one has been since the runtime has named a file itself
+	probedAt     time.Time // when one was last asked for to find out whether it does again
 	began        time.Time // rounds of looks are reckoned from then
 	next         time.Time // when an outlet is to be looked at; zero: never
 	timer        *time.Timer
@@ -88,7 +89,7 @@ func (e *elsewhere) forget(c *container) {
 	id, log := c.ID, c.log
 	e.mail.post(func() {
 		delete(e.outlets, id)
-		e.failed.drop(id)
+		e.failed.drop(e.m, id)
 		e.seen.drop(e.m, id)
 		e.unlink(log)
 	})
@@ -129,7 +130,12 @@ func (e *elsewhere) run(ctx context.Context, m *Manager) error {
 			for _, o := range e.outlets {
 				m.protect("look at a log that is elsewhere", func() { e.visit(o) })
 			}
-			m.protect("tell of logs without a limit", func() { e.noticeUnbounded(time.Now()) })
+			m.protect("tell of logs that are elsewhere", func() {
+				now := time.Now()
+				e.noticeUnbounded(now)
+				e.tellUnanswered(now)
+				e.probeLikely(now)
+			})
 		}
 		e.ask(ctx, &asks)
 	}
@@ -214,6 +220,7 @@ func (e *elsewhere) answered(ctx context.Context, o *outlet, asked time.Time, to
 		}
 		o.retry.failed(now)
 		e.failed.add(e.m, o, err)
+		e.tellUnanswered(now)
 		e.plan(o.retry.not)
 		e.probe(now)
 		return
@@ -247,6 +254,24 @@ func (e *elsewhere) likely(provisional bool) {
 	}
 }
 
+// probeLikely has one known container asked for every ten seconds while the runtime names no
+// file itself: so it shows soon when it does again.
+func (e *elsewhere) probeLikely(now time.Time) {
+	if !e.provisional || now.Sub(e.probedAt) < outletEvery-time.Second {
+		return // the round that comes next is a little earlier or later
+	}
+	e.probedAt = now
+	var oldest *outlet
+	for _, o := range e.outlets {
+		if o.known() && (oldest == nil || o.asked.Before(oldest.asked)) {
+			oldest = o
+		}
+	}
+	if oldest != nil {
+		e.wantAsk(oldest, &e.again)
+	}
+}
+
 // atHome follows when a container's output turns out to be at its log path.
 func (e *elsewhere) atHome(o *outlet) {
 	if o.known() {
@@ -264,7 +289,8 @@ func (e *elsewhere) recovered(o *outlet) {
 	o.retry.succeeded()
 	now := time.Now()
 	e.recoveredAt = now
-	e.failed.drop(o.id)
+	e.failed.drop(e.m, o.id)
+	e.tellAnswered()
 	for _, other := range e.failed.outlets {
 		if other.retry.left(now) > shortestBackoff {
 			other.retry.succeeded()

@@ -88,9 +88,9 @@ func (r *registry) place(l *containerLog, elsewhere bool) {
 }
 
 // countLogs shows how many logs are held to their policy: none while the runtime cannot
-// reopen them.
+// reopen them, and not those of which the runtime does not say where they are.
 func (r *registry) countLogs() {
-	held := len(r.logs) - r.away
+	held := max(len(r.logs)-r.away-r.elsewhere.failed.unheld(), 0)
 	if r.inability.known() {
 		held = 0
 	}

@@ -1,6 +1,7 @@
 package logmgr_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -49,14 +50,14 @@ func TestLivingLinkIsKept(t *testing.T) {
 }
 
 // TestProvisionalAnswer: a file that the runtime has not named itself is good for a missing
-// link, but not for one that leads somewhere. It is asked for again in a minute, and at once
+// link, but not for one that leads somewhere. It is asked for again in ten seconds, and at once
 // when the runtime names another's.
 func TestProvisionalAnswer(t *testing.T) {
 	for name, test := range map[string]struct {
 		back   func(r *rig, runtime *runtimetest.Redirecting) // what tells that the runtime answers again
 		within time.Duration
 	}{
-		"in a minute":                 {func(*rig, *runtimetest.Redirecting) {}, 71 * time.Second},
+		"in ten seconds":              {func(*rig, *runtimetest.Redirecting) {}, 11 * time.Second},
 		"with the answer for another": {func(r *rig, runtime *runtimetest.Redirecting) { r.runElsewhere(runtime, "other") }, 100 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -107,6 +108,49 @@ func TestAnswerStandsBeforeProvisional(t *testing.T) {
 		r.leadsTo(c.Path(), file)
 		if all := r.Status().Elsewhere; len(all) != 1 || all[0].File != file || all[0].MaxSize == 0 {
 			t.Errorf("told of %+v", all)
+		}
+	})
+}
+
+// TestEndOfAnOutageShows: while the runtime names no files itself, one container is asked for
+// every ten seconds, and not more; so all follow soon when it names them again.
+func TestEndOfAnOutageShows(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		runtime := redirecting(r)
+		r.start()
+		for i := range 20 {
+			r.runElsewhere(runtime, fmt.Sprint("app", i))
+		}
+		r.pass(time.Minute)
+		asked := func() (n int) {
+			for i := range 20 {
+				n += runtime.AskedFor(fmt.Sprint("idapp", i))
+			}
+			return n
+		}
+		before := asked()
+		late := r.facts("late")
+		to := r.jsonFile(t.TempDir(), late.ID)
+		likely := to
+		likely.Provisional, likely.MaxSize = true, 0
+		r.elsewhere(runtime, late, likely)
+		r.Created(late)
+		r.Started(late.ID, false)
+		r.pass(3 * time.Minute)
+		if got := asked() - before; got < 10 || got > 20 {
+			t.Errorf("asked %d times in the three minutes of an outage", got)
+		}
+		r.must(runtime.Put(late.ID, to))
+		r.pass(11 * time.Second)
+		for _, l := range r.Status().Elsewhere {
+			if l.File == to.Path && l.MaxSize != to.MaxSize {
+				t.Errorf("told of %+v", l)
+			}
+		}
+		before = asked()
+		r.pass(5 * time.Minute)
+		if got := asked() - before; got != 0 {
+			t.Errorf("asked %d times afterwards", got)
 		}
 	})
 }

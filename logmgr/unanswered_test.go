@@ -121,8 +121,11 @@ func TestSilenceIsTold(t *testing.T) {
 			r.runElsewhere(runtime, fmt.Sprint("app", i))
 		}
 		r.pass(25 * time.Second)
-		if got := r.said("held to their limit only"); got != 1 {
-			t.Errorf("said %d times what does not hold", got)
+		if got := r.lines("held to their limit only"); len(got) != 1 || !strings.Contains(got[0], "containers:3") {
+			t.Errorf("said what does not hold: %q", got)
+		}
+		if got := r.Status().Logs; got != 0 {
+			t.Errorf("%d logs count as held", got)
 		}
 		if trouble := r.Trouble(); len(trouble) != 0 {
 			t.Errorf("trouble after a short while: %q", trouble)
@@ -135,6 +138,10 @@ func TestSilenceIsTold(t *testing.T) {
 		r.pass(4 * time.Second)
 		if trouble := r.Trouble(); len(trouble) != 0 {
 			t.Errorf("trouble afterwards: %q", trouble)
+		}
+		r.pass(time.Hour)
+		if again := r.said("it is known again"); again != 1 || r.said("held to their limit only") != 1 {
+			t.Errorf("said %d times that all are found", again)
 		}
 	})
 }

@@ -35,6 +35,8 @@ func (w *whereabouts) await() bool {
 	return w.here() || w.state.Load() == outputPresumed
 }
 
+func (w *whereabouts) presumed() bool { return w.state.Load() == outputPresumed }
+
 // presume takes in that the log grows at its path, unless the answer has come.
 func (w *whereabouts) presume() { w.state.CompareAndSwap(outputAwaited, outputPresumed) }
 

@@ -28,6 +28,9 @@ const (
 	maxConnections = 8
 )
 
+// hint is what to look at where something answers that may not be Docker.
+const hint = "does docker.endpoint name its socket?"
+
 // Engine asks a Docker Engine by its HTTP API. Its methods may be called at any time and
 // from several goroutines.
 type Engine struct {
@@ -75,7 +78,7 @@ func (e *Engine) inspect(ctx context.Context, id string) (inspected, error) {
 		return inspected{}, fmt.Errorf("ask Docker Engine at %s for container %q: %w", e.endpoint, id, err)
 	}
 	if c.ID != id { // the engine also takes names, and beginnings of ids
-		return inspected{}, fmt.Errorf("ask Docker Engine at %s for container %q: the answer is about %.80q; does docker.endpoint name its socket?", e.endpoint, id, c.ID)
+		return inspected{}, fmt.Errorf("ask Docker Engine at %s for container %q: the answer is about %.80q; %s", e.endpoint, id, c.ID, hint)
 	}
 	return c, nil
 }
@@ -111,12 +114,12 @@ func (e *Engine) get(ctx context.Context, path string, into any) error {
 	}
 	switch {
 	case len(body) > maxAnswer:
-		return fmt.Errorf("the answer is longer than %d bytes", maxAnswer)
+		return fmt.Errorf("the answer is longer than %d bytes; %s", maxAnswer, hint)
 	case resp.StatusCode != http.StatusOK:
 		return refusal(resp.Status, resp.StatusCode, body)
 	}
 	if err := json.Unmarshal(body, into); err != nil {
-		return fmt.Errorf("the answer is not Docker's: %w; does docker.endpoint name its socket?", err)
+		return fmt.Errorf("the answer is not Docker's: %w; %s", err, hint)
 	}
 	return nil
 }
@@ -126,14 +129,20 @@ func refusal(status string, code int, body []byte) error {
 	var said struct {
 		Message string `json:"message"`
 	}
-	if json.Unmarshal(body, &said) != nil {
+	// Docker says in JSON what is wrong, and that it knows no page where it knows no path.
+	foreign := json.Unmarshal(body, &said) != nil || said.Message == "" || strings.Contains(said.Message, "page not found")
+	if said.Message == "" {
 		said.Message = string(body)
 	}
 	// Any other 404 is of a server that does not know the path.
 	if code == http.StatusNotFound && strings.HasPrefix(strings.ToLower(said.Message), "no such container") {
 		return fmt.Errorf("%w: %.200q", logmgr.ErrNotFound, said.Message)
 	}
-	return fmt.Errorf("it answers %q: %.200q", status, said.Message)
+	err := fmt.Errorf("it answers %q: %.200q", status, said.Message)
+	if foreign {
+		err = fmt.Errorf("%w; %s", err, hint)
+	}
+	return err
 }
 
 // explained says of a request that has failed what to look at, without the URL, in which
@@ -144,11 +153,13 @@ func explained(err error) error {
 	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("no answer within %s: %w", patience, err)
+		return fmt.Errorf("no answer within %s: %w; is dockerd well, and %s", patience, err, hint)
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("%w; only root and the socket's group may connect", err)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Errorf("%w; is dockerd running, and does docker.endpoint name its socket?", err)
+		return fmt.Errorf("%w; is dockerd running, and %s", err, hint)
+	case errors.Is(err, context.Canceled):
+		return err
 	}
-	return err
+	return fmt.Errorf("%w; %s", err, hint) // whoever answers does not speak HTTP
 }

@@ -155,10 +155,12 @@ func newRig(t *testing.T) *rig {
 	return r
 }
 
-// told are the messages of the log so far.
+// told are the messages of the log so far, but for the one that it is Docker.
 func (r *rig) told() (all []string) {
 	for _, e := range r.logs.AllEntries() {
-		all = append(all, e.Message)
+		if e.Message != introduction {
+			all = append(all, e.Message)
+		}
 	}
 	return all
 }

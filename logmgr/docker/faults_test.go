@@ -22,16 +22,20 @@ func faults() map[string]struct {
 		says string
 	}
 	return map[string]fault{
-		"it hangs":                       {func(e *fakeEngine) { e.answer(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }) }, "no answer within 2s"},
-		"it hangs in the middle":         {func(e *fakeEngine) { e.answer(hangInTheMiddle) }, "no answer within 2s"},
-		"the answer is cut":              {func(e *fakeEngine) { e.answer(cutShort) }, "unexpected EOF"},
-		"it fails":                       {func(e *fakeEngine) { e.say(500, `{"message":"layer\nis gone"}`) }, `it answers "500 Internal Server Error": "layer\nis gone"`},
-		"the answer is too long":         {func(e *fakeEngine) { e.answer(endless) }, "longer than 4194304 bytes"},
-		"it is no JSON":                  {func(e *fakeEngine) { e.say(200, "<html>") }, "docker.endpoint"},
-		"it is another JSON":             {func(e *fakeEngine) { e.say(200, `[1, 2]`) }, "docker.endpoint"},
-		"it is about another":            {func(e *fakeEngine) { e.say(200, `{"Id": "another", "LogPath": "/etc/shadow"}`) }, "docker.endpoint"},
-		"it is about nothing":            {func(e *fakeEngine) { e.say(200, `{}`) }, "docker.endpoint"},
-		"it knows no such path":          {func(e *fakeEngine) { e.say(404, `{"message":"page not found"}`) }, "404"},
+		"it hangs":               {func(e *fakeEngine) { e.answer(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }) }, "no answer within 2s"},
+		"it hangs in the middle": {func(e *fakeEngine) { e.answer(hangInTheMiddle) }, "no answer within 2s"},
+		"the answer is cut":      {func(e *fakeEngine) { e.answer(cutShort) }, "unexpected EOF"},
+		"it fails":               {func(e *fakeEngine) { e.say(500, `{"message":"layer\nis gone"}`) }, `it answers "500 Internal Server Error": "layer\nis gone"`},
+		"the answer is too long": {func(e *fakeEngine) { e.answer(endless) }, "longer than 4194304 bytes"},
+		"it is no JSON":          {func(e *fakeEngine) { e.say(200, "<html>") }, "docker.endpoint"},
+		"it is another JSON":     {func(e *fakeEngine) { e.say(200, `[1, 2]`) }, "docker.endpoint"},
+		"it is about another":    {func(e *fakeEngine) { e.say(200, `{"Id": "another", "LogPath": "/etc/shadow"}`) }, "docker.endpoint"},
+		"it is about nothing":    {func(e *fakeEngine) { e.say(200, `{}`) }, "docker.endpoint"},
+		"it knows no such path":  {func(e *fakeEngine) { e.say(404, `{"message":"page not found"}`) }, "404"},
+		"it speaks no HTTP":      {func(e *fakeEngine) { e.answer(junk) }, "malformed HTTP"},
+		"it hangs up": {func(e *fakeEngine) {
+			e.answer(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+		}, "EOF"},
 		"it leads elsewhere":             {func(e *fakeEngine) { e.answer(elsewhere) }, "302"},
 		"the path is relative":           {func(e *fakeEngine) { e.say(200, inspection("containers/c-json.log", "json-file", nil)) }, "not an absolute path"},
 		"the path has a zero":            {func(e *fakeEngine) { e.say(200, inspection("/a\x00b", "json-file", nil)) }, "zero byte"},
@@ -58,6 +62,15 @@ func endless(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+func junk(w http.ResponseWriter, _ *http.Request) {
+	conn, _, err := w.(http.Hijacker).Hijack()
+	if err != nil {
+		panic(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "SSH-2.0-OpenSSH_9.2\r\n")
 }
 
 func elsewhere(w http.ResponseWriter, r *http.Request) {
@@ -91,6 +104,24 @@ func TestFaults(t *testing.T) {
 			}
 			if told := r.told(); len(told) != 0 {
 				t.Errorf("the caller has the error, and it is told of %q", told)
+			}
+		})
+	}
+}
+
+// Whoever answers and is not Docker is told of with the setting that leads there; what Docker
+// itself complains of is no matter of that.
+func TestHint(t *testing.T) {
+	for name, test := range faults() {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t)
+			r.Runtime.root = r.root
+			test.fail(r.engine)
+			_, err := r.Redirect(t.Context(), id)
+			itself := name == "it fails" || strings.HasPrefix(name, "the path ")
+			if err == nil || strings.Contains(err.Error(), "does docker.endpoint name its socket?") == itself {
+				t.Errorf("%v", err)
 			}
 		})
 	}

@@ -35,12 +35,15 @@ func TestOtherRuntimes(t *testing.T) {
 func TestReconnected(t *testing.T) {
 	r := newRig(t)
 	r.engine.say(http.StatusOK, inspection("", "none", nil))
-	for _, name := range []string{"docker", "containerd", "docker"} {
+	for _, name := range []string{"docker", "docker", "containerd", "docker"} {
 		r.cri.call(name)
 		r.Reconnected()
 		if got, err := r.Redirect(t.Context(), id); err != nil || got.Elsewhere != (name == "docker") {
 			t.Errorf("%q: %+v, %v", name, got, err)
 		}
+	}
+	if told := len(r.logs.AllEntries()) - len(r.told()); told != 2 {
+		t.Errorf("it was told %d times that the runtime is Docker, which it has become twice", told)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -89,8 +90,8 @@ func TestNoEngine(t *testing.T) {
 	r := New(criruntime.New(conn), "", quiet())
 	defer r.Close()
 	got, err := r.Redirect(t.Context(), "no-such-container")
-	if err == nil || got != (logmgr.Redirection{}) {
-		t.Errorf("%+v, %v, want an error", got, err)
+	if err == nil || got != (logmgr.Redirection{}) || !strings.Contains(err.Error(), "docker.endpoint is empty: set it if") {
+		t.Errorf("%+v, %v, want an error that says what to do", got, err)
 	}
 	if rule := logFile(defaultRoot, "a"); rule != "/var/lib/docker/containers/a/a-json.log" {
 		t.Errorf("the rule makes %q", rule)

@@ -37,6 +37,7 @@ type Runtime struct {
 	mu         sync.Mutex
 	name       *string // nil: not asked on this connection
 	connection int     // counts them
+	introduced string  // the name that was last told of
 	root       string  // of Docker's data, as far as is known
 	away       outage
 }
@@ -76,7 +77,11 @@ func (r *Runtime) Redirect(ctx context.Context, id string) (logmgr.Redirection, 
 		return logmgr.Redirection{}, err
 	}
 	if r.engine == nil {
-		return byRule(defaultRoot, id)
+		to, err := byRule(r.knownRoot(), id)
+		if err != nil {
+			err = fmt.Errorf("%w; docker.endpoint is empty: set it if Docker's data directory is not %s", err, defaultRoot)
+		}
+		return to, err
 	}
 	to, err := r.ask(ctx, id)
 	switch {
@@ -142,8 +147,21 @@ func (r *Runtime) knownName(ctx context.Context) (string, error) {
 	defer r.mu.Unlock()
 	if r.connection == connection {
 		r.name = &name
+		r.introduce(name)
 	}
 	return name, nil
+}
+
+// introduction is said when the runtime turns out to be Docker's.
+const introduction = "the runtime is Docker, which alone can rotate its logs: only their links and sizes are looked after, see docs/docker.md"
+
+// introduce says what an operator can expect of the runtime, if it is another one than on the
+// connection before.
+func (r *Runtime) introduce(name string) {
+	if name == runtimeName && r.introduced != name {
+		r.log.Info(introduction)
+	}
+	r.introduced = name
 }
 
 func (r *Runtime) lastName() (name *string, connection int) {

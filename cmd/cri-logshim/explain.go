@@ -127,7 +127,7 @@ func explain(ctx context.Context, c config.Configuration, lines config.Lines, wa
 	}
 	e := newExplanation(sandbox, containers, chosen, policy.New(c, lines), c.Annotations.Enabled)
 	for i, one := range chosen {
-		e.Containers[i].NotManaged = notManaged(ctx, runtime, c.PodLogsDir, one.ID)
+		e.Containers[i].notManaged(notManaged(ctx, runtime, c.PodLogsDir, one.ID))
 	}
 	return e, nil
 }
@@ -162,7 +162,13 @@ func elsewhere(to logmgr.Redirection) string {
 	case to.Path == "":
 		return "Docker has not made its file yet"
 	case to.MaxSize == 0:
-		return fmt.Sprintf("Docker writes it to %s and, as far as is known, without a limit; max-size and max-file in Docker's daemon.json set one for new containers", to.Path)
+		known := ""
+		if to.Driver == "" { // nor are its options
+			known = ", as far as is known,"
+		}
+		return fmt.Sprintf("Docker writes it to %s%s without a limit; max-size and max-file in Docker's daemon.json set one for new containers", to.Path, known)
+	case to.MaxFiles == 1:
+		return fmt.Sprintf("Docker writes it to %s and rotates it by itself, at %d bytes, with 1 file: at each rotation all that was written before is lost; max-file in Docker's daemon.json keeps more, for new containers", to.Path, to.MaxSize)
 	}
 	return fmt.Sprintf("Docker writes it to %s and rotates it by itself, at %d bytes with %d files", to.Path, to.MaxSize, to.MaxFiles)
 }

@@ -46,7 +46,8 @@ func TestExplainDocker(t *testing.T) {
 		says               string
 	}{
 		"rotated":        {"/d/c-json.log", `{"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}`, "to /d/c-json.log and rotates it by itself, at 10000000 bytes with 3 files"},
-		"without limit":  {"/d/c-json.log", `{"Type": "json-file", "Config": {}}`, "max-size and max-file in Docker's daemon.json"},
+		"one file":       {"/d/c-json.log", `{"Type": "json-file", "Config": {"max-size": "10m"}}`, "at 10000000 bytes, with 1 file: at each rotation all that was written before is lost; max-file"},
+		"without limit":  {"/d/c-json.log", `{"Type": "json-file", "Config": {}}`, "to /d/c-json.log without a limit; max-size and max-file in Docker's daemon.json"},
 		"not started":    {"", `{"Type": "json-file"}`, "not made its file yet"},
 		"another driver": {"", `{"Type": "journald"}`, `driver "journald"`},
 		"no engine":      {"", "", "where its output is cannot be told: ask Docker Engine at unix://"},
@@ -68,6 +69,10 @@ func TestExplainDocker(t *testing.T) {
 			}
 			if got := e.Containers[0].NotManaged; !strings.Contains(got, test.says) {
 				t.Errorf("not managed: %q, want %q", got, test.says)
+			}
+			var text strings.Builder
+			if err := e.print(&text, "text"); err != nil || !strings.Contains(text.String(), "do not as it is") || e.Containers[0].SettingsApply {
+				t.Errorf("the settings are told of as if they applied: %v\n%s", err, &text)
 			}
 		})
 	}

@@ -38,8 +38,10 @@ type explainedContainer struct {
 	// all of it is.
 	NotManaged string `json:"notManaged,omitempty" yaml:"notManaged,omitempty"`
 
-	Settings []explainedSetting `json:"settings" yaml:"settings"`
-	Problems []explainedProblem `json:"problems,omitempty" yaml:"problems,omitempty"`
+	// SettingsApply is false where the settings would hold if the log was managed.
+	SettingsApply bool               `json:"settingsApply" yaml:"settingsApply"`
+	Settings      []explainedSetting `json:"settings" yaml:"settings"`
+	Problems      []explainedProblem `json:"problems,omitempty" yaml:"problems,omitempty"`
 }
 
 type explainedSetting struct {
@@ -76,7 +78,7 @@ func newExplanation(s criruntime.Sandbox, all, chosen []logmgr.Container, resolv
 }
 
 func explainContainer(c logmgr.Container, res policy.Resolution) explainedContainer {
-	explained := explainedContainer{Name: c.Name, ID: c.ID, Attempt: c.Attempt}
+	explained := explainedContainer{Name: c.Name, ID: c.ID, Attempt: c.Attempt, SettingsApply: true}
 	for _, s := range res.Settings() {
 		explained.Settings = append(explained.Settings, explainedSetting{
 			Name: s.Name, Value: s.Value, Source: s.Source.Kind, Key: s.Source.Key, Line: s.Source.Line, from: s.Source.String(),
@@ -88,6 +90,11 @@ func explainContainer(c logmgr.Container, res policy.Resolution) explainedContai
 		})
 	}
 	return explained
+}
+
+// notManaged takes in why the container's log is not managed; empty: it is.
+func (c *explainedContainer) notManaged(reason string) {
+	c.NotManaged, c.SettingsApply = reason, reason == ""
 }
 
 // notes tells of annotations that no container's settings can show.
@@ -132,6 +139,7 @@ func (e *explanation) printText(w io.Writer) error {
 		fmt.Fprintf(table, "\ncontainer %s, attempt %d, id %s\n", c.Name, c.Attempt, c.ID)
 		if c.NotManaged != "" {
 			fmt.Fprintf(table, "not managed: %s\n", c.NotManaged)
+			fmt.Fprintln(table, "These settings would apply if it was managed, and do not as it is:")
 		}
 		fmt.Fprintln(table, "SETTING\tVALUE\tFROM")
 		for _, s := range c.Settings {

@@ -72,8 +72,9 @@ exec '` + runc + `' "$@"
 func (d *Docker) runc() string       { return filepath.Join(d.dir, "runc") }
 func (d *Docker) configFile() string { return filepath.Join(d.dir, "daemon.json") }
 
-// flags are what no Start changes. Nothing outside the folder is written: no firewall rule,
-// no bridge and no kernel setting is made.
+// flags are what no Start changes. Nothing outside the folder is written but below /run, as
+// the folder of plugins and the sockets of containerd's shims, and /run is the cell's own: no
+// firewall rule, no bridge and no kernel setting is made.
 func (d *Docker) flags() []string {
 	return []string{
 		"--config-file=" + d.configFile(), "--host=unix://" + d.socket(), "--pidfile=" + filepath.Join(d.dir, "docker.pid"),

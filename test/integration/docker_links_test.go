@@ -210,7 +210,7 @@ func (l *dockerLinks) tamperedWith(t *testing.T) {
 	l.becomesRight(t, removed)
 	l.becomesRight(t, led)
 	eventually(t, func(context.Context) error { // the last one was looked at, too
-		complaints, err := l.shim.Logged("is no link")
+		complaints, err := l.shim.Logged("a file lies where the link")
 		if err == nil && len(complaints) == 0 {
 			err = errors.New("the shim says nothing of a file in the place of a link")
 		}

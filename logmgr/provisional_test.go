@@ -1,6 +1,7 @@
 package logmgr_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -32,6 +33,10 @@ func TestLivingLinkIsKept(t *testing.T) {
 		runtime := redirecting(r)
 		r.start()
 		to := r.jsonFile(t.TempDir(), "idapp")
+		runtime.OnRedirect(func(context.Context, string) error {
+			time.Sleep(time.Second) // until the file has gone
+			return nil
+		})
 		c, living := r.linkTo(runtime, "app", to)
 		r.must(os.Remove(to.Path))
 		r.pass(20 * time.Second)

@@ -3,8 +3,6 @@ package logmgr
 import (
 	"context"
 	"errors"
-	"fmt"
-	"path/filepath"
 	"sync"
 	"time"
 )
@@ -66,7 +64,10 @@ func (e *elsewhere) follow(c *container, told bool) {
 		o := e.outlets[id]
 		if o == nil {
 			now := time.Now()
-			o = &outlet{id: id, log: log, where: where, since: now, linkFrom: now.Add(e.m.LinkGrace)}
+			o = &outlet{
+				ownFile: ownFile{of: &log.of.Container, path: log.path, policy: log.policy, since: now},
+				id:      id, log: log, where: where, linkFrom: now.Add(e.m.LinkGrace),
+			}
 			e.outlets[id] = o
 			e.wantAsk(o, &e.fresh)
 		}
@@ -90,7 +91,7 @@ func (e *elsewhere) forget(c *container) {
 	e.mail.post(func() {
 		delete(e.outlets, id)
 		e.failed.drop(e.m, id)
-		e.seen.drop(e.m, id)
+		e.seen.drop(&e.m.metrics.elsewhereMetrics, id)
 		e.unlink(log)
 	})
 }
@@ -132,7 +133,7 @@ func (e *elsewhere) run(ctx context.Context, m *Manager) error {
 			}
 			m.protect("tell of logs that are elsewhere", func() {
 				now := time.Now()
-				e.noticeUnbounded(now)
+				e.noticeUnbounded()
 				e.tellUnanswered(now)
 				e.probeLikely(now)
 			})
@@ -197,9 +198,7 @@ func pop(queue *[]*outlet) *outlet {
 
 func (e *elsewhere) redirection(ctx context.Context, id string) (Redirection, error) {
 	defer e.m.work.begin("ask where the output of container "+id+" is", stuckRuntime)()
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	return e.runtime.Redirect(ctx, id)
+	return redirection(ctx, e.runtime, id)
 }
 
 // answered takes in where an outlet is, or that the runtime could not say so when it was
@@ -211,9 +210,6 @@ func (e *elsewhere) answered(ctx context.Context, o *outlet, asked time.Time, to
 		return
 	}
 	now := time.Now()
-	if err == nil && to.Path != "" && !filepath.IsAbs(to.Path) {
-		err = fmt.Errorf("the runtime names %q, which is no absolute path", to.Path)
-	}
 	if err != nil {
 		if asked.Before(e.recoveredAt) {
 			o.retry.succeeded() // it has come to its senses since

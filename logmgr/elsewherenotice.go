@@ -1,6 +1,11 @@
 package logmgr
 
-import "time"
+import (
+	"iter"
+	"time"
+
+	"github.com/sirupsen/logrus"
+)
 
 const (
 	// noticePause is how long it is waited, once there is something to say of several logs,
@@ -18,60 +23,74 @@ type notices struct {
 	unboundedSaid bool
 }
 
-// notice says what the operator ought to know of how the runtime keeps logs: once, and
-// not for each of them.
-func (e *elsewhere) notice(o *outlet) {
-	if e.m.TakesOver && o.since.Sub(e.began) < takeOverTime {
-		return // the process before has said so
-	}
-	switch driver := o.to.Driver; {
-	case o.to.Path == "" && driver != "" && driver != jsonFile:
-		if !e.said.drivers[driver] {
-			e.said.drivers[driver] = true
-			o.log.log().WithField("driver", driver).
+// toldBefore tells whether the process before has said what is to be said of a file.
+func (o *Options) toldBefore(f *ownFile, began time.Time) bool {
+	return o.TakesOver && f.since.Sub(began) < takeOverTime
+}
+
+// take takes in one file, and says what the operator ought to know of how the runtime keeps
+// logs: once, and not for each of them. What is to be said of all has to wait.
+func (n *notices) take(log logrus.FieldLogger, f *ownFile) {
+	switch driver := f.to.Driver; {
+	case f.to.Path == "" && driver != "" && driver != jsonFile:
+		if !n.drivers[driver] {
+			n.drivers[driver] = true
+			f.fields(log).WithField("driver", driver).
 				Warn("with this log driver there is no file that a log path could lead to, so kubectl logs has nothing to show; that is so for all containers with it. Set log-driver json-file in Docker's daemon.json and restart Docker; pods have to be made anew")
 		}
-	case o.unbounded() && e.said.unboundedAt.IsZero():
-		e.said.unboundedAt = time.Now().Add(noticePause)
-		e.plan(e.said.unboundedAt)
+	case f.unbounded() && n.unboundedAt.IsZero():
+		n.unboundedAt = time.Now().Add(noticePause)
 	}
 }
 
-// noticeUnbounded says how many files nothing bounds, when that is due.
-func (e *elsewhere) noticeUnbounded(now time.Time) {
-	if e.said.unboundedAt.IsZero() || e.said.unboundedSaid {
+// waits tells until when there is something to be said; zero: there is nothing.
+func (n *notices) waits() time.Time {
+	if n.unboundedSaid {
+		return time.Time{}
+	}
+	return n.unboundedAt
+}
+
+// tell says of how many files nothing bounds them, when that is due.
+func (n *notices) tell(log logrus.FieldLogger, files iter.Seq[*ownFile]) {
+	if at := n.waits(); at.IsZero() || time.Now().Before(at) {
 		return
 	}
-	if now.Before(e.said.unboundedAt) {
-		e.plan(e.said.unboundedAt)
-		return
-	}
-	var largest *outlet
+	var largest *ownFile
 	found := 0
-	for _, o := range e.outlets {
-		if !o.unbounded() {
+	for f := range files {
+		if !f.unbounded() {
 			continue
 		}
 		found++
-		if largest == nil || o.file.size > largest.file.size {
-			largest = o
+		if largest == nil || f.file.size > largest.file.size {
+			largest = f
 		}
 	}
 	if largest == nil {
-		e.said.unboundedAt = time.Time{} // it has ended meanwhile
+		n.unboundedAt = time.Time{} // it has ended meanwhile
 		return
 	}
-	e.said.unboundedSaid = true
-	largest.log.log().WithField("files", found).WithField("file", largest.to.Path).WithField("size", largest.file.size).
+	n.unboundedSaid = true
+	largest.fields(log).WithField("files", found).WithField("file", largest.to.Path).WithField("size", largest.file.size).
 		Warn("files of running containers have no limit, of which this is the largest; they are the runtime's own and left alone: set max-size and max-file under log-opts in Docker's daemon.json, which holds for containers made after a restart of Docker")
 }
 
-// unbounded tells whether a container runs and the runtime never rotates its file. Where it
-// could not say, that shows when the file has passed the limit that it would have otherwise.
-func (o *outlet) unbounded() bool {
-	if !o.running || o.to.Path == "" || o.to.MaxSize > 0 {
-		return false
+// noticeUnbounded says of how many files nothing bounds them, when that is due.
+func (e *elsewhere) noticeUnbounded() {
+	e.said.tell(e.m.Log, func(yield func(*ownFile) bool) {
+		for _, o := range e.outlets {
+			if !yield(&o.ownFile) {
+				return
+			}
+		}
+	})
+	e.planNotice()
+}
+
+// planNotice has what waits to be said be said in time.
+func (e *elsewhere) planNotice() {
+	if at := e.said.waits(); !at.IsZero() {
+		e.plan(at)
 	}
-	limit := o.log.policy.Load().MaxSize
-	return o.to.Driver != "" || limit > 0 && o.file.size > limit
 }

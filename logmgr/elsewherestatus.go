@@ -56,7 +56,7 @@ type seen struct {
 	bytes int64                   // on disk, of all
 }
 
-func (s *seen) put(m *Manager, id string, l ElsewhereLog) {
+func (s *seen) put(m *elsewhereMetrics, id string, l ElsewhereLog) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.logs == nil {
@@ -67,7 +67,7 @@ func (s *seen) put(m *Manager, id string, l ElsewhereLog) {
 	s.tell(m)
 }
 
-func (s *seen) drop(m *Manager, id string) {
+func (s *seen) drop(m *elsewhereMetrics, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.bytes -= s.logs[id].DiskBytes
@@ -75,9 +75,9 @@ func (s *seen) drop(m *Manager, id string) {
 	s.tell(m)
 }
 
-func (s *seen) tell(m *Manager) {
-	m.metrics.elsewhereLogs.Set(float64(len(s.logs)))
-	m.metrics.elsewhereBytes.Set(float64(s.bytes))
+func (s *seen) tell(m *elsewhereMetrics) {
+	m.elsewhereLogs.Set(float64(len(s.logs)))
+	m.elsewhereBytes.Set(float64(s.bytes))
 }
 
 // total is what all of them take on disk, in bytes.
@@ -98,15 +98,11 @@ func (s *seen) all() []ElsewhereLog {
 
 // show publishes what is known of an outlet.
 func (e *elsewhere) show(o *outlet) {
-	of := &o.log.of.Container
-	e.seen.put(e.m, o.id, ElsewhereLog{
-		Namespace: of.Namespace, Pod: of.Pod, Container: of.Name, Attempt: of.Attempt,
-		Path: o.log.path, File: o.to.Path, Driver: o.to.Driver,
-		Bytes: o.file.size, DiskBytes: o.file.disk + o.file.rotated.disk,
-		MaxSize: o.to.MaxSize, MaxFiles: o.to.MaxFiles, Rotations: o.file.rotations,
-		device: o.file.device,
-	})
-	e.notice(o)
+	e.seen.put(&e.m.metrics.elsewhereMetrics, o.id, o.status())
+	if !e.m.toldBefore(&o.ownFile, e.began) {
+		e.said.take(e.m.Log, &o.ownFile)
+	}
+	e.planNotice()
 }
 
 // MarshalJSON leaves out what is known of a file where there is none: a size of 0 would read

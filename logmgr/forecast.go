@@ -191,6 +191,7 @@ func (o *Observer) summarize() {
 	o.Log.WithFields(logrus.Fields{
 		"logs": len(o.logs), "would_rotate": rotations, "rotated_by_others": others,
 		"would_remove": total.remove, "would_remove_bytes": total.removeDisk, "would_compress_bytes": total.compress,
+		"elsewhere_bytes": o.sights.seen.total(),
 	}).Info("observed, of the containers that run now")
 }
 

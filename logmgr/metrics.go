@@ -10,12 +10,10 @@ import (
 
 // metrics are what the log manager counts.
 type metrics struct {
+	elsewhereMetrics
 	logs                        atomic.Int64 // as managed
 	managed, awake, polled      prometheus.Gauge
 	keptFiles, keptBytes        prometheus.Gauge
-	elsewhereLogs               prometheus.Gauge
-	elsewhereBytes              prometheus.Gauge
-	elsewhereRotations          prometheus.Counter
 	elsewhereLinks              prometheus.Counter
 	rotations, healed           prometheus.Counter
 	deletedUnread, looks        prometheus.Counter
@@ -35,27 +33,26 @@ func newMetrics(reg prometheus.Registerer, work *workload, lags *lags) (*metrics
 		return prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "cri_logshim", Name: name, Help: help, Buckets: buckets})
 	}
 	latency := prometheus.ExponentialBuckets(0.0005, 2, 18) // to 65 s
+	elsewhere, err := newElsewhereMetrics(reg)
 	m := &metrics{
-		managed:            prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "logs_managed", Help: "Logs that are held to their policy."}),
-		awake:              prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "logs_awake", Help: "Logs that were written to within the last second or need attention."}),
-		polled:             prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "logs_polled", Help: "Quiet logs that cannot be watched and are looked at every second instead."}),
-		keptFiles:          prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "kept_files", Help: "Log files of removed pods and attempts, as of the last look through keepDir."}),
-		keptBytes:          prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "kept_bytes", Help: "Bytes on disk of log files of removed pods and attempts, as of the last look through keepDir."}),
-		elsewhereLogs:      prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "elsewhere_logs", Help: "Logs that the runtime keeps in files of its own, as Docker does, which nobody else can rotate."}),
-		elsewhereBytes:     prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "elsewhere_bytes", Help: "Bytes on disk of the files that the runtime itself keeps, rotated ones included."}),
-		elsewhereRotations: counter("elsewhere_rotations_total", "Rotations that the runtime itself has made of its own files, as far as was seen every ten seconds."),
-		elsewhereLinks:     counter("elsewhere_links_made_total", "Log paths that were led to files of the runtime's own, where it had not done so or the link had gone."),
-		rotations:          counter("rotations_total", "Rotations completed."),
-		healed:             counter("missing_logs_reopened_total", "Logs that were missing from their path and were reopened."),
-		deletedUnread:      counter("deleted_unread_bytes_total", "Bytes of removed files that a program which had the log open had not read."),
-		looks:              counter("reader_looks_total", "Looks through all processes of the node for those that read logs."),
-		refused:            counter("containers_not_managed_total", "Containers whose log is not managed because of an unsafe name or path."),
-		foreignReopens:     counter("foreign_reopens_total", "Reopens asked for by another rotator, such as kubelet."),
-		panics:             counter("panics_total", "Panics in work on logs; none of them reached a CRI call."),
-		compressedIn:       counter("compressed_input_bytes_total", "Bytes of rotated files that were compressed, before."),
-		compressedOut:      counter("compressed_output_bytes_total", "Bytes of rotated files that were compressed, after."),
-		reopen:             histogram("reopen_seconds", "Time the runtime took for ReopenContainerLog.", latency),
-		window:             histogram("rotation_window_seconds", "Time from the rename to the end of the reopen.", latency),
+		elsewhereMetrics: elsewhere,
+		managed:          prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "logs_managed", Help: "Logs that are held to their policy."}),
+		awake:            prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "logs_awake", Help: "Logs that were written to within the last second or need attention."}),
+		polled:           prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "logs_polled", Help: "Quiet logs that cannot be watched and are looked at every second instead."}),
+		keptFiles:        prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "kept_files", Help: "Log files of removed pods and attempts, as of the last look through keepDir."}),
+		keptBytes:        prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "kept_bytes", Help: "Bytes on disk of log files of removed pods and attempts, as of the last look through keepDir."}),
+		elsewhereLinks:   counter("elsewhere_links_made_total", "Log paths that were led to files of the runtime's own, where it had not done so or the link had gone."),
+		rotations:        counter("rotations_total", "Rotations completed."),
+		healed:           counter("missing_logs_reopened_total", "Logs that were missing from their path and were reopened."),
+		deletedUnread:    counter("deleted_unread_bytes_total", "Bytes of removed files that a program which had the log open had not read."),
+		looks:            counter("reader_looks_total", "Looks through all processes of the node for those that read logs."),
+		refused:          counter("containers_not_managed_total", "Containers whose log is not managed because of an unsafe name or path."),
+		foreignReopens:   counter("foreign_reopens_total", "Reopens asked for by another rotator, such as kubelet."),
+		panics:           counter("panics_total", "Panics in work on logs; none of them reached a CRI call."),
+		compressedIn:     counter("compressed_input_bytes_total", "Bytes of rotated files that were compressed, before."),
+		compressedOut:    counter("compressed_output_bytes_total", "Bytes of rotated files that were compressed, after."),
+		reopen:           histogram("reopen_seconds", "Time the runtime took for ReopenContainerLog.", latency),
+		window:           histogram("rotation_window_seconds", "Time from the rename to the end of the reopen.", latency),
 		fill: histogram("rotated_size_ratio", "Size of a file when it was rotated, as a share of maxSize.",
 			[]float64{0.5, 0.8, 0.9, 0.95, 0.98, 1, 1.02, 1.05, 1.1, 1.15, 1.25, 1.5, 2, 5, 10}),
 		removed:  prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "cri_logshim", Name: "files_removed_total", Help: "Log files removed, by the setting that asked for it."}, []string{"reason"}),
@@ -64,10 +61,10 @@ func newMetrics(reg prometheus.Registerer, work *workload, lags *lags) (*metrics
 	}
 	stuck := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "stuck_operations", Help: "File and runtime operations that have been under way for too long."},
 		func() float64 { return float64(work.stuck(time.Now())) })
-	var errs []error
+	errs := []error{err}
 	for _, c := range []prometheus.Collector{
 		m.managed, m.awake, m.polled, m.keptFiles, m.keptBytes, m.rotations, m.healed, m.removed, m.refused, m.foreignReopens, m.panics,
-		m.deletedUnread, m.looks, lags, m.pressure, m.elsewhereLogs, m.elsewhereBytes, m.elsewhereRotations, m.elsewhereLinks,
+		m.deletedUnread, m.looks, lags, m.pressure, m.elsewhereLinks,
 		m.compressedIn, m.compressedOut, m.reopen, m.window, m.fill, m.failures, stuck,
 	} {
 		errs = append(errs, reg.Register(c))
@@ -81,4 +78,19 @@ func (m *metrics) failed(step string) { m.failures.WithLabelValues(step).Inc() }
 func (m *metrics) manage(logs int) {
 	m.logs.Store(int64(logs))
 	m.managed.Set(float64(logs))
+}
+
+// elsewhereMetrics are about logs that the runtime keeps in files of its own.
+type elsewhereMetrics struct {
+	elsewhereLogs, elsewhereBytes prometheus.Gauge
+	elsewhereRotations            prometheus.Counter
+}
+
+func newElsewhereMetrics(reg prometheus.Registerer) (elsewhereMetrics, error) {
+	m := elsewhereMetrics{
+		elsewhereLogs:      prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "elsewhere_logs", Help: "Logs that the runtime keeps in files of its own, as Docker does, which nobody else can rotate."}),
+		elsewhereBytes:     prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "elsewhere_bytes", Help: "Bytes on disk of the files that the runtime itself keeps, rotated ones included."}),
+		elsewhereRotations: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "cri_logshim", Name: "elsewhere_rotations_total", Help: "Rotations that the runtime itself has made of its own files, as far as was seen every ten seconds."}),
+	}
+	return m, errors.Join(reg.Register(m.elsewhereLogs), reg.Register(m.elsewhereBytes), reg.Register(m.elsewhereRotations))
 }

@@ -30,15 +30,14 @@ type Observer struct {
 	Options
 	again   chan struct{} // holds a token when the runtime is to be asked at once
 	metrics *forecastMetrics
+	sights  *sights
 
 	mu      sync.Mutex           // Settings and all below
 	logs    map[string]*observed // of running containers, by id
-	refused map[string]bool      // ids of containers whose log would not be managed
-	node    string               // which bounds of the node are broken; empty: none
-	unknown string               // why not all of the runtime's containers are known; empty: they are
-	unseen  string               // why podLogsDir cannot be looked at; empty: it can
-
-	toldElsewhere bool // that there is output in files of the runtime's own
+	refused map[string]bool      // ids of containers that have ended, or whose log would not be managed
+	node    NodeStatus
+	unknown string // why not all of the runtime's containers are known; empty: they are
+	unseen  string // why podLogsDir cannot be looked at; empty: it can
 }
 
 // NewObserver makes an Observer. The options that are about changing something have no
@@ -54,9 +53,13 @@ func NewObserver(o Options) (*Observer, error) {
 	if err != nil {
 		return nil, err
 	}
+	sights, err := newSights(o.Metrics)
+	if err != nil {
+		return nil, err
+	}
 	return &Observer{
 		Options: o, again: make(chan struct{}, 1), metrics: metrics,
-		logs: map[string]*observed{}, refused: map[string]bool{},
+		logs: map[string]*observed{}, refused: map[string]bool{}, sights: sights,
 	}, nil
 }
 
@@ -66,6 +69,9 @@ func (o *Observer) Run(ctx context.Context) error {
 	group.Go(func() error { return every(ctx, o.ReconcileEvery, o.again, o.learn) })
 	group.Go(func() error { return every(ctx, observeEvery, nil, func(context.Context) { o.look() }) })
 	group.Go(func() error { return every(ctx, forecastEvery, nil, func(context.Context) { o.forecast() }) })
+	group.Go(func() error {
+		return every(ctx, outletEvery, o.sights.fresh, func(context.Context) { o.lookElsewhere() })
+	})
 	err := group.Wait()
 	o.summarize()
 	return err
@@ -141,7 +147,7 @@ func (o *Observer) note(fault *string, what string, err error) {
 func (o *Observer) Status() Status {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	s := Status{Logs: int64(len(o.logs)), Readers: []ReaderStatus{}, Node: NodeStatus{Broken: o.node}}
+	s := Status{Logs: int64(len(o.logs)), Readers: []ReaderStatus{}, Node: o.node, Elsewhere: o.sights.seen.all()}
 	for _, l := range o.logs {
 		s.Observed = append(s.Observed, l.status())
 	}
@@ -168,8 +174,13 @@ func (o *Observer) learn(ctx context.Context) {
 	o.note(&o.unknown, "cannot learn about all containers", err)
 }
 
-// meet asks about one container that is not known, and takes it in.
+// meet asks about one container that is not known, and takes it in; of one that is known it
+// asks again where its output is.
 func (o *Observer) meet(ctx context.Context, id string) error {
+	if o.sights.has(id) {
+		o.lookUp(ctx, id)
+		return nil
+	}
 	c, err := o.status(ctx, id)
 	switch {
 	case errors.Is(err, ErrNotFound):
@@ -180,7 +191,8 @@ func (o *Observer) meet(ctx context.Context, id string) error {
 	return o.take(ctx, c)
 }
 
-// compare drops what the runtime runs no longer, and returns the ids of what is not known.
+// compare drops what is to be looked at no longer, and returns the ids of what is to be asked
+// about.
 func (o *Observer) compare(ctx context.Context) (unknown []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -188,21 +200,30 @@ func (o *Observer) compare(ctx context.Context) (unknown []string, err error) {
 	if err != nil {
 		return nil, err
 	}
+	states := map[string]State{}
+	for _, c := range listed {
+		states[c.ID] = c.State
+	}
+	return append(o.unknownOf(states), o.sights.compare(states, time.Now())...), nil
+}
+
+// unknownOf drops what the runtime runs no longer, and returns what is not known of the rest.
+func (o *Observer) unknownOf(states map[string]State) (unknown []string) {
+	_, redirects := o.Runtime.(Redirector) // then files of those that have ended may count
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	running := map[string]bool{}
-	for _, c := range listed {
-		if c.State != StateRunning {
-			continue
-		}
-		running[c.ID] = true
-		if o.logs[c.ID] == nil && !o.refused[c.ID] {
-			unknown = append(unknown, c.ID)
+	for id, state := range states {
+		switch {
+		case state == StateExited && o.logs[id] != nil:
+			o.refused[id] = true
+		case o.logs[id] != nil || o.refused[id]:
+		case state == StateRunning, state == StateExited && redirects:
+			unknown = append(unknown, id)
 		}
 	}
-	maps.DeleteFunc(o.logs, func(id string, _ *observed) bool { return !running[id] })
-	maps.DeleteFunc(o.refused, func(id string, _ bool) bool { return !running[id] })
-	return unknown, nil
+	maps.DeleteFunc(o.logs, func(id string, _ *observed) bool { return states[id] != StateRunning })
+	maps.DeleteFunc(o.refused, func(id string, _ bool) bool { _, is := states[id]; return !is })
+	return unknown
 }
 
 func (o *Observer) status(ctx context.Context, id string) (Container, error) {
@@ -211,13 +232,15 @@ func (o *Observer) status(ctx context.Context, id string) (Container, error) {
 	return o.Runtime.Status(ctx, id)
 }
 
-// take takes in a container, unless its output is in a file that is the runtime's own: no
-// mode would do anything about that.
+// take takes in a container, by where its output is.
 func (o *Observer) take(ctx context.Context, c Container) error {
+	rel, err := PlaceIn(o.PodLogsDir, c)
+	if c.LogPath == "" || err != nil {
+		o.refuse(c, err)
+		return nil
+	}
 	if redirector, is := o.Runtime.(Redirector); is {
-		ctx, cancel := context.WithTimeout(ctx, askTimeout)
-		defer cancel()
-		to, err := redirector.Redirect(ctx, c.ID)
+		to, err := redirection(ctx, redirector, c.ID)
 		if errors.Is(err, ErrNotFound) {
 			return nil // it goes just now
 		}
@@ -225,39 +248,28 @@ func (o *Observer) take(ctx context.Context, c Container) error {
 			return fmt.Errorf("ask where the output of container %s is: %w", c.ID, err)
 		}
 		if to.Elsewhere {
-			o.leaveOut(c, to)
+			o.seeElsewhere(c, to)
 			return nil
 		}
 	}
-	o.add(c)
+	if c.State == StateExited {
+		o.refuse(c, nil)
+		return nil
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.logs[c.ID] = &observed{of: c, path: path.Join(c.LogDirectory, c.LogPath), rel: rel, policy: o.PolicyOf(c)}
 	return nil
 }
 
-// leaveOut follows when a container's output is not at its log path. That is said once.
-func (o *Observer) leaveOut(c Container, to Redirection) {
+// refuse leaves a container out, for a reason if there is any to be told.
+func (o *Observer) refuse(c Container, reason error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.refused[c.ID] = true
-	if !o.toldElsewhere {
-		o.toldElsewhere = true
-		logFor(o.Log, &c).WithField("driver", to.Driver).WithField("file", to.Path).
-			Info("the runtime keeps this log, and maybe others, in a file of its own: it would not be rotated, and is not observed")
+	if reason != nil && c.State != StateExited {
+		logFor(o.Log, &c).WithError(reason).Warn("this container's log would not be managed")
 	}
-}
-
-// add takes in a container.
-func (o *Observer) add(c Container) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	rel, err := PlaceIn(o.PodLogsDir, c)
-	if c.LogPath == "" || err != nil {
-		o.refused[c.ID] = true
-		if err != nil {
-			logFor(o.Log, &c).WithError(err).Warn("this container's log would not be managed")
-		}
-		return
-	}
-	o.logs[c.ID] = &observed{of: c, path: path.Join(c.LogDirectory, c.LogPath), rel: rel, policy: o.PolicyOf(c)}
 }
 
 // all are the logs that are known now, which only the caller changes then.
@@ -304,6 +316,9 @@ func (o *Observer) forecast() {
 func (o *Observer) lookThrough() error {
 	root, err := logfile.OpenRoot(o.PodLogsDir)
 	if err != nil {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		o.node = NodeStatus{}
 		return err
 	}
 	defer func() { _ = root.Close() }() // it was only read
@@ -322,7 +337,7 @@ func (o *Observer) lookThrough() error {
 	space, err := root.Space()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.node = o.Node.shortage(inAll(o.logs).disk, space).String()
+	o.node = newNodeStatus(space, o.Node.shortage(inAll(o.logs).disk+o.sights.seen.total(), space))
 	o.metrics.set(o.logs)
 	return err
 }

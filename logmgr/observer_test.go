@@ -223,33 +223,3 @@ func TestObserverAsksManyAtOnce(t *testing.T) {
 		}
 	})
 }
-
-// TestObserverLeavesOutWhatIsElsewhere: of a log that no mode would rotate it is not said
-// that it would have been, and a runtime that cannot say where a log is, is asked again.
-func TestObserverLeavesOutWhatIsElsewhere(t *testing.T) {
-	bubble(t, func(t *testing.T, r *rig) {
-		runtime := redirecting(r)
-		for i := range 3 {
-			facts := r.facts(fmt.Sprint("app", i))
-			c := r.elsewhere(runtime, facts, r.jsonFile(t.TempDir(), facts.ID))
-			r.must(os.Symlink(r.jsonFile(t.TempDir(), facts.ID).Path, c.Path()))
-			r.must(c.Print("stdout", 2000, 1000))
-		}
-		here := r.facts("here")
-		r.elsewhere(runtime, here, logmgr.Redirection{})
-		runtime.OnRedirect(func(context.Context, string) error { return errors.New("as scripted") })
-		o := r.observe()
-		r.pass(20 * time.Second)
-		if got := len(o.Trouble()); got != 1 || o.Status().Logs != 0 {
-			t.Errorf("trouble %q while nobody can say where logs are", o.Trouble())
-		}
-		runtime.OnRedirect(nil)
-		r.pass(20 * time.Second)
-		if got := only(t, o); got.Container != "here" || len(o.Trouble()) != 0 {
-			t.Errorf("observed: %+v, trouble %q", got, o.Trouble())
-		}
-		if got := r.said("in a file of its own"); got != 1 {
-			t.Errorf("said %d times", got)
-		}
-	})
-}

@@ -20,41 +20,29 @@ const obstacleRepeat = time.Hour
 // outlet is where one container's output comes out, as far as that is known. It belongs
 // to elsewhere's goroutine.
 type outlet struct {
+	ownFile
 	id    string
 	log   *containerLog
 	where *whereabouts
 
-	since   time.Time // when it became known
-	running bool
-	told    bool      // its start has returned, and no link was made since
-	wanted  bool      // it is asked for, or about to be
-	retry   backoff   // after a question without an answer
-	asked   time.Time // when the last answer came
-	failed  time.Time // when the last question was in vain
-	due     time.Time // when it is to be looked at next; zero: at once
+	told   bool      // its start has returned, and no link was made since
+	wanted bool      // it is asked for, or about to be
+	retry  backoff   // after a question without an answer
+	failed time.Time // when the last question was in vain
+	due    time.Time // when it is to be looked at next; zero: at once
 
-	to        Redirection
 	linkFrom  time.Time // when the link may be made
 	linkRetry backoff   // after a link that could not be made
-	file      outletFile
 
 	obstacleSaid time.Time // when it was last said that something lies in the link's place; zero: nothing does
 }
 
-// known tells whether the output is known to be elsewhere.
-func (o *outlet) known() bool { return o.to.Elsewhere }
-
-// lead takes in where the output is. What the runtime has said stands before what is only
-// likely.
+// lead takes in where the output is.
 func (o *outlet) lead(to Redirection, now time.Time) {
-	if to.Provisional && !o.to.Provisional && o.to.Path != "" {
-		to = o.to
-	}
-	if o.to.Path != to.Path {
-		o.file.reset()
+	if o.ownFile.lead(to, now) {
 		o.linkRetry.succeeded()
 	}
-	o.to, o.asked, o.due = to, now, time.Time{}
+	o.due = time.Time{}
 }
 
 // visit does what is due for an outlet, and plans the next visit.
@@ -76,17 +64,12 @@ func (e *elsewhere) visit(o *outlet) {
 	o.due = e.nextRound(now)
 	defer func() { e.plan(o.due) }()
 	defer e.m.work.begin("look after the runtime's file of "+o.log.path, stuckFile)()
-	missing := o.running && (o.to.Driver == "" || o.to.Driver == jsonFile)
 	if o.to.Path != "" {
 		e.link(o, now)
-		missing = e.measure(o)
 	}
+	e.measure(o)
 	e.show(o)
-	refresh := outletRefresh
-	if missing || o.to.Provisional {
-		refresh = missingRefresh
-	}
-	if now.Sub(o.asked) >= refresh && o.retry.left(now) == 0 {
+	if o.stale(now) && o.retry.left(now) == 0 {
 		e.wantAsk(o, &e.again)
 	}
 }

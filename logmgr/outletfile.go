@@ -48,21 +48,14 @@ type rotatedFiles struct {
 // reset forgets the files, but not how often they were rotated.
 func (f *outletFile) reset() { *f = outletFile{rotations: f.rotations} }
 
-// measure looks at the runtime's files of an outlet, and tells whether they are missing.
-func (e *elsewhere) measure(o *outlet) (missing bool) {
-	rotations, err := o.file.look(o.to.Path, e.m.Now())
+// measure looks at the runtime's files of an outlet.
+func (e *elsewhere) measure(o *outlet) {
+	rotations, err := o.look(e.m.Now())
 	e.m.metrics.elsewhereRotations.Add(float64(rotations))
-	if err == nil {
-		return false
+	if err != nil {
+		e.m.metrics.failed("stat")
+		o.log.complain("cannot look at the runtime's file of this log", err)
 	}
-	o.file.size, o.file.disk, o.file.rotated.disk = 0, 0, 0
-	o.file.changed = time.Time{} // the rotated ones are to be looked at again, too
-	if errors.Is(err, fs.ErrNotExist) {
-		return true
-	}
-	e.m.metrics.failed("stat")
-	o.log.complain("cannot look at the runtime's file of this log", err)
-	return false
 }
 
 // look takes in what is there now, by the wall clock, and tells how often the runtime has

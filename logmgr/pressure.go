@@ -174,11 +174,11 @@ func (p *pressure) despair(m *Manager, left shortage) {
 
 // publish shows the outcome of a look.
 func (p *pressure) publish(m *Manager, found measured) {
-	status := &NodeStatus{FreeBytes: found.space.FreeBytes, FreeInodes: found.space.FreeInodes, Broken: found.String()}
+	status := newNodeStatus(found.space, found.shortage)
 	if found.counted {
 		status.LogBytes = &found.logs
 	}
-	p.seen.Store(status)
+	p.seen.Store(&status)
 	for bound, broken := range found.broken() {
 		value := 0.0
 		if broken {

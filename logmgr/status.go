@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
 )
 
 // Status is what an operator may want to know of the moment.
@@ -37,16 +39,30 @@ type ReaderStatus struct {
 	Behind     int `json:"containersBehind"`
 }
 
-// NodeStatus is about the bounds of all logs together, as of the last second. Without
-// such bounds nobody looks, and what is free is zero.
+// NodeStatus is about the bounds of all logs together, as of the last second; an Observer
+// looks every 15 seconds. A Manager without such bounds does not look.
 type NodeStatus struct {
 	// LogBytes is what all logs take on disk; nil: it is not counted, since it has no bound.
 	LogBytes *int64 `json:"logBytes,omitempty"`
-	// FreeBytes and FreeInodes are left on the file system of the logs.
-	FreeBytes  int64 `json:"freeBytes"`
-	FreeInodes int64 `json:"freeInodes"`
+	// FreeBytes and FreeInodes are left on the file system of the logs; nil: nobody looks,
+	// it cannot be told, or the number of inodes has no limit.
+	FreeBytes  *int64 `json:"freeBytes,omitempty"`
+	FreeInodes *int64 `json:"freeInodes,omitempty"`
 	// Broken says which bounds are broken and by how much; empty: none.
 	Broken string `json:"broken,omitempty"`
+}
+
+// newNodeStatus is about a file system, of which the zero Space tells nothing, and the bounds
+// that are broken.
+func newNodeStatus(space logfile.Space, broken shortage) NodeStatus {
+	s := NodeStatus{Broken: broken.String()}
+	if space.Bytes > 0 {
+		s.FreeBytes = &space.FreeBytes
+	}
+	if space.Inodes > 0 {
+		s.FreeInodes = &space.FreeInodes
+	}
+	return s
 }
 
 // Status returns what is known now.

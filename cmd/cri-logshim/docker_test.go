@@ -29,7 +29,7 @@ func (dockered) ReopenContainerLog(context.Context, *cri.ReopenContainerLogReque
 
 // Before Docker the log path is made a link to Docker's file, however far beyond the limit
 // that is, and its size told; the file stays as it is. Where the log path leads is what the
-// engine says. To observe changes nothing.
+// engine says. To observe tells the same and changes nothing.
 func TestDocker(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []config.Mode{config.ModeObserve, config.ModeManage, config.ModeProxy} {
@@ -51,15 +51,15 @@ func TestDocker(t *testing.T) {
 			d := p.serve(t, extras{env: []string{"NOTIFY_SOCKET=" + p.dir + "/notify"}})
 			works(t, p)
 			if mode == config.ModeObserve {
-				d.waitSaid(t, "is not observed")
+				d.waitSaid(t, "it would not be rotated")
 			} else {
 				eventually(t, "the link", func() bool { to, _ := os.Readlink(f.logPath); return to == file })
-				eventually(t, "its size", func() bool { return metric(t, p, "cri_logshim_elsewhere_bytes") == "65536" })
-				checkElsewhere(t, p, file)
-				eventually(t, "the status line", func() bool {
-					return strings.Contains(receive(t, "a notice", told), "logs managed: 0, the runtime's own: 1")
-				})
 			}
+			eventually(t, "its size", func() bool { return metric(t, p, "cri_logshim_elsewhere_bytes") == "65536" })
+			checkElsewhere(t, p, file)
+			eventually(t, "the status line", func() bool {
+				return strings.Contains(receive(t, "a notice", told), "logs managed: 0, the runtime's own: 1")
+			})
 			d.end(t)
 			names, err := os.ReadDir(filepath.Dir(f.logPath))
 			if info, statErr := os.Stat(file); err != nil || statErr != nil || info.Size() != 64<<10 || len(names) > 1 || exists(t, f.logPath) == (mode == config.ModeObserve) {

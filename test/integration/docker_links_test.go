@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 
@@ -301,11 +302,13 @@ func (l *dockerLinks) dockerWasAway(t *testing.T) {
 }
 
 // Docker's data directory may be moved between two lives of Docker, as to a larger disk: the
-// logs of what is started then are where they are then.
+// logs of what is started then are where they are then, and those of what has ended with it
+// are found there within about a minute, though Docker names them where they have been.
 func TestDockersDataIsMoved(t *testing.T) {
 	t.Parallel()
 	l := newDockerLinks(t, testbed.DockerOptions{DiesWithContainers: true})
-	l.becomesRight(t, l.run(t, l.pod(t, "before"), 0))
+	ended := l.run(t, l.pod(t, "before"), 0)
+	l.becomesRight(t, ended)
 	docker := l.dockershim.Docker
 	if err := docker.Stop(t.Context()); err != nil {
 		t.Fatal(err)
@@ -322,6 +325,19 @@ func TestDockersDataIsMoved(t *testing.T) {
 	l.becomesRight(t, c)
 	if target, err := os.Readlink(c.LogPath()); !strings.HasPrefix(target, docker.DataRoot()) {
 		t.Errorf("the log leads to %q, which is not below %q: %v", target, docker.DataRoot(), err)
+	}
+	file := filepath.Join(docker.DataRoot(), "containers", ended.ID, ended.ID+"-json.log")
+	if named, err := docker.LogFileOf(t.Context(), ended.ID); err != nil || !strings.HasPrefix(named, before+"/") {
+		t.Errorf("Docker names the log of what has ended %q, %v, and not where it has been", named, err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+	defer cancel()
+	err := testbed.Until(ctx, func(context.Context) error { return leadsTo(ended.LogPath(), file) })
+	if err != nil {
+		t.Error(err)
+	}
+	if text, err := os.ReadFile(ended.LogPath()); err != nil || !strings.Contains(string(text), "started") {
+		t.Errorf("the log of what has ended is %q, %v", text, err)
 	}
 }
 

@@ -60,7 +60,7 @@ func TestAdopts(t *testing.T) {
 	})
 }
 
-// killed ends the shim and checks a log whose containerd was killed.
+// killed ends the shim and checks a log whose containerd was killed once.
 func killed(t *testing.T, shim *testbed.Shim, log string, streams ...string) {
 	t.Helper()
 	if shim.Running() {
@@ -72,7 +72,7 @@ func killed(t *testing.T, shim *testbed.Shim, log string, streams ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	checkSurvivor(t, found, streams...)
+	checkSurvivor(t, found, 1, streams...)
 }
 
 // A client that sets no log directory and path gets logs, at the place where Kubernetes

@@ -48,7 +48,7 @@ func TestContainerdRestartsUnderItsPods(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		checkSurvivor(t, found, "stdout", "stderr")
+		checkSurvivor(t, found, 2, "stdout", "stderr")
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -19,6 +20,7 @@ type Verification struct {
 	Bytes       int64   // of all files, uncompressed
 	LargestFile int64   // bytes, uncompressed
 	Rotated     []int64 // bytes of each rotated file, uncompressed
+	Torn        int     // lines that end in their middle, as one does whose runtime is killed while it writes it; not those that end in their time
 	Streams     map[string]*StreamVerification
 }
 
@@ -79,7 +81,7 @@ func Verify(log string, elsewhere ...string) (Verification, error) {
 // Complete is nil if every line of these streams, and of no other, was found exactly once
 // and in order, up to the writer's last.
 func (v Verification) Complete(streams ...string) error {
-	var errs []error
+	errs := []error{v.tornError()}
 	for _, name := range streams {
 		s := v.Streams[name]
 		switch {
@@ -98,7 +100,7 @@ func (v Verification) Complete(streams ...string) error {
 // CompleteSince is as Complete, but the beginning may be missing, as it is once the oldest
 // files of a log have been removed.
 func (v Verification) CompleteSince(streams ...string) error {
-	var errs []error
+	errs := []error{v.tornError()}
 	for _, name := range streams {
 		s := v.Streams[name]
 		if s == nil || !s.Ended || s.Lost-s.Head()+s.Duplicated+s.OutOfOrder > 0 {
@@ -106,6 +108,13 @@ func (v Verification) CompleteSince(streams ...string) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+func (v Verification) tornError() error {
+	if v.Torn == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d lines end in their middle", v.Torn)
 }
 
 // Head is how many of the lost lines come before the first that was found.
@@ -134,15 +143,33 @@ func (v *Verification) readFile(name string) (size int64, err error) {
 		line, err := in.ReadSlice('\n')
 		size += int64(len(line))
 		switch {
-		case errors.Is(err, io.EOF) && len(line) == 0:
+		case errors.Is(err, io.EOF):
+			if len(line) > 0 {
+				v.Torn++
+			}
 			return size, nil
 		case err != nil:
 			return size, fmt.Errorf("line at byte %d: %w: %.100q", size, err, line)
 		}
-		if err := v.add(line[:len(line)-1]); err != nil {
+		if err := v.addOrTear(line[:len(line)-1]); err != nil {
 			return size, err
 		}
 	}
+}
+
+// addOrTear takes a line, or the last that begins in it: a runtime that is started again
+// writes its first line behind what was written of the last.
+func (v *Verification) addOrTear(line []byte) error {
+	err := v.add(line)
+	if err == nil {
+		return nil
+	}
+	begins := regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+(Z|[+-]\d\d:\d\d) std(out|err) [FP] `).FindAllIndex(line, -1)
+	if len(begins) == 0 || begins[len(begins)-1][0] == 0 {
+		return err
+	}
+	v.Torn++
+	return v.add(line[begins[len(begins)-1][0]:])
 }
 
 // add takes a line as a runtime writes it.

@@ -124,6 +124,7 @@ func TestVerifyRefusesForeignLines(t *testing.T) {
 		"2026-01-02T03:04:05Z stdout F stdout one x\n",
 		"stdout 1 x\n",
 		"t stdout F stdout 1 xxx\nt stdout F stdout 2 xx\nt stdout F stdout done 2\n",
+		"2026-01-02T03:04:05Z stdout F stdout 1 x\n2026-01-02T03:04:05Z stdout F stdout done 1\n2026-", // cut behind the last
 		strings.Repeat("\x00", 4096),
 	} {
 		log := filepath.Join(t.TempDir(), "0.log")
@@ -136,6 +137,44 @@ func TestVerifyRefusesForeignLines(t *testing.T) {
 		}
 		if err == nil {
 			t.Errorf("%q is taken for a whole log", content)
+		}
+	}
+}
+
+// What a runtime left of a line when it was killed is told from the whole lines around it,
+// wherever the line ends and whatever comes next; of a log that is called complete there is none.
+func TestVerifyCountsTornLines(t *testing.T) {
+	const (
+		first = "2026-01-02T03:04:05.1Z stdout F stdout 1 padding\n"
+		torn  = "2026-01-02T03:04:05.2Z stdout F stdout 2 padding"
+		third = "2026-01-02T03:04:06.3+01:00 stdout F stdout 3 padding\n"
+		last  = "2026-01-02T03:04:06.4+01:00 stdout F stdout done 3\n"
+	)
+	for end := 1; end < len(torn); end++ {
+		rotated := map[string]string{"0.log.20260102-030405.000000001": first + torn[:end], "0.log": third + last}
+		for what, files := range map[string]map[string]string{
+			"one file": {"0.log": first + torn[:end] + third + last}, "end of a rotated file": rotated,
+		} {
+			log := filepath.Join(t.TempDir(), "0.log")
+			for name, content := range files {
+				if err := os.WriteFile(filepath.Join(filepath.Dir(log), name), []byte(content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			found, err := Verify(log)
+			if err != nil {
+				t.Fatalf("%s, %q: %v", what, torn[:end], err)
+			}
+			counted := 1
+			if what == "one file" && end <= strings.IndexByte(torn, ' ') {
+				counted = 0 // it has become the beginning of the next line's time
+			}
+			if s := found.Streams["stdout"]; found.Torn != counted || s.Found != 2 || s.Lost != 1 || s.FirstLost != 2 || s.OutOfOrder > 0 {
+				t.Errorf("%s, %q: %d torn, %v", what, torn[:end], found.Torn, s)
+			}
+			if found.Complete("stdout") == nil || found.CompleteSince("stdout") == nil {
+				t.Errorf("%s, %q: is called complete", what, torn[:end])
+			}
 		}
 	}
 }

@@ -20,21 +20,25 @@ import (
 // a busy machine notices late, but the limits of these tests lie further apart.
 func rotatesAt(t *testing.T, log string, limit int64) {
 	t.Helper()
-	before := len(rotatedNames(t, log))
+	before, sizes := -1, make([]int64, 3)
 	eventually(t, func(context.Context) error {
-		if n := len(rotatedNames(t, log)); n < before+4 {
-			return fmt.Errorf("%s has %d rotated files, not yet %d", log, n, before+4)
+		files, err := testbed.RotatedFiles(log)
+		if err != nil {
+			return err
+		}
+		if before < 0 {
+			before = len(files)
+		}
+		if len(files) < before+4 {
+			return fmt.Errorf("%s has %d rotated files, not yet %d", log, len(files), before+4)
+		}
+		for i, name := range files[before+1 : before+4] {
+			if sizes[i], err = testbed.UncompressedSize(name); err != nil {
+				return err // it has just been compressed
+			}
 		}
 		return nil
 	})
-	var sizes []int64
-	for _, name := range rotatedNames(t, log)[before+1 : before+4] {
-		info, err := os.Stat(filepath.Join(filepath.Dir(log), name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		sizes = append(sizes, info.Size())
-	}
 	slices.Sort(sizes)
 	if share := float64(sizes[1]) / float64(limit); share < 0.75 || share > 1.3 {
 		t.Errorf("%s was rotated at %d bytes, with a limit of %d", log, sizes, limit)

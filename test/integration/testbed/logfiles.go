@@ -59,6 +59,32 @@ func logFiles(logs ...string) ([]string, error) {
 	return files, nil
 }
 
+// RotatedFiles are the rotated files of a log, the oldest first, each once: one that has just
+// been compressed may be there twice.
+func RotatedFiles(log string) ([]string, error) {
+	files, err := logFiles(log)
+	if err != nil {
+		return nil, err
+	}
+	files = slices.CompactFunc(files, func(a, b string) bool { return plainName(a) == plainName(b) })
+	return slices.DeleteFunc(files, func(name string) bool { return name == log }), nil
+}
+
+// UncompressedSize is how many bytes a file of a log has, or had before it was compressed.
+func UncompressedSize(name string) (int64, error) {
+	file, err := os.Open(name)
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	content, err := uncompressed(filepath.Ext(name), file)
+	if err != nil {
+		return 0, fmt.Errorf("measure %q: %w", name, err)
+	}
+	defer content.Close()
+	return io.Copy(io.Discard, content)
+}
+
 // dockerFiles are the files of Docker's json-file driver, the oldest first. It numbers what
 // it has rotated, from the newest on, so there is no gap.
 func dockerFiles(current string) ([]string, error) {

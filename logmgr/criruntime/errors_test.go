@@ -126,3 +126,15 @@ func TestVanishing(t *testing.T) {
 		})
 	}
 }
+
+// What dockershim passes on of Docker's words is understood as what other runtimes say by a code.
+func TestDockersNotFound(t *testing.T) {
+	for message, notFound := range map[string]bool{
+		"Error: No such container: 8d4203efaa5f":                      true,
+		"Error response from daemon: No such container: 8d4203efaa5f": true,
+		"failed to inspect sandbox image":                             false,
+	} {
+		check(t, withMeaning(status.Error(codes.Unknown, message)), codes.Unknown, true, notFound)
+	}
+	check(t, withMeaning(status.Error(codes.Internal, "No such container: 8d4203efaa5f")), codes.Internal, false, false)
+}

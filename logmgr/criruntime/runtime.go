@@ -131,12 +131,20 @@ func withMeaning(err error) error {
 		return err
 	case codes.NotFound:
 		return fmt.Errorf("%w, %w: %w", logmgr.ErrRefused, logmgr.ErrNotFound, err)
+	case codes.Unknown:
+		if strings.Contains(status.Convert(err).Message(), noContainer) {
+			return fmt.Errorf("%w, %w: %w", logmgr.ErrRefused, logmgr.ErrNotFound, err)
+		}
+		return fmt.Errorf("%w: %w", logmgr.ErrRefused, err)
 	default:
 		return fmt.Errorf("%w: %w", logmgr.ErrRefused, err)
 	}
 }
 
 const (
+	// noContainer is part of what dockershim and cri-dockerd answer, in Docker's words and with
+	// the code Unknown, when they are asked about a container or sandbox that is not there.
+	noContainer = "No such container"
 	// noReopen is part of what dockershim and cri-dockerd answer whenever they are asked to
 	// reopen a log, with the code Unknown.
 	noReopen = "does not support reopening"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -55,7 +56,7 @@ func TestRuntimeThatCannotReopen(t *testing.T) {
 			t.Errorf("asked %d times, one after the other", got)
 		}
 		failures, arms := r.metric("failures_total"), r.bell.Arms()
-		for range 60 {
+		for range 59 {
 			for _, c := range all {
 				r.must(c.Print("stdout", 50, 1000))
 			}
@@ -64,11 +65,14 @@ func TestRuntimeThatCannotReopen(t *testing.T) {
 		if got := runtime.asked.Load(); got != 1 {
 			t.Errorf("asked %d times in an hour", got)
 		}
+		if got := r.Trouble(); len(got) != 1 || !strings.Contains(got[0], "cannot reopen") {
+			t.Errorf("in trouble for %q", got)
+		}
 		if got := r.metric("failures_total"); got != failures {
 			t.Errorf("%v more failures", got-failures)
 		}
-		if got := r.bell.Arms() - arms; got > 60*len(all)*2 {
-			t.Errorf("armed %d times for %d writes", got, 60*len(all))
+		if got := r.bell.Arms() - arms; got > 59*len(all)*2 {
+			t.Errorf("armed %d times for %d writes", got, 59*len(all))
 		}
 		if got := r.said("cannot reopen logs"); got != 1 {
 			t.Errorf("said %d times", got)
@@ -213,5 +217,43 @@ func TestOthersReopenIsRefused(t *testing.T) {
 			t.Errorf("asked %d times all the same", got)
 		}
 		r.verify(here)
+	})
+}
+
+// TestInabilityOfAMoment: an answer that no log can be reopened is tried again after an hour,
+// by not more than one attempt for each log, and forgotten if it was one of a moment.
+func TestInabilityOfAMoment(t *testing.T) {
+	withRigid(t, func(t *testing.T, r *rig, runtime *rigid) {
+		r.start()
+		all := []*runtimetest.Container{r.run("a"), r.run("b")}
+		grow := func(d time.Duration) {
+			for range int(d / time.Minute) {
+				for _, c := range all {
+					r.must(c.Print("stdout", 100, 1000))
+				}
+				r.pass(time.Minute)
+			}
+		}
+		grow(75 * time.Minute)
+		if got := runtime.asked.Load(); got < 2 || got > 3 {
+			t.Errorf("asked %d times in an hour and a quarter", got)
+		}
+		if got := r.said("cannot reopen logs"); got != 1 {
+			t.Errorf("said %d times", got)
+		}
+		runtime.can.Store(true)
+		grow(65 * time.Minute)
+		for _, c := range all {
+			if got := names(t, c.Path()); len(got) < 2 {
+				t.Errorf("never rotated: %q", got)
+			}
+			r.verify(c)
+		}
+		if got := r.metric("logs_managed"); got != 2 {
+			t.Errorf("%v logs are said to be held to their limit", got)
+		}
+		if got := r.Trouble(); len(got) != 0 {
+			t.Errorf("in trouble for %q", got)
+		}
 	})
 }

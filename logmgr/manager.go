@@ -72,7 +72,8 @@ type Manager struct {
 	lookout     *lookout
 	pressure    *pressure
 	elsewhere   *elsewhere
-	inability   inability // of the runtime to reopen logs
+	inability   inability                 // of the runtime to reopen logs
+	unlisted    atomic.Pointer[time.Time] // since when the runtime cannot list its containers; nil: it can
 	lags        *lags
 	waiting     atomic.Bool            // for another manager of the same logs to end
 	strays      atomic.Int64           // containers with their log outside podLogsDir, if no log is managed
@@ -242,6 +243,8 @@ func (m *Manager) Trouble() []string {
 	reasons = append(reasons, m.keeper.trouble()...)
 	reasons = append(reasons, m.strayed()...)
 	reasons = append(reasons, m.elsewhere.failed.trouble()...)
+	reasons = append(reasons, m.inability.trouble()...)
+	reasons = append(reasons, m.unlistedTrouble()...)
 	if m.waiting.Load() {
 		reasons = append(reasons, "another cri-logshim manages the logs in "+m.PodLogsDir)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -33,10 +34,13 @@ func (m *Manager) reconcileLoop(ctx context.Context) error {
 	news := influx{tell: m.Learning}
 	for {
 		m.protect("reconcile", func() {
+			began := time.Now()
 			listed, err := m.reconcile(ctx, &news)
 			switch {
 			case ctx.Err() != nil:
+				return
 			case err != nil:
+				m.unlisted.CompareAndSwap(nil, &began)
 				m.metrics.failed("list")
 				if !complained {
 					m.Log.WithError(err).Warn("cannot list the runtime's containers; trying again")
@@ -48,7 +52,9 @@ func (m *Manager) reconcileLoop(ctx context.Context) error {
 					m.Log.WithError(err).Warn("cannot sweep the legacy links")
 				}
 			}
-			complained = err != nil
+			if complained = err != nil; !complained && m.unlisted.Swap(nil) != nil {
+				m.Log.Info("the runtime's containers can be listed again")
+			}
 		})
 		select {
 		case <-ctx.Done():
@@ -87,6 +93,19 @@ func (m *Manager) reconcile(ctx context.Context, news *influx) ([]Listed, error)
 		})
 	}
 	return listed, group.Wait()
+}
+
+// unlistedFor is how long the runtime may not list its containers before that is a reason for
+// Trouble.
+const unlistedFor = 30 * time.Second
+
+// unlistedTrouble is why containers may not be known.
+func (m *Manager) unlistedTrouble() []string {
+	since := m.unlisted.Load()
+	if since == nil || time.Since(*since) < unlistedFor {
+		return nil
+	}
+	return []string{fmt.Sprintf("the runtime has not listed its containers for %s, so new ones may not be known", time.Since(*since).Round(time.Second))}
 }
 
 // idsIn are the ids in a list.

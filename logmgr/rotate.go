@@ -164,6 +164,9 @@ func (t *tender) reopen(ctx context.Context) error {
 		t.m.metrics.failed("reopen")
 		return fmt.Errorf("reopen the log of container %s: %w", t.id, err)
 	}
+	if t.m.inability.forget() { // it was the answer of a moment
+		t.m.mail.post((*registry).countLogs)
+	}
 	// If the new log is gone already, somebody else has renamed it.
 	if info, err := t.l.dir.Stat(t.l.name); err == nil {
 		t.gate.reopened(info.ID)

@@ -290,9 +290,9 @@ func (d *daemon) close() error {
 
 // trouble returns the reasons why not all of the work is done.
 func (d *daemon) trouble() []string {
-	reasons := append(d.logs.Trouble(), d.link.reasons()...)
-	if s := d.proxy.RuntimeState(); s != connectivity.Ready {
+	var reasons []string
+	if s := d.proxy.RuntimeState(); s != connectivity.Ready { // from which others may follow
 		reasons = append(reasons, fmt.Sprintf("no connection to the runtime at %s (%s)", d.config.RuntimeEndpoint, s))
 	}
-	return reasons
+	return append(append(reasons, d.logs.Trouble()...), d.link.reasons()...)
 }

@@ -21,6 +21,7 @@ type notices struct {
 	drivers       map[string]bool
 	unboundedAt   time.Time // when it is to be said of files that nothing bounds; zero: none were found
 	unboundedSaid bool
+	unseenSaid    bool
 }
 
 // toldBefore tells whether the process before has said what is to be said of a file.
@@ -38,6 +39,10 @@ func (n *notices) take(log logrus.FieldLogger, f *ownFile) {
 			f.fields(log).WithField("driver", driver).
 				Warn("with this log driver there is no file that a log path could lead to, so kubectl logs has nothing to show; that is so for all containers with it. Set log-driver json-file in Docker's daemon.json and restart Docker; pods have to be made anew")
 		}
+	case f.unseen() && !n.unseenSaid:
+		n.unseenSaid = true
+		f.fields(log).WithField("file", f.to.Path).
+			Warn("the runtime names a file that is not there, so the size of this log is not known, nor maybe that of others: is it below /home, /root, /run/user or /tmp, which the systemd unit hides (ProtectHome=, PrivateTmp=)?")
 	case f.unbounded() && n.unboundedAt.IsZero():
 		n.unboundedAt = time.Now().Add(noticePause)
 	}

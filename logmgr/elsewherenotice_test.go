@@ -34,6 +34,7 @@ func TestUnboundedFilesAreCounted(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		runtime := redirecting(r)
 		r.start()
+		r.pass(time.Second) // the list of the start is over
 		ended := r.facts("ended")
 		to := r.jsonFile(t.TempDir(), ended.ID)
 		to.MaxSize = 0

@@ -41,7 +41,8 @@ type ElsewhereLog struct {
 	// Rotations is how often the runtime was seen to rotate the file.
 	Rotations int64 `json:"rotations"`
 
-	device uint64
+	device    uint64
+	unbounded bool // its container runs and nothing bounds the file
 }
 
 // name is what the operator calls the log.
@@ -51,9 +52,10 @@ func (l ElsewhereLog) name() string {
 
 // seen is what was seen of the logs that are elsewhere.
 type seen struct {
-	mu    sync.Mutex
-	logs  map[string]ElsewhereLog // by container
-	bytes int64                   // on disk, of all
+	mu               sync.Mutex
+	logs             map[string]ElsewhereLog // by container
+	bytes            int64                   // on disk, of all
+	files, unbounded int                     // how many have a file, and of them those that nothing bounds
 }
 
 func (s *seen) put(m *elsewhereMetrics, id string, l ElsewhereLog) {
@@ -62,7 +64,8 @@ func (s *seen) put(m *elsewhereMetrics, id string, l ElsewhereLog) {
 	if s.logs == nil {
 		s.logs = map[string]ElsewhereLog{}
 	}
-	s.bytes += l.DiskBytes - s.logs[id].DiskBytes
+	s.count(s.logs[id], -1)
+	s.count(l, 1)
 	s.logs[id] = l
 	s.tell(m)
 }
@@ -70,14 +73,26 @@ func (s *seen) put(m *elsewhereMetrics, id string, l ElsewhereLog) {
 func (s *seen) drop(m *elsewhereMetrics, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.bytes -= s.logs[id].DiskBytes
+	s.count(s.logs[id], -1)
 	delete(s.logs, id)
 	s.tell(m)
 }
 
+// count adds a log to the sums, or takes it off.
+func (s *seen) count(l ElsewhereLog, sign int) {
+	s.bytes += int64(sign) * l.DiskBytes
+	if l.File != "" {
+		s.files += sign
+	}
+	if l.unbounded {
+		s.unbounded += sign
+	}
+}
+
 func (s *seen) tell(m *elsewhereMetrics) {
-	m.elsewhereLogs.Set(float64(len(s.logs)))
+	m.elsewhereLogs.Set(float64(s.files))
 	m.elsewhereBytes.Set(float64(s.bytes))
+	m.elsewhereUnbounded.Set(float64(s.unbounded))
 }
 
 // total is what all of them take on disk, in bytes.
@@ -122,8 +137,9 @@ func (l ElsewhereLog) MarshalJSON() ([]byte, error) {
 }
 
 // blame tells what the runtime's own files have to do with bounds of the node that are
-// broken: with floors only those on the file system that these are about.
-func (m *Manager) blame(broken shortage) (f logrus.Fields, has bool) {
+// broken: with floors only those on the file system that these are about. They are to blame if
+// they take half of what is missing.
+func (m *Manager) blame(broken shortage) (f logrus.Fields, are bool) {
 	all := m.elsewhere.seen.all()
 	if len(all) == 0 {
 		return nil, false
@@ -152,5 +168,6 @@ func (m *Manager) blame(broken shortage) (f logrus.Fields, has bool) {
 	if others > 0 {
 		f["elsewhere_bytes_on_other_file_systems"] = others
 	}
-	return f, bytes > 0
+	missing := broken.need().Bytes
+	return f, missing > 0 && bytes >= missing/2
 }

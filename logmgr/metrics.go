@@ -82,15 +82,16 @@ func (m *metrics) manage(logs int) {
 
 // elsewhereMetrics are about logs that the runtime keeps in files of its own.
 type elsewhereMetrics struct {
-	elsewhereLogs, elsewhereBytes prometheus.Gauge
-	elsewhereRotations            prometheus.Counter
+	elsewhereLogs, elsewhereBytes, elsewhereUnbounded prometheus.Gauge
+	elsewhereRotations                                prometheus.Counter
 }
 
 func newElsewhereMetrics(reg prometheus.Registerer) (elsewhereMetrics, error) {
 	m := elsewhereMetrics{
 		elsewhereLogs:      prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "elsewhere_logs", Help: "Logs that the runtime keeps in files of its own, as Docker does, which nobody else can rotate."}),
 		elsewhereBytes:     prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "elsewhere_bytes", Help: "Bytes on disk of the files that the runtime itself keeps, rotated ones included."}),
+		elsewhereUnbounded: prometheus.NewGauge(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "elsewhere_unbounded_logs", Help: "Logs of running containers that the runtime keeps in files of its own without a limit."}),
 		elsewhereRotations: prometheus.NewCounter(prometheus.CounterOpts{Namespace: "cri_logshim", Name: "elsewhere_rotations_total", Help: "Rotations that the runtime itself has made of its own files, as far as was seen every ten seconds."}),
 	}
-	return m, errors.Join(reg.Register(m.elsewhereLogs), reg.Register(m.elsewhereBytes), reg.Register(m.elsewhereRotations))
+	return m, errors.Join(reg.Register(m.elsewhereLogs), reg.Register(m.elsewhereBytes), reg.Register(m.elsewhereUnbounded), reg.Register(m.elsewhereRotations))
 }

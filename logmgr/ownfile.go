@@ -23,7 +23,8 @@ type ownFile struct {
 	asked   time.Time // when the last answer came
 	to      Redirection
 	file    outletFile
-	missing bool // at the last look there was none, and there ought to be
+	missing bool      // at the last look there was none, and there ought to be
+	absent  time.Time // since when the file that the runtime names is not there; zero: it is, or none is named
 }
 
 // known tells whether the output is known to be elsewhere.
@@ -46,11 +47,18 @@ func (f *ownFile) lead(to Redirection, now time.Time) (moved bool) {
 // rotate it since the last look. That there is none is no error.
 func (f *ownFile) look(now time.Time) (rotations int64, err error) {
 	if f.to.Path == "" {
+		f.absent = time.Time{}
 		f.missing = f.running && (f.to.Driver == "" || f.to.Driver == jsonFile)
 		return 0, nil
 	}
 	rotations, err = f.file.look(f.to.Path, now)
 	f.missing = errors.Is(err, fs.ErrNotExist)
+	switch {
+	case !f.missing:
+		f.absent = time.Time{}
+	case f.absent.IsZero():
+		f.absent = time.Now()
+	}
 	if err == nil {
 		return rotations, nil
 	}
@@ -81,6 +89,12 @@ func (f *ownFile) unbounded() bool {
 	return f.to.Driver != "" || limit > 0 && f.file.size > limit
 }
 
+// unseen tells whether a container runs and the file that the runtime itself has named was not
+// to be seen for a while.
+func (f *ownFile) unseen() bool {
+	return f.running && !f.to.Provisional && !f.absent.IsZero() && time.Since(f.absent) >= missingRefresh
+}
+
 // status is what an operator is told.
 func (f *ownFile) status() ElsewhereLog {
 	return ElsewhereLog{
@@ -88,7 +102,7 @@ func (f *ownFile) status() ElsewhereLog {
 		Path: f.path, File: f.to.Path, Driver: f.to.Driver,
 		Bytes: f.file.size, DiskBytes: f.file.disk + f.file.rotated.disk,
 		MaxSize: f.to.MaxSize, MaxFiles: f.to.MaxFiles, Rotations: f.file.rotations,
-		device: f.file.device,
+		device: f.file.device, unbounded: f.unbounded(),
 	}
 }
 

@@ -83,13 +83,17 @@ func (p *pressure) look(ctx context.Context, m *Manager) {
 	node := *p.node.Load()
 	var logs int64
 	if node.MaxBytes > 0 {
-		logs = p.count.update(ctx, m) + m.elsewhere.seen.total()
+		logs = p.count.update(ctx, m)
 	}
 	found := p.measure(m, node, logs)
-	if found.any() && ctx.Err() == nil {
-		found = p.relieve(ctx, m, node)
-	} else {
+	switch {
+	case ctx.Err() != nil || !found.any():
 		p.relax()
+	case found.ours.any():
+		found = p.relieve(ctx, m, node)
+	default: // no file of ours is to blame
+		p.relax()
+		p.despair(m, found.shortage)
 	}
 	p.toll.tell(m, time.Now())
 	p.publish(m, found)
@@ -97,20 +101,25 @@ func (p *pressure) look(ctx context.Context, m *Manager) {
 
 // measured is what a look at the node has found.
 type measured struct {
-	logs    int64 // bytes
+	logs    int64 // bytes, the runtime's own files included
 	counted bool  // otherwise nobody has looked, and that is no number
 	space   logfile.Space
 	shortage
+	ours shortage // what may be made good by removing files: not what the runtime's own take of a budget
 }
 
-// measure compares the bytes of all logs and what is free with the bounds. Where the
-// latter cannot be known, no floor is broken.
+// measure compares the bytes of all logs, but for the runtime's own files, and what is free
+// with the bounds. Where the latter cannot be known, no floor is broken.
 func (p *pressure) measure(m *Manager, node Node, logs int64) measured {
 	space := p.ask(m)
 	soon, now := space, time.Now()
 	soon.FreeBytes = p.bytes.look(space.FreeBytes, now)
 	soon.FreeInodes = p.inodes.look(space.FreeInodes, now)
-	return measured{logs, node.MaxBytes > 0, space, node.shortage(logs, soon)}
+	if node.MaxBytes <= 0 {
+		return measured{0, false, space, node.shortage(0, soon), node.shortage(0, soon)}
+	}
+	all := logs + m.elsewhere.seen.total()
+	return measured{all, true, space, node.shortage(all, soon), node.shortage(logs, soon)}
 }
 
 func (p *pressure) ask(m *Manager) logfile.Space {
@@ -130,17 +139,17 @@ func (p *pressure) relieve(ctx context.Context, m *Manager, node Node) measured 
 	m.whoReads(ctx, all)
 	var logs int64
 	if node.MaxBytes > 0 {
-		logs = sumOf(all) + m.elsewhere.seen.total()
+		logs = sumOf(all)
 	}
 	found := p.measure(m, node, logs) // looking at all of it has taken some time
-	gone := m.removeFor(ctx, all, found.shortage)
+	gone := m.removeFor(ctx, all, found.ours)
 	p.settle(m, gone)
-	p.toll.add(gone, found.shortage)
+	p.toll.add(gone, found.ours)
 	found = p.measure(m, node, max(logs-gone.bytes, 0))
-	if !found.any() || ctx.Err() != nil {
+	if !found.ours.any() || ctx.Err() != nil {
 		return found
 	}
-	if urged := p.urge(m, all, found.need().Bytes); urged == 0 && gone == (freed{}) {
+	if urged := p.urge(m, all, found.ours.need().Bytes); urged == 0 && gone == (freed{}) {
 		p.despair(m, found.shortage)
 	}
 	return found

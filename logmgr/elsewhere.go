@@ -56,7 +56,7 @@ func (e *elsewhere) follow(c *container, told bool) {
 	if e.runtime == nil || c.log == nil || c.where.here() {
 		return
 	}
-	id, log, where, running := c.ID, c.log, &c.where, c.State == StateRunning
+	id, log, where, running, facts := c.ID, c.log, &c.where, c.State == StateRunning, c.Container
 	e.mail.post(func() {
 		if where.here() {
 			return // the answer has come in between
@@ -65,7 +65,7 @@ func (e *elsewhere) follow(c *container, told bool) {
 		if o == nil {
 			now := time.Now()
 			o = &outlet{
-				ownFile: ownFile{of: &log.of.Container, path: log.path, policy: log.policy, since: now},
+				ownFile: ownFile{of: &facts, path: log.path, policy: log.policy, since: now},
 				id:      id, log: log, where: where, linkFrom: now.Add(e.m.LinkGrace),
 			}
 			e.outlets[id] = o
@@ -210,6 +210,9 @@ func (e *elsewhere) answered(ctx context.Context, o *outlet, asked time.Time, to
 		return
 	}
 	now := time.Now()
+	if to.Elsewhere {
+		e.away(o)
+	}
 	if err != nil {
 		if asked.Before(e.recoveredAt) {
 			o.retry.succeeded() // it has come to its senses since
@@ -226,25 +229,31 @@ func (e *elsewhere) answered(ctx context.Context, o *outlet, asked time.Time, to
 		e.atHome(o)
 		return
 	}
-	if !o.known() {
+	o.lead(to, now)
+	e.visit(o)
+	e.likely(to.Provisional, now)
+}
+
+// away follows when a container's output turns out not to be at its log path, wherever it is.
+func (e *elsewhere) away(o *outlet) {
+	if !o.where.away() {
 		o.where.settle(outputAway)
 		e.m.mail.post(func(r *registry) { r.ledElsewhere(o.id) })
 	}
-	o.lead(to, now)
-	e.visit(o)
-	e.likely(to.Provisional)
 }
 
 // likely follows when the runtime has named a file, or that is only likely to be the right
-// one: once it names files again, all those are asked for at once.
-func (e *elsewhere) likely(provisional bool) {
+// one: once it names files again, all those are asked for at once. It may have no answer for
+// one container alone, which is asked for once a minute then.
+func (e *elsewhere) likely(provisional bool, now time.Time) {
 	if provisional || !e.provisional {
 		e.provisional = provisional
 		return
 	}
 	e.provisional = false
 	for _, o := range e.outlets {
-		if o.to.Provisional {
+		if o.to.Provisional && (o.confirmed.IsZero() || now.Sub(o.confirmed) >= missingRefresh) {
+			o.confirmed = now
 			e.wantAsk(o, &e.again)
 		}
 	}
@@ -275,7 +284,7 @@ func (e *elsewhere) atHome(o *outlet) {
 	}
 	delete(e.outlets, o.id)
 	if o.where.settle(outputHere) {
-		token(o.log.nudge)
+		e.m.mail.post(func(r *registry) { r.ledHome(o.id) })
 	}
 }
 

@@ -99,7 +99,7 @@ func (f *failedAsks) count(m *Manager) (unknown int) {
 			continue
 		}
 		unknown++
-		if !o.where.presumed() {
+		if !o.where.presumed() && !o.where.away() {
 			unheld++
 		}
 	}

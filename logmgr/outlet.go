@@ -29,7 +29,9 @@ type outlet struct {
 	wanted bool      // it is asked for, or about to be
 	retry  backoff   // after a question without an answer
 	failed time.Time // when the last question was in vain
-	due    time.Time // when it is to be looked at next; zero: at once
+
+	confirmed time.Time // when it was last asked whether a likely file is the right one, since the runtime named another's
+	due       time.Time // when it is to be looked at next; zero: at once
 
 	linkFrom  time.Time // when the link may be made
 	linkRetry backoff   // after a link that could not be made
@@ -80,7 +82,7 @@ func (e *elsewhere) link(o *outlet, now time.Time) {
 	if o.log.owner.Load() != o.where {
 		return
 	}
-	if left := max(o.linkFrom.Sub(now), o.linkRetry.left(now)); left > 0 {
+	if left := max(o.linkFrom.Sub(now), o.linkRetry.left(now)); left > 0 && left < outletEvery {
 		o.due = earlier(o.due, now.Add(left))
 		return
 	}

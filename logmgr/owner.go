@@ -65,6 +65,25 @@ func (r *registry) ledElsewhere(id string) {
 	}
 }
 
+// ledHome follows when a container's output turns out to be at its log path, for which
+// somebody has waited.
+func (r *registry) ledHome(id string) {
+	c := r.containers[id]
+	if c == nil || c.log == nil || c.log.owner.Load() != &c.where {
+		return
+	}
+	l := c.log
+	r.place(l, false)
+	switch {
+	case l.live != nil:
+		r.wake(l)
+	case l.awake:
+		l.again = true // it is just being let go of
+	default:
+		r.settle(l)
+	}
+}
+
 // place takes in whether a log's output is elsewhere: nobody tends the log then. One whose
 // output is back at its path is woken by whoever has become its owner.
 func (r *registry) place(l *containerLog, elsewhere bool) {

@@ -32,3 +32,17 @@ func (t *tender) proven(now time.Time, info logfile.Info) bool {
 	t.where.presume()
 	return t.where.await()
 }
+
+// provenAside is proven for a log that is missing. Where a rotation was cut in two, the
+// runtime goes on writing to what is now the newest rotated file.
+func (t *tender) provenAside(now time.Time) bool {
+	if t.l.dir == nil {
+		return false
+	}
+	found, err := t.l.dir.Scan(t.l.name)
+	if err != nil || len(found.Rotated) == 0 {
+		return false
+	}
+	newest := found.Rotated[len(found.Rotated)-1]
+	return newest.Compression == logfile.Plain && t.proven(now, newest.Info)
+}

@@ -123,10 +123,20 @@ func TestEndOfAnOutageShows(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
 		runtime := redirecting(r)
 		r.start()
+		named := map[string]logmgr.Redirection{}
 		for i := range 20 {
-			r.runElsewhere(runtime, fmt.Sprint("app", i))
+			_, file := r.runElsewhere(runtime, fmt.Sprint("app", i))
+			named[fmt.Sprint("idapp", i)] = logmgr.Redirection{Elsewhere: true, Path: file, Driver: "json-file", MaxSize: 10 * mib, MaxFiles: 3}
 		}
 		r.pass(time.Minute)
+		say := func(likely bool) {
+			for id, to := range named {
+				if likely {
+					to.Provisional, to.MaxSize = true, 0
+				}
+				r.must(runtime.Put(id, to))
+			}
+		}
 		asked := func() (n int) {
 			for i := range 20 {
 				n += runtime.AskedFor(fmt.Sprint("idapp", i))
@@ -136,16 +146,16 @@ func TestEndOfAnOutageShows(t *testing.T) {
 		before := asked()
 		late := r.facts("late")
 		to := r.jsonFile(t.TempDir(), late.ID)
-		likely := to
-		likely.Provisional, likely.MaxSize = true, 0
-		r.elsewhere(runtime, late, likely)
+		r.elsewhere(runtime, late, to)
+		named[late.ID] = to
+		say(true)
 		r.Created(late)
 		r.Started(late.ID, false)
 		r.pass(3 * time.Minute)
 		if got := asked() - before; got < 10 || got > 20 {
 			t.Errorf("asked %d times in the three minutes of an outage", got)
 		}
-		r.must(runtime.Put(late.ID, to))
+		say(false)
 		r.pass(11 * time.Second)
 		for _, l := range r.Status().Elsewhere {
 			if l.File == to.Path && l.MaxSize != to.MaxSize {
@@ -156,6 +166,30 @@ func TestEndOfAnOutageShows(t *testing.T) {
 		r.pass(5 * time.Minute)
 		if got := asked() - before; got != 0 {
 			t.Errorf("asked %d times afterwards", got)
+		}
+	})
+}
+
+// TestOneWithoutAnAnswer: a single container of which the runtime never names the file, among
+// others whose files it names, is asked for once a minute and no oftener.
+func TestOneWithoutAnAnswer(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		runtime := redirecting(r)
+		r.start()
+		for i := range 3 {
+			r.runElsewhere(runtime, fmt.Sprint("app", i))
+		}
+		stuck := r.facts("stuck")
+		to := r.jsonFile(t.TempDir(), stuck.ID)
+		to.Provisional = true
+		r.elsewhere(runtime, stuck, to)
+		r.Created(stuck)
+		r.Started(stuck.ID, false)
+		r.pass(time.Minute)
+		before := runtime.AskedFor(stuck.ID)
+		r.pass(10 * time.Minute)
+		if got := runtime.AskedFor(stuck.ID) - before; got < 5 || got > 20 {
+			t.Errorf("asked %d times in ten minutes", got)
 		}
 	})
 }

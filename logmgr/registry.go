@@ -249,12 +249,12 @@ func (r *registry) slept(l *containerLog, panicked bool) {
 }
 
 // settle heals the log of an exited container once nobody tends it. One that is elsewhere
-// is let go of.
+// is let go of, and so is, until that is known, one that may be.
 func (r *registry) settle(l *containerLog) {
 	l.awake = true
 	t := tender{m: r.Manager, l: l}
 	do := t.settle
-	if l.elsewhere {
+	if owner := l.owner.Load(); l.elsewhere || owner != nil && !owner.await() {
 		do = t.letGo
 	}
 	l.cancel = r.spawn("settle "+l.path, func(ctx context.Context) {
@@ -264,10 +264,14 @@ func (r *registry) settle(l *containerLog) {
 }
 
 func (r *registry) settled(l *containerLog) {
-	l.awake, l.cancel = false, nil
-	l.again = false
-	if l.containers == 0 {
+	again := l.again
+	l.awake, l.cancel, l.again = false, nil, false
+	switch {
+	case l.containers == 0:
 		r.drop(l)
+		return
+	case again && l.live == nil:
+		r.settle(l) // its output has turned out to be at its path meanwhile
 		return
 	}
 	r.review(l.history) // only now: the newest file may have been put back

@@ -25,7 +25,8 @@ type Runtime interface {
 // choice and not at the log path, which then has to be a link to that file.
 type Redirector interface {
 	// Redirect tells where the runtime keeps a container's output. The error wraps
-	// ErrNotFound when the runtime does not know the container.
+	// ErrNotFound when the runtime does not know the container. With an error Elsewhere may
+	// be set all the same: the output is not at its log path, and where it is was not found.
 	Redirect(ctx context.Context, id string) (Redirection, error)
 }
 

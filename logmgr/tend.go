@@ -217,7 +217,7 @@ func (t *tender) missing(ctx context.Context, now time.Time) time.Duration {
 	if left := missingFor - now.Sub(l.missingSince); left > 0 {
 		return left
 	}
-	if !t.where.await() {
+	if !t.where.await() && !t.provenAside(now) {
 		return longestLook
 	}
 	if err := t.findDir(); err != nil {
@@ -266,7 +266,7 @@ func (t *tender) settle(ctx context.Context) {
 	}
 }
 
-// letGo ends the care for a log whose output is elsewhere.
+// letGo ends the care for a log whose output is elsewhere, or may be.
 func (t *tender) letGo(context.Context) {
 	t.l.disarm(t.m)
 	t.l.handed = false

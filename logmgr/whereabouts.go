@@ -40,7 +40,9 @@ func (w *whereabouts) presumed() bool { return w.state.Load() == outputPresumed 
 // presume takes in that the log grows at its path, unless the answer has come.
 func (w *whereabouts) presume() { w.state.CompareAndSwap(outputAwaited, outputPresumed) }
 
-// settle takes in the answer, and tells whether it was awaited.
-func (w *whereabouts) settle(state int32) (awaited bool) {
-	return w.state.Swap(state) == outputAwaited
+// settle takes in the answer, and tells whether the registry has to hear of it: it was
+// awaited, or was another one before.
+func (w *whereabouts) settle(state int32) (news bool) {
+	before := w.state.Swap(state)
+	return before == outputAwaited || before == outputAway
 }

@@ -136,7 +136,7 @@ func refusal(status string, code int, body []byte) error {
 	}
 	// Any other 404 is of a server that does not know the path.
 	if code == http.StatusNotFound && strings.HasPrefix(strings.ToLower(said.Message), "no such container") {
-		return fmt.Errorf("%w: %.200q", logmgr.ErrNotFound, said.Message)
+		return fmt.Errorf("%w: %.200q; %s", logmgr.ErrNotFound, said.Message, hint)
 	}
 	err := fmt.Errorf("it answers %q: %.200q", status, said.Message)
 	if foreign {

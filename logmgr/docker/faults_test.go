@@ -88,7 +88,7 @@ func TestFaults(t *testing.T) {
 			test.fail(r.engine)
 			began := time.Now()
 			got, err := r.Redirect(t.Context(), id)
-			if err == nil || errors.Is(err, logmgr.ErrNotFound) || got != (logmgr.Redirection{}) {
+			if err == nil || errors.Is(err, logmgr.ErrNotFound) || got != (logmgr.Redirection{Elsewhere: true}) {
 				t.Fatalf("%+v, %v, want an error", got, err)
 			}
 			for _, part := range []string{test.says, r.engine.path, id, r.root} {
@@ -156,7 +156,7 @@ func TestGone(t *testing.T) {
 	put(t, r.root, "", true)
 	for _, body := range []string{`{"message":"No such container: ` + id + `"}`, "No such container: " + id + "\n"} {
 		r.engine.say(404, body)
-		if got, err := r.Redirect(t.Context(), id); !errors.Is(err, logmgr.ErrNotFound) || got != (logmgr.Redirection{}) {
+		if got, err := r.Redirect(t.Context(), id); !errors.Is(err, logmgr.ErrNotFound) || got != (logmgr.Redirection{Elsewhere: true}) {
 			t.Errorf("%+v, %v, want that it is not found", got, err)
 		}
 	}
@@ -171,7 +171,7 @@ func TestCancelled(t *testing.T) {
 		cancel()
 		<-req.Context().Done()
 	})
-	if got, err := r.Redirect(ctx, id); !errors.Is(err, context.Canceled) || got != (logmgr.Redirection{}) {
+	if got, err := r.Redirect(ctx, id); !errors.Is(err, context.Canceled) || got != (logmgr.Redirection{Elsewhere: true}) {
 		t.Errorf("%+v, %v, want the cancellation", got, err)
 	}
 	if told := r.told(); len(told) != 0 {

@@ -1,9 +1,12 @@
 package docker
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/cri-logshim/cri-logshim/logmgr"
 )
@@ -25,6 +28,7 @@ func TestGoneAndBack(t *testing.T) {
 		}
 	}
 	redirect(want)
+	r.Runtime.away.answeredAt = time.Now().Add(-2 * outagePause) // else it may be that container's fault
 	r.engine.stop()
 	redirect(logmgr.Redirection{Elsewhere: true, Path: path, Provisional: true}) // without the limits, which are kept nowhere
 	r.engine.start(t)
@@ -86,5 +90,36 @@ func TestRootFromInfo(t *testing.T) {
 	r.engine.say(http.StatusInternalServerError, "")
 	if got, err := r.Redirect(t.Context(), id); err != nil || got.Path != path {
 		t.Errorf("%+v, %v, want %q", got, err, path)
+	}
+}
+
+// A container of which the engine never answers, while it does of others, is no outage of the
+// engine.
+func TestOneContainerIsStuck(t *testing.T) {
+	r := newRig(t)
+	path := put(t, r.root, "", true)
+	r.Runtime.root = r.root
+	well := strings.Repeat("f", len(id))
+	r.engine.answer(func(w http.ResponseWriter, req *http.Request) {
+		if strings.Contains(req.URL.Path, id) {
+			w.WriteHeader(http.StatusInternalServerError)
+			return
+		}
+		fmt.Fprintf(w, `{"Id":%q,"LogPath":%q,"HostConfig":{"LogConfig":{"Type":"json-file"}}}`, well, path)
+	})
+	for range 3 {
+		for _, asked := range []string{well, id} {
+			if _, err := r.Redirect(t.Context(), asked); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r.Runtime.away.toldAt = time.Now().Add(-2 * outagePause)
+	}
+	if got := r.told(); len(got) > 0 {
+		t.Errorf("told of %q", got)
+	}
+	r.Runtime.away.answeredAt = time.Now().Add(-2 * outagePause)
+	if _, err := r.Redirect(t.Context(), id); err != nil || len(r.told()) != 1 {
+		t.Errorf("after a while without any answer: %v, told of %q", err, r.told())
 	}
 }

@@ -90,8 +90,14 @@ func TestNoEngine(t *testing.T) {
 	r := New(criruntime.New(conn), "", quiet())
 	defer r.Close()
 	got, err := r.Redirect(t.Context(), "no-such-container")
-	if err == nil || got != (logmgr.Redirection{}) || !strings.Contains(err.Error(), "docker.endpoint is empty: set it if") {
+	if err == nil || got != (logmgr.Redirection{Elsewhere: true}) || !strings.Contains(err.Error(), "docker.endpoint is empty: set it if") {
 		t.Errorf("%+v, %v, want an error that says what to do", got, err)
+	}
+	r.root = t.TempDir() // it may be a copy that somebody has left there
+	path := put(t, r.root, `{"LogConfig": {"Type": "json-file"}}`, true)
+	want := logmgr.Redirection{Elsewhere: true, Path: path, Driver: "json-file", Provisional: true}
+	if got, err := r.Redirect(t.Context(), id); err != nil || got != want {
+		t.Errorf("%+v, %v, want %+v", got, err, want)
 	}
 	if rule := logFile(defaultRoot, "a"); rule != "/var/lib/docker/containers/a/a-json.log" {
 		t.Errorf("the rule makes %q", rule)

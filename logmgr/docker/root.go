@@ -9,13 +9,20 @@ import (
 	"github.com/cri-logshim/cri-logshim/logmgr"
 )
 
-// byRule finds a container's output in the data directory that is known, and if there is
+// likely finds a container's output in a data directory. That may be one that Docker has
+// left, so the answer is provisional.
+func (r *Runtime) likely(root, id string) (to logmgr.Redirection, err error) {
+	to, err = byRule(root, id)
+	to.Provisional = err == nil
+	return to, err
+}
+
+// searched finds a container's output in the data directory that is known, and if there is
 // nothing of it in that, in the one that the engine names: one that hangs is not waited for
-// in vain. The directory may be one that Docker has left, so that is provisional.
-func (r *Runtime) byRule(ctx context.Context, id string) (to logmgr.Redirection, err error) {
-	defer func() { to.Provisional = err == nil }()
+// in vain.
+func (r *Runtime) searched(ctx context.Context, id string) (logmgr.Redirection, error) {
 	known := r.knownRoot()
-	to, err = byRule(known, id)
+	to, err := r.likely(known, id)
 	if err == nil {
 		return to, nil
 	}
@@ -24,7 +31,7 @@ func (r *Runtime) byRule(ctx context.Context, id string) (to logmgr.Redirection,
 		return logmgr.Redirection{}, err
 	}
 	r.setRoot(root)
-	return byRule(root, id)
+	return r.likely(root, id)
 }
 
 // moved finds the file that the engine names where it has gone with all of its data: of a

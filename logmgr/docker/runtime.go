@@ -76,8 +76,15 @@ func (r *Runtime) Redirect(ctx context.Context, id string) (logmgr.Redirection, 
 	if err != nil || name != runtimeName {
 		return logmgr.Redirection{}, err
 	}
+	to, err := r.find(ctx, id)
+	to.Elsewhere = true // also where it is not found
+	return to, err
+}
+
+// find tells where Docker keeps a container's output.
+func (r *Runtime) find(ctx context.Context, id string) (logmgr.Redirection, error) {
 	if r.engine == nil {
-		to, err := byRule(r.knownRoot(), id)
+		to, err := r.likely(r.knownRoot(), id)
 		if err != nil {
 			err = fmt.Errorf("%w; docker.endpoint is empty: set it if Docker's data directory is not %s", err, defaultRoot)
 		}
@@ -91,7 +98,7 @@ func (r *Runtime) Redirect(ctx context.Context, id string) (logmgr.Redirection, 
 	case ctx.Err() != nil:
 		return logmgr.Redirection{}, err
 	}
-	to, ruleErr := r.byRule(ctx, id)
+	to, ruleErr := r.searched(ctx, id)
 	if ruleErr != nil {
 		return logmgr.Redirection{}, fmt.Errorf("%w; %w", err, ruleErr)
 	}
@@ -107,7 +114,7 @@ func (r *Runtime) ask(ctx context.Context, id string) (logmgr.Redirection, error
 	}
 	if c.LogPath == "" {
 		if c.HostConfig.LogConfig.Type == "" {
-			return r.byRule(ctx, id)
+			return r.searched(ctx, id)
 		}
 		return c.HostConfig.redirection(""), nil
 	}

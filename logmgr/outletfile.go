@@ -41,6 +41,7 @@ type fileAge struct {
 type rotatedFiles struct {
 	disk    int64           // bytes
 	numbers map[fileAge]int // of those that are not compressed
+	taken   map[int]bool    // numbers that any file has
 	pending int             // how many are not compressed, not even in part
 	packed  []time.Time     // when the compressed ones were begun, as far as that is known
 }
@@ -74,7 +75,7 @@ func (f *outletFile) look(path string, now time.Time) (rotations int64, err erro
 	case before.current == fileAge{}:
 		return 0, nil
 	case f.current != before.current:
-		rotations = f.rotated.since(before)
+		rotations = f.rotated.since(before, f.current)
 	case f.size < before.size: // it keeps one file only, and has cut that
 		rotations = 1
 	}
@@ -105,7 +106,7 @@ func listRotated(dir, name string) (found rotatedFiles, err error) {
 	if err != nil {
 		return found, err
 	}
-	found.numbers = map[fileAge]int{}
+	found.numbers, found.taken = map[fileAge]int{}, map[int]bool{}
 	packed := map[int]bool{}
 	plain := 0
 	for _, e := range entries {
@@ -121,6 +122,7 @@ func listRotated(dir, name string) (found rotatedFiles, err error) {
 			return found, err
 		}
 		found.disk += file.disk
+		found.taken[number] = true
 		if compressed {
 			packed[number] = true
 			found.packed = append(found.packed, file.age.born)
@@ -138,12 +140,19 @@ func listRotated(dir, name string) (found rotatedFiles, err error) {
 	return found, nil
 }
 
-// since reckons how often the current file was replaced after an earlier look: once at
-// least, and as often as tells the number that the former one has now, or how many files
-// have begun to be compressed.
-func (f *rotatedFiles) since(before outletFile) int64 {
+// since reckons how often the current file was replaced after an earlier look: as often as
+// there are files from the former one to the youngest, or else once at least, and as often as
+// files have begun to be compressed. If the current file was rotated while others were listed, it
+// is one of them; and while numbers are being moved up, one of them is nobody's.
+func (f *rotatedFiles) since(before outletFile, current fileAge) int64 {
 	if number := f.numbers[before.current]; number > 0 {
-		return int64(number)
+		n := int64(0)
+		for other := range f.taken {
+			if other > f.numbers[current] && other <= number {
+				n++
+			}
+		}
+		return n
 	}
 	n := f.pending - before.rotated.pending
 	for _, begun := range f.packed {

@@ -121,6 +121,51 @@ func TestCompressedRotationsAreCounted(t *testing.T) {
 	}
 }
 
+// TestRotationDuringALook: a rotation that comes between the look at the current file and the
+// list of the others, or is just giving them other numbers, is not counted at both looks.
+func TestRotationDuringALook(t *testing.T) {
+	begin := func(t *testing.T) (d dockerFile, f outletFile, current fileAge) {
+		t.Helper()
+		d = dockerFile{t, filepath.Join(t.TempDir(), "id-json.log")}
+		d.write(d.path)
+		_, err := f.look(d.path, d.now())
+		d.must(err)
+		d.rotate()
+		seen, err := statFile(d.path)
+		d.must(err)
+		return d, f, seen.age
+	}
+	count := func(d dockerFile, before outletFile, current fileAge) int64 {
+		d.Helper()
+		found, err := listRotated(filepath.Dir(d.path), filepath.Base(d.path))
+		d.must(err)
+		return found.since(before, current)
+	}
+	t.Run("the current file is rotated", func(t *testing.T) {
+		d, f, current := begin(t)
+		d.rotate()
+		if got := count(d, f, current); got != 1 {
+			t.Errorf("%d rotations are told of, want 1", got)
+		}
+	})
+	t.Run("the others are moved up", func(t *testing.T) {
+		d, f, current := begin(t)
+		d.must(os.Rename(d.path+".1", d.path+".2"))
+		if got := count(d, f, current); got != 1 {
+			t.Errorf("%d rotations are told of, want 1", got)
+		}
+	})
+	t.Run("no race", func(t *testing.T) {
+		d, f, _ := begin(t)
+		d.rotate()
+		current, err := statFile(d.path)
+		d.must(err)
+		if got := count(d, f, current.age); got != 2 {
+			t.Errorf("%d rotations are told of, want 2", got)
+		}
+	})
+}
+
 func TestRotatedNumber(t *testing.T) {
 	const name = "id-json.log"
 	for file, want := range map[string]int{

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -151,14 +154,14 @@ func notManaged(ctx context.Context, runtime *docker.Runtime, podLogsDir, id str
 	case !to.Elsewhere:
 		return ""
 	}
-	return elsewhere(to)
+	return elsewhere(to) + obstacle(path.Join(c.LogDirectory, c.LogPath), to)
 }
 
 // elsewhere says who holds a log to which limit instead.
 func elsewhere(to logmgr.Redirection) string {
 	switch {
 	case to.Path == "" && to.Driver != docker.JSONFile:
-		return fmt.Sprintf("Docker's log driver %q takes the output, and there is no file at the log path", to.Driver)
+		return fmt.Sprintf("Docker's log driver %q takes the output, and there is no file that the log path could lead to; set log-driver json-file in Docker's daemon.json and restart Docker, which holds for new containers", to.Driver)
 	case to.Path == "":
 		return "Docker has not made its file yet"
 	case to.MaxSize == 0:
@@ -168,9 +171,19 @@ func elsewhere(to logmgr.Redirection) string {
 		}
 		return fmt.Sprintf("Docker writes it to %s%s without a limit; max-size and max-file in Docker's daemon.json set one for new containers", to.Path, known)
 	case to.MaxFiles == 1:
-		return fmt.Sprintf("Docker writes it to %s and rotates it by itself, at %d bytes, with 1 file: at each rotation all that was written before is lost; max-file in Docker's daemon.json keeps more, for new containers", to.Path, to.MaxSize)
+		return fmt.Sprintf("Docker writes it to %s and rotates it by itself, at %d bytes, with max-file 1: at each rotation all but the newest rotated file is lost, and with some versions of Docker that too; max-file in Docker's daemon.json keeps more, for new containers", to.Path, to.MaxSize)
 	}
 	return fmt.Sprintf("Docker writes it to %s and rotates it by itself, at %d bytes with %d files", to.Path, to.MaxSize, to.MaxFiles)
+}
+
+// obstacle says that something which is no link lies where the link to Docker's file belongs;
+// empty: nothing does.
+func obstacle(logPath string, to logmgr.Redirection) string {
+	info, err := os.Lstat(logPath)
+	if to.Path == "" || err != nil || info.Mode()&fs.ModeSymlink != 0 {
+		return ""
+	}
+	return fmt.Sprintf("; a file lies where the link belongs, and what is in it is not the container's output: move %s away", logPath)
 }
 
 // silent is the logger of a command that tells all in what it prints.

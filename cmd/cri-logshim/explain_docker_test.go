@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -38,6 +40,32 @@ func serveEngine(t *testing.T, endpoint, logPath, logConfig string) {
 	t.Cleanup(server.Close)
 }
 
+// behindDocker is the pod shop/job of one container before a runtime that has Docker behind it.
+type behindDocker struct {
+	config  config.Configuration
+	logPath string // the container's
+}
+
+func newBehindDocker(t *testing.T) behindDocker {
+	t.Helper()
+	p := newPlace(t)
+	c := p.config
+	c.Docker.Endpoint = "unix://" + p.dir + "/docker.sock"
+	r := &dockerRuntime{podRuntime{podLogsDir: c.PodLogsDir}}
+	r.sandbox("s3", "shop/job", 4, cri.PodSandboxState_SANDBOX_READY, nil, "new 0")
+	serveRuntime(t, c.RuntimeEndpoint, r)
+	return behindDocker{c, r.logOfJob()}
+}
+
+func (b behindDocker) explain(t *testing.T) *explanation {
+	t.Helper()
+	e, err := explain(t.Context(), b.config, config.Lines{}, podName{namespace: "shop", pod: "job"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
 // What explain says of a log that Docker keeps: where that is, who holds it to which limit,
 // and what to set where nobody does.
 func TestExplainDocker(t *testing.T) {
@@ -46,33 +74,58 @@ func TestExplainDocker(t *testing.T) {
 		says               string
 	}{
 		"rotated":        {"/d/c-json.log", `{"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}`, "to /d/c-json.log and rotates it by itself, at 10000000 bytes with 3 files"},
-		"one file":       {"/d/c-json.log", `{"Type": "json-file", "Config": {"max-size": "10m"}}`, "at 10000000 bytes, with 1 file: at each rotation all that was written before is lost; max-file"},
+		"one file":       {"/d/c-json.log", `{"Type": "json-file", "Config": {"max-size": "10m"}}`, "at 10000000 bytes, with max-file 1: at each rotation all but the newest rotated file is lost, and with some versions of Docker that too; max-file"},
 		"without limit":  {"/d/c-json.log", `{"Type": "json-file", "Config": {}}`, "to /d/c-json.log without a limit; max-size and max-file in Docker's daemon.json"},
 		"not started":    {"", `{"Type": "json-file"}`, "not made its file yet"},
-		"another driver": {"", `{"Type": "journald"}`, `driver "journald"`},
+		"another driver": {"", `{"Type": "journald"}`, `driver "journald" takes the output, and there is no file that the log path could lead to; set log-driver json-file in Docker's daemon.json`},
 		"no engine":      {"", "", "where its output is cannot be told: ask Docker Engine at unix://"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPlace(t)
-			c := p.config
-			c.PodLogsDir = config.Default().PodLogsDir // which podRuntime knows
-			c.Docker.Endpoint = "unix://" + p.dir + "/docker.sock"
-			r := &dockerRuntime{}
-			r.sandbox("s3", "shop/job", 4, cri.PodSandboxState_SANDBOX_READY, nil, "new 0")
-			serveRuntime(t, c.RuntimeEndpoint, r)
+			b := newBehindDocker(t)
 			if test.logConfig != "" {
-				serveEngine(t, c.Docker.Endpoint, test.logPath, test.logConfig)
+				serveEngine(t, b.config.Docker.Endpoint, test.logPath, test.logConfig)
 			}
-			e, err := explain(t.Context(), c, config.Lines{}, podName{namespace: "shop", pod: "job"})
-			if err != nil {
-				t.Fatal(err)
-			}
+			e := b.explain(t)
 			if got := e.Containers[0].NotManaged; !strings.Contains(got, test.says) {
 				t.Errorf("not managed: %q, want %q", got, test.says)
 			}
 			var text strings.Builder
 			if err := e.print(&text, "text"); err != nil || !strings.Contains(text.String(), "do not as it is") || e.Containers[0].SettingsApply {
 				t.Errorf("the settings are told of as if they applied: %v\n%s", err, &text)
+			}
+		})
+	}
+}
+
+// Explain tells of what lies where the link to Docker's file belongs, unless that is a link or
+// no link belongs there.
+func TestExplainObstacle(t *testing.T) {
+	const rotated, journald = `{"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}}`, `{"Type": "journald"}`
+	file := func(path string) error { return os.WriteFile(path, []byte("not the container's\n"), 0o600) }
+	for name, test := range map[string]struct {
+		logConfig, logPath string
+		lay                func(path string) error // nil: nothing is there
+		tells              bool
+	}{
+		"nothing":        {rotated, "/d/c-json.log", nil, false},
+		"a link":         {rotated, "/d/c-json.log", func(path string) error { return os.Symlink("/d/c-json.log", path) }, false},
+		"a file":         {rotated, "/d/c-json.log", file, true},
+		"another driver": {journald, "", file, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBehindDocker(t)
+			serveEngine(t, b.config.Docker.Endpoint, test.logPath, test.logConfig)
+			if err := os.MkdirAll(filepath.Dir(b.logPath), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if test.lay != nil {
+				if err := test.lay(b.logPath); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got := b.explain(t).Containers[0].NotManaged
+			if tells := strings.HasSuffix(got, "a file lies where the link belongs, and what is in it is not the container's output: move "+b.logPath+" away"); tells != test.tells {
+				t.Errorf("not managed: %q; tells of a file in the link's place: %v, want %v", got, tells, test.tells)
 			}
 		})
 	}

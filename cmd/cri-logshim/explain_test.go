@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -13,6 +14,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	cri "k8s.io/cri-api/pkg/apis/runtime/v1"
+
+	"github.com/cri-logshim/cri-logshim/config"
 )
 
 // podRuntime is a runtime that can only be asked what there is.
@@ -20,6 +23,7 @@ type podRuntime struct {
 	cri.UnimplementedRuntimeServiceServer
 	sandboxes  []*cri.PodSandbox
 	containers []*cri.Container
+	podLogsDir string // empty: the default
 }
 
 func (*podRuntime) Version(context.Context, *cri.VersionRequest) (*cri.VersionResponse, error) {
@@ -40,6 +44,11 @@ func (r *podRuntime) ListContainers(_ context.Context, req *cri.ListContainersRe
 	return resp, nil
 }
 
+// logOfJob is the log path of the pod shop/job.
+func (r *podRuntime) logOfJob() string {
+	return cmp.Or(r.podLogsDir, config.Default().PodLogsDir) + "/shop_job_uid-s3/new/0.log"
+}
+
 // ContainerStatus tells of containers where their log is: that of the pod shop/job.
 func (r *podRuntime) ContainerStatus(_ context.Context, req *cri.ContainerStatusRequest) (*cri.ContainerStatusResponse, error) {
 	i := slices.IndexFunc(r.containers, func(c *cri.Container) bool { return c.Id == req.GetContainerId() })
@@ -47,7 +56,7 @@ func (r *podRuntime) ContainerStatus(_ context.Context, req *cri.ContainerStatus
 		return nil, status.Error(codes.Unavailable, "not now")
 	}
 	c := r.containers[i]
-	return &cri.ContainerStatusResponse{Status: &cri.ContainerStatus{Id: c.Id, Metadata: c.Metadata, LogPath: "/var/log/pods/shop_job_uid-s3/new/0.log"}}, nil
+	return &cri.ContainerStatusResponse{Status: &cri.ContainerStatus{Id: c.Id, Metadata: c.Metadata, LogPath: r.logOfJob()}}, nil
 }
 
 func (r *podRuntime) PodSandboxStatus(_ context.Context, req *cri.PodSandboxStatusRequest) (*cri.PodSandboxStatusResponse, error) {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -39,11 +40,7 @@ func startDockerNode(t *testing.T) *dockerNode {
 func TestKubeletOnDocker(t *testing.T) {
 	t.Parallel()
 	n := startDockerNode(t)
-	// Docker cuts what has no end of line every 16 KiB.
-	const long = 50_000
-	script := fmt.Sprintf("seq 1 2000; head -c %d /dev/zero | tr '\\0' x; echo; echo the end; exit 3", long)
-	said := numbers(2000) + strings.Repeat("x", long) + "\nthe end\n"
-	crashing := testbed.StaticPod{Name: "crashing", Restart: "Always", Command: []string{"sh", "-c", script}}
+	crashing := testbed.StaticPod{Name: "crashing", Restart: "OnFailure", Command: []string{"sh", "-c", sayUntilTold}, Scratch: "/scratch"}
 	steady := testbed.StaticPod{Name: "steady", Restart: "Never", Command: []string{"sh", "-c", "seq 1 2000; exec sleep 1000000"}}
 	n.run(t, []testbed.StaticPod{crashing, steady})
 	if _, err := n.kubelet.Running(t.Context(), steady); err != nil {
@@ -51,19 +48,25 @@ func TestKubeletOnDocker(t *testing.T) {
 	}
 	stays := n.current(t, steady)
 	n.checkChain(t, stays)
+	const last = 2
 	var attempts []*testbed.Container
-	for attempt := range uint32(3) { // kubelet makes the second ten seconds after the first, and the third after twenty more
-		c := n.await(t, crashing, attempt, runtimeapi.ContainerState_CONTAINER_EXITED)
+	for attempt := range uint32(last + 1) {
+		c := n.await(t, crashing, attempt, runtimeapi.ContainerState_CONTAINER_RUNNING)
 		if c.Config.Metadata.Attempt != attempt {
-			t.Fatalf("attempt %d came before %d was looked at", c.Config.Metadata.Attempt, attempt)
+			t.Fatalf("attempt %d was made while attempt %d had not been told to end", c.Config.Metadata.Attempt, attempt)
 		}
 		n.checkChain(t, c)
-		n.checkRead(t, crashing, "", said)
+		n.checkRead(t, crashing, "", said(attempt))
 		if attempt > 0 {
-			n.checkRead(t, crashing, "?previous=true", said)
+			n.checkChain(t, attempts[attempt-1])
+			n.checkRead(t, crashing, "?previous=true", said(attempt-1))
 		}
 		attempts = append(attempts, c)
+		n.end(t, c, attempt < last)
 	}
+	ended := attempts[last] // with success, so there is no further attempt
+	n.checkChain(t, ended)
+	n.checkRead(t, crashing, "", said(last)) // kubelet may have removed the one before by now
 	n.checkRefusals(t)
 	n.checkChain(t, stays)
 	n.checkRead(t, steady, "", numbers(2000))
@@ -77,6 +80,40 @@ func TestKubeletOnDocker(t *testing.T) {
 	}
 }
 
+// sayUntilTold is a script that says what said is, and then waits for the code to exit with:
+// its attempts are as long as a test needs to look at each. Every attempt waits at a pipe of
+// its own, named by its number.
+const sayUntilTold = `
+n=0; while ! mkfifo /scratch/$n; do n=$((n+1)); done 2>/dev/null
+echo attempt $n; seq 1 2000; head -c 50000 /dev/zero | tr '\0' x; echo; echo the end
+read code </scratch/$n; exit $code`
+
+// said is what an attempt of sayUntilTold says. Docker cuts what has no end of line every
+// 16 KiB.
+func said(attempt uint32) string {
+	return fmt.Sprintf("attempt %d\n%s%s\nthe end\n", attempt, numbers(2000), strings.Repeat("x", 50_000))
+}
+
+// end tells an attempt of sayUntilTold to end, with an error or without, and waits until it
+// has.
+func (n *dockerNode) end(t *testing.T, c *testbed.Container, fails bool) {
+	t.Helper()
+	code := "0\n"
+	if fails {
+		code = "3\n"
+	}
+	pipe := filepath.Join(n.kubelet.Root(), "pods", c.Pod.Config.Metadata.Uid, "volumes/kubernetes.io~empty-dir/scratch", fmt.Sprint(c.Config.Metadata.Attempt))
+	eventually(t, func(context.Context) error { // it cannot be opened so until the attempt reads from it
+		file, err := os.OpenFile(pipe, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+		if err != nil {
+			return err
+		}
+		_, err = file.WriteString(code)
+		return errors.Join(err, file.Close())
+	})
+	exited(t, c)
+}
+
 // numbers are what seq prints.
 func numbers(last int) string {
 	var b strings.Builder
@@ -86,13 +123,16 @@ func numbers(last int) string {
 	return b.String()
 }
 
-// checkRefusals checks that kubelet, which wants to rotate, was told the runtime's own words.
+// checkRefusals waits until kubelet, which wants to rotate, was told the runtime's own words.
 func (n *dockerNode) checkRefusals(t *testing.T) {
 	t.Helper()
-	refused, err := n.kubelet.Logged(`desc = docker does not support reopening container log files`)
-	if err != nil || len(refused) == 0 {
-		t.Errorf("kubelet was not refused a reopen: %v", err)
-	}
+	eventually(t, func(context.Context) error { // it tries every ten seconds
+		refused, err := n.kubelet.Logged(`desc = docker does not support reopening container log files`)
+		if err == nil && len(refused) == 0 {
+			err = errors.New("kubelet was not refused a reopen")
+		}
+		return err
+	})
 }
 
 // checkChain waits until the links of a container lead through the pod's directory to the file

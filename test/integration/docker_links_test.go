@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +16,8 @@ import (
 
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 
+	"github.com/cri-logshim/cri-logshim/config"
+	"github.com/cri-logshim/cri-logshim/logmgr"
 	"github.com/cri-logshim/cri-logshim/test/integration/testbed"
 )
 
@@ -53,7 +56,7 @@ func TestLinksLeadToDockersFiles(t *testing.T) {
 func newDockerLinks(t *testing.T, o testbed.DockerOptions) *dockerLinks {
 	t.Helper()
 	l := &dockerLinks{dockershim: newDockershim(t, testbed.DockershimOptions{Docker: o})}
-	l.shim, l.client = newShim(t, l.dockershim, nil)
+	l.shim, l.client = newShim(t, l.dockershim, func(c *config.Configuration) { c.Log.Level = config.LogDebug }) // to tell of each link
 	return l
 }
 
@@ -96,17 +99,45 @@ func (l *dockerLinks) becomesRight(t *testing.T, c *testbed.Container) {
 	eventually(t, func(ctx context.Context) error { return l.right(ctx, c) })
 }
 
-// becomesKnown waits until the shim knows where a container's log is; dockershim has made the
-// link before.
-func (l *dockerLinks) becomesKnown(t *testing.T, c *testbed.Container) {
+// becomesLed waits until a shim knows in which file a container's log is, and has looked at it.
+func becomesLed(t *testing.T, shim *testbed.Shim, c *testbed.Container) {
 	t.Helper()
 	eventually(t, func(ctx context.Context) error {
-		status, err := l.shim.Status(ctx)
-		if err == nil && !strings.Contains(status, c.LogPath()) {
-			err = errors.New("the shim does not know the container")
+		told, err := elsewhereOf(ctx, shim, c)
+		if err == nil && told.File == "" {
+			err = errors.New("the shim does not know the container's file")
 		}
 		return err
 	})
+}
+
+// elsewhereOf is what a shim tells of a container whose log is elsewhere; it is an error if it
+// does not know that.
+func elsewhereOf(ctx context.Context, shim *testbed.Shim, c *testbed.Container) (logmgr.ElsewhereLog, error) {
+	text, err := shim.Status(ctx)
+	if err != nil {
+		return logmgr.ElsewhereLog{}, err
+	}
+	var status logmgr.Status
+	if err := json.Unmarshal([]byte(text), &status); err != nil {
+		return logmgr.ElsewhereLog{}, fmt.Errorf("read the shim's status: %w", err)
+	}
+	for _, told := range status.Elsewhere {
+		if told.Path == c.LogPath() {
+			return told, nil
+		}
+	}
+	return logmgr.ElsewhereLog{}, fmt.Errorf("the shim does not know container %q of pod %q", c.ID, c.Pod.Config.Metadata.Name)
+}
+
+// checkMade checks whether the shim has made a container's link, which dockershim makes too.
+func (l *dockerLinks) checkMade(t *testing.T, c *testbed.Container, want bool) {
+	t.Helper()
+	told, err := l.shim.Logged("the log path was led to the runtime's file")
+	told = slices.DeleteFunc(told, func(line string) bool { return !strings.Contains(line, " path="+c.LogPath()+" ") })
+	if err != nil || len(told) > 0 != want {
+		t.Errorf("the shim is to have made the link %q itself: %t, and it tells: %q, %v", c.LogPath(), want, told, err)
+	}
 }
 
 // becomesNone waits until there is nothing at a container's log path.
@@ -124,7 +155,8 @@ func becomesNone(t *testing.T, c *testbed.Container) {
 	})
 }
 
-// everyAttempt: each of a container's attempts has one link of its own, which goes with it.
+// everyAttempt: each of a container's attempts has one link of its own, which dockershim makes,
+// nobody makes again, and which goes with the attempt.
 func (l *dockerLinks) everyAttempt(t *testing.T) {
 	t.Helper()
 	pod := l.pod(t, "attempts")
@@ -138,6 +170,7 @@ func (l *dockerLinks) everyAttempt(t *testing.T) {
 	}
 	for _, c := range attempts {
 		l.becomesRight(t, c)
+		becomesLed(t, l.shim, c)
 	}
 	entries, err := os.ReadDir(filepath.Dir(attempts[0].LogPath()))
 	if err != nil || len(entries) != len(attempts) {
@@ -148,10 +181,11 @@ func (l *dockerLinks) everyAttempt(t *testing.T) {
 			t.Fatal(err)
 		}
 		becomesNone(t, c)
+		l.checkMade(t, c, false)
 	}
 }
 
-// failedStart: a container that could not be started has a log, too.
+// failedStart: a container that could not be started has a log, too, and dockershim links it.
 func (l *dockerLinks) failedStart(t *testing.T) {
 	t.Helper()
 	c, err := l.pod(t, "failed").Create(t.Context(), testbed.ContainerConfig("app", 0, "/none"))
@@ -162,6 +196,8 @@ func (l *dockerLinks) failedStart(t *testing.T) {
 		t.Fatal("a program that is not there was started")
 	}
 	l.becomesRight(t, c)
+	becomesLed(t, l.shim, c)
+	l.checkMade(t, c, false)
 }
 
 // noDirectory: dockershim leaves making the pod's directory to its caller, and complains of it
@@ -232,6 +268,8 @@ func (l *dockerLinks) tamperedWith(t *testing.T) {
 	if content, err := os.ReadFile(file.LogPath()); string(content) != "mine\n" {
 		t.Errorf("somebody's file has become %q, %v", content, err)
 	}
+	l.checkMade(t, removed, true)
+	l.checkMade(t, right, false)
 	if now := identity(t, right.LogPath()); now != before {
 		t.Errorf("a link that was right has been made again: %v, before %v", now, before)
 	}
@@ -243,7 +281,7 @@ func (l *dockerLinks) removedPastDockershim(t *testing.T) {
 	t.Helper()
 	c := l.run(t, l.pod(t, "past"), 0)
 	l.becomesRight(t, c)
-	l.becomesKnown(t, c)
+	becomesLed(t, l.shim, c)
 	if err := l.dockershim.Docker.Remove(t.Context(), c.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -316,7 +354,7 @@ func TestDockersDataIsMoved(t *testing.T) {
 	l := newDockerLinks(t, testbed.DockerOptions{DiesWithContainers: true})
 	ended := l.run(t, l.pod(t, "before"), 0)
 	l.becomesRight(t, ended)
-	l.becomesKnown(t, ended)
+	becomesLed(t, l.shim, ended)
 	docker := l.dockershim.Docker
 	if err := docker.Stop(t.Context()); err != nil {
 		t.Fatal(err)

@@ -11,7 +11,10 @@ import (
 	"strings"
 	"testing"
 
+	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
+
 	"github.com/cri-logshim/cri-logshim/config"
+	"github.com/cri-logshim/cri-logshim/logmgr"
 	"github.com/cri-logshim/cri-logshim/test/integration/testbed"
 )
 
@@ -29,12 +32,13 @@ func TestDockerRotatesUnderOurLinks(t *testing.T) {
 	})
 	otel := collect(t, testbed.NewOpenTelemetry, filepath.Join(dockershim.Dir, "otel"),
 		filepath.Join(shim.Config.Links.LegacyDir, "*.log"), filepath.Join(dockershim.Docker.DataRoot(), "containers/*/*-json.log.*"))
-	writer := runWriter(t, client, dockershim.PodConfig("default", "writer"), "-stream=both", "-rate=1500000", "-duration=10s")
+	writer, begin := runWaiting(t, client, dockershim.PodConfig("default", "writer"), "-stream=both", "-rate=1500000", "-duration=10s")
 	link := filepath.Join(shim.Config.Links.LegacyDir, "writer_default_app-"+writer.ID+".log")
 	if err := os.Symlink(writer.LogPath(), link); err != nil { // at once, as kubelet does
 		t.Fatal(err)
 	}
-	metricAtLeast(t, shim, 1, "cri_logshim_elsewhere_rotations_total")
+	becomesLed(t, shim, writer) // what was rotated before the first look could not be seen
+	begin()
 	exited(t, writer)
 	for _, stream := range []string{"stdout", "stderr"} {
 		if found := collected(t, otel, stream); !found.Ended || found.Lost+found.Duplicated > 0 {
@@ -51,6 +55,7 @@ func TestDockerRotatesUnderOurLinks(t *testing.T) {
 	if found.Files < 10 {
 		t.Errorf("docker has rotated into %d files", found.Files)
 	}
+	countsRotations(t, shim, writer, int64(found.Files-1))
 	eventually(t, func(context.Context) error {
 		blamed, err := shim.Logged("elsewhere_largest=")
 		if err == nil && (len(blamed) == 0 || !strings.Contains(blamed[len(blamed)-1], "default/writer/app")) {
@@ -58,6 +63,43 @@ func TestDockerRotatesUnderOurLinks(t *testing.T) {
 		}
 		return err
 	})
+}
+
+// runWaiting runs a pod with one seqwriter that writes nothing until it is told to begin.
+func runWaiting(t *testing.T, client *testbed.Client, pod *runtimeapi.PodSandboxConfig, args ...string) (c *testbed.Container, begin func()) {
+	t.Helper()
+	p, err := client.RunPod(t.Context(), pod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	script := "until [ -e /begin ]; do sleep 0.1; done; exec seqwriter " + strings.Join(args, " ")
+	if c, err = p.Run(t.Context(), testbed.ContainerConfig("app", 0, "sh", "-c", script)); err != nil {
+		t.Fatal(err)
+	}
+	return c, func() {
+		t.Helper()
+		done, err := client.ExecSync(t.Context(), &runtimeapi.ExecSyncRequest{ContainerId: c.ID, Cmd: []string{"touch", "/begin"}, Timeout: 60})
+		if err != nil || done.ExitCode != 0 {
+			t.Fatalf("tell the writer to begin: %v, %v", done, err)
+		}
+	}
+}
+
+// countsRotations waits until a shim with one container has counted a number of rotations by
+// Docker, each look several, and no more.
+func countsRotations(t *testing.T, shim *testbed.Shim, c *testbed.Container, want int64) {
+	t.Helper()
+	var told logmgr.ElsewhereLog
+	eventually(t, func(ctx context.Context) (err error) {
+		if told, err = elsewhereOf(ctx, shim, c); err == nil && told.Rotations < want {
+			err = fmt.Errorf("the shim has counted %d rotations of %d", told.Rotations, want)
+		}
+		return err
+	})
+	total, err := shim.Metric(t.Context(), "cri_logshim_elsewhere_rotations_total")
+	if err != nil || told.Rotations != want || total != float64(want) {
+		t.Errorf("docker has rotated %d times: status %d, metrics %v, %v", want, told.Rotations, total, err)
+	}
 }
 
 // With max-file and compress Docker keeps as many files as it was told, compressed but for the
@@ -116,32 +158,48 @@ func TestDockerKeepsWhatItWasTold(t *testing.T) {
 // that is told once for each way of keeping it, as no error.
 func TestOtherLogDriversHaveNoLink(t *testing.T) {
 	t.Parallel()
-	dockershim := newDockershim(t, testbed.DockershimOptions{Docker: testbed.DockerOptions{LogDriver: "local"}})
-	shim, client := newShim(t, dockershim, nil)
-	for _, driver := range []string{"local", "none"} {
-		if driver != dockershim.Docker.Options.LogDriver {
-			if err := dockershim.Docker.Restart(t.Context(), driver, nil); err != nil {
-				t.Fatal(err)
-			}
+	l := newDockerLinks(t, testbed.DockerOptions{LogOptions: map[string]string{"max-size": "1m"}})
+	linked := l.run(t, l.pod(t, "linked"), 0)
+	drivers := []string{"local", "none"}
+	var containers []*testbed.Container
+	for _, driver := range drivers {
+		if err := l.dockershim.Docker.Restart(t.Context(), driver, nil); err != nil {
+			t.Fatal(err)
 		}
 		for n := range 2 {
-			c := runWriter(t, client, dockershim.PodConfig("default", fmt.Sprint(driver, n)), "-count=10", "-stay")
-			if _, err := os.Lstat(c.LogPath()); !errors.Is(err, fs.ErrNotExist) {
-				t.Errorf("driver %s: there is something at %q: %v", driver, c.LogPath(), err)
-			}
+			c := l.run(t, l.pod(t, fmt.Sprint(driver, n)), 0)
+			containers = append(containers, c)
+			eventually(t, func(ctx context.Context) error { return hasDriver(ctx, l.shim, c, driver) })
 		}
-		eventually(t, func(context.Context) error { return toldOnce(shim, driver) })
 	}
-	if complaints, err := shim.Logged("level=error"); err != nil || len(complaints) > 0 {
+	// All are looked at together: what was looked at twice had all others looked at in between.
+	for range 2 {
+		remove(t, linked.LogPath())
+		l.becomesRight(t, linked)
+	}
+	for _, c := range containers {
+		if _, err := os.Lstat(c.LogPath()); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("container %q: there is something at %q: %v", c.Pod.Config.Metadata.Name, c.LogPath(), err)
+		}
+	}
+	for _, driver := range drivers {
+		if told, err := l.shim.Logged("driver=" + driver); err != nil || len(told) != 1 {
+			t.Errorf("the shim has told of driver %s %d times: %q, %v", driver, len(told), told, err)
+		}
+	}
+	if failed, err := l.shim.Metric(t.Context(), "cri_logshim_failures_total", `step="link"`); err != nil || failed > 0 {
+		t.Errorf("the shim could not make %v links, %v", failed, err)
+	}
+	if complaints, err := l.shim.Logged("level=error"); err != nil || len(complaints) > 0 {
 		t.Errorf("the shim has errors: %q %v", complaints, err)
 	}
 }
 
-// toldOnce is an error unless a shim has told of a log driver, and not twice.
-func toldOnce(shim *testbed.Shim, driver string) error {
-	told, err := shim.Logged("driver=" + driver)
-	if err == nil && len(told) != 1 {
-		err = fmt.Errorf("the shim has told of driver %s %d times: %q", driver, len(told), told)
+// hasDriver is an error unless a shim knows a container with a log driver that has no file.
+func hasDriver(ctx context.Context, shim *testbed.Shim, c *testbed.Container, driver string) error {
+	told, err := elsewhereOf(ctx, shim, c)
+	if err == nil && (told.Driver != driver || told.File != "") {
+		err = fmt.Errorf("the shim knows a container with driver %s as %+v", driver, told)
 	}
 	return err
 }

@@ -14,11 +14,27 @@ const maxSocketPath = 107
 
 const unixScheme = "unix://"
 
+// dockerAPI is where Docker Engine serves its own API unless it is told otherwise.
+const dockerAPI = unixScheme + "/run/docker.sock"
+
+// SameEndpoint says whether two endpoints are one place by their names alone: /var/run is /run
+// (Filesystem Hierarchy Standard 3.0, 5.13).
+func SameEndpoint(a, b string) bool { return inRun(a) == inRun(b) }
+
+func inRun(endpoint string) string {
+	if rest, found := strings.CutPrefix(endpoint, unixScheme+"/var/run/"); found {
+		return unixScheme + "/run/" + rest
+	}
+	return endpoint
+}
+
 func checkEndpoints(c Configuration, fault faultFunc) {
 	checkUnix(fault, "listen", c.Listen)
 	checkUnix(fault, "runtimeEndpoint", c.RuntimeEndpoint)
+	checkServesCRI(fault, "runtimeEndpoint", c.RuntimeEndpoint)
 	if c.ImageEndpoint != "" {
 		checkUnix(fault, "imageEndpoint", c.ImageEndpoint)
+		checkServesCRI(fault, "imageEndpoint", c.ImageEndpoint)
 	}
 	if c.KubeletEndpoint != "" {
 		checkUnix(fault, "kubeletEndpoint", c.KubeletEndpoint)
@@ -26,7 +42,11 @@ func checkEndpoints(c Configuration, fault faultFunc) {
 	}
 	if c.Docker.Endpoint != "" {
 		checkUnix(fault, "docker.endpoint", c.Docker.Endpoint)
-		checkNotCRI(c, fault, "docker.endpoint", c.Docker.Endpoint)
+		checkDiffers(fault, "docker.endpoint", c.Docker.Endpoint, "listen", c.Listen)
+		if !SameEndpoint(c.Docker.Endpoint, dockerAPI) { // else it is the other one that is wrong, as is said above
+			checkDiffers(fault, "docker.endpoint", c.Docker.Endpoint, "runtimeEndpoint", c.RuntimeEndpoint)
+			checkDiffers(fault, "docker.endpoint", c.Docker.Endpoint, "imageEndpoint", c.ImageEndpoint)
+		}
 		checkDiffers(fault, "docker.endpoint", c.Docker.Endpoint, "kubeletEndpoint", c.KubeletEndpoint)
 	}
 	// A shim whose upstream is itself would answer no call and eat a core.
@@ -59,6 +79,13 @@ func checkNotCRI(c Configuration, fault faultFunc, at, endpoint string) {
 	checkDiffers(fault, at, endpoint, "listen", c.Listen)
 	checkDiffers(fault, at, endpoint, "runtimeEndpoint", c.RuntimeEndpoint)
 	checkDiffers(fault, at, endpoint, "imageEndpoint", c.ImageEndpoint)
+}
+
+// checkServesCRI refuses the socket of Docker's own API for calls of CRI.
+func checkServesCRI(fault faultFunc, at, endpoint string) {
+	if SameEndpoint(endpoint, dockerAPI) {
+		fault(at, "must be an endpoint of CRI, and %q is Docker's own API; CRI is served for Docker by cri-dockerd (unix:///run/cri-dockerd.sock) or dockershim (unix:///var/run/dockershim.sock)", endpoint)
+	}
 }
 
 func checkUnix(fault faultFunc, at, endpoint string) {
@@ -103,7 +130,7 @@ func checkHostPort(fault faultFunc, at, address string) {
 }
 
 func checkDiffers(fault faultFunc, at, endpoint, otherAt, other string) {
-	if endpoint != "" && endpoint == other {
+	if endpoint != "" && SameEndpoint(endpoint, other) {
 		fault(at, "must not be the same as %s (%q)", otherAt, other)
 	}
 }

@@ -53,6 +53,14 @@ func TestRefused(t *testing.T) {
 		{"admin: {listen: unix:///run/docker.sock}", "admin.listen", "must not be the same as docker.endpoint"},
 		{"admin: {metrics: unix:///run/docker.sock}", "admin.metrics", "must not be the same as docker.endpoint"},
 		{"docker: unix:///run/docker.sock", "docker", "must be a mapping"},
+
+		{"runtimeEndpoint: unix:///run/docker.sock", "runtimeEndpoint", "is Docker's own API; CRI is served for Docker by cri-dockerd"},
+		{"runtimeEndpoint: unix:///var/run/docker.sock", "runtimeEndpoint", "is Docker's own API"},
+		{"imageEndpoint: unix:///var/run/docker.sock", "imageEndpoint", "is Docker's own API"},
+		{"runtimeEndpoint: unix:///run/docker.sock\ndocker: {endpoint: unix:///run/x.sock}", "runtimeEndpoint", "is Docker's own API"},
+		{"runtimeEndpoint: unix:///run/x.sock\nlisten: unix:///var/run/x.sock", "runtimeEndpoint", "must not be the same as listen"},
+		{"docker: {endpoint: unix:///var/run/containerd/containerd.sock}", "docker.endpoint", "must not be the same as runtimeEndpoint"},
+		{"admin: {listen: unix:///var/run/x.sock}\ndocker: {endpoint: unix:///run/x.sock}", "admin.listen", "must not be the same as docker.endpoint"},
 		{"docker: {socket: unix:///run/docker.sock}", "docker.socket", ""},
 		{"docker: {endpoint: }", "docker.endpoint", "has no value"},
 

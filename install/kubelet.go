@@ -25,10 +25,6 @@ func kubeletRotation() setting {
 	return setting{"containerLogMaxSize", "--container-log-max-size"}
 }
 
-// dockershimEndpoint is where a kubelet up to 1.23 serves CRI to itself, unless it is told of
-// another runtime.
-const dockershimEndpoint = unixScheme + "/var/run/dockershim.sock"
-
 // kubeadmInstance is where kubeadm 1.34 and newer keeps the endpoint for the next time that it
 // writes kubelet's configuration (its feature NodeLocalCRISocket).
 const kubeadmInstance = "/var/lib/kubelet/instance-config.yaml"
@@ -38,6 +34,8 @@ type kubelet struct {
 	program string
 	words   []word   // its arguments
 	starter string   // what starts it in its stead, as a shell, and where that stands; empty: nothing
+	runs    bool     // program and words are those of the kubelet that runs
+	version string   // as v1.36.3; empty: not known
 	configs []string // its configuration file and what lies in its --config-dir, later ones win
 	read    reader
 }
@@ -67,13 +65,16 @@ func (t *Tree) findKubelet(read reader, unit string, running []string) (*kubelet
 		}
 	}
 	if k.starter != "" && len(running) > 0 {
-		k.program, k.words = running[0], nil
+		k.program, k.words, k.runs = running[0], nil, true
 		for _, one := range running[1:] {
 			k.words = append(k.words, word{text: one})
 		}
 	}
 	return k, k.findConfigs(t)
 }
+
+// known says whether its program and all of its arguments are known.
+func (k *kubelet) known() bool { return k.starter == "" || k.runs }
 
 // startedBy says what starts kubelet in its stead, and in which line.
 func startedBy(read reader, program word) (string, error) {
@@ -221,24 +222,6 @@ func (k *kubelet) set(s setting, value string) (at place, text []byte, err error
 	}
 	return at, text, nil
 }
-
-// hasDockershim tells whether a kubelet of a version, empty: not known, is itself the runtime at
-// an endpoint: up to 1.23 it serves Docker to itself unless --container-runtime=remote says
-// otherwise, and with that it needs an endpoint.
-func (k *kubelet) hasDockershim(endpoint, version string) (bool, error) {
-	if kind, _, found := k.flag(kubeletRuntime); found {
-		return kind == "docker", nil
-	}
-	if k.starter == "" && version != "" {
-		return !atLeast(version, 24), nil
-	}
-	at, err := k.where(kubeletEndpoint())
-	return at.value == "" && path.Base(endpoint) == path.Base(dockershimEndpoint), err
-}
-
-// kubeletRuntime is the flag by which a kubelet up to 1.23 chooses between its own dockershim,
-// "docker", and the runtime at an endpoint, "remote".
-const kubeletRuntime = "--container-runtime"
 
 // health is the address of kubelet's own health check; empty: it has none.
 func (k *kubelet) health() (string, error) {

@@ -37,6 +37,9 @@ const (
 	pipeTime = time.Second
 )
 
+// errDockerAPI says that what is at an endpoint is no runtime, but Docker itself.
+var errDockerAPI = errors.New("is Docker's own API, which is not CRI")
+
 // Live is the machine on which this runs.
 type Live struct{}
 
@@ -78,10 +81,27 @@ func (Live) RuntimeName(ctx context.Context, endpoint string) (name string, err 
 			break
 		}
 	}
+	if path, isUnix := strings.CutPrefix(endpoint, unixScheme); err != nil && isUnix && isDockerAPI(ctx, path) {
+		return "", fmt.Errorf("%s %w", endpoint, errDockerAPI)
+	}
 	if err != nil {
 		return "", fmt.Errorf("ask %s for its version: %s", endpoint, status.Convert(err).Message())
 	}
 	return answer.RuntimeName, nil
+}
+
+// isDockerAPI tells whether Docker Engine serves its API at a socket: it tells its version with each
+// answer (Docker Engine API, GET /_ping).
+func isDockerAPI(ctx context.Context, socket string) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://localhost/_ping", nil)
+	if err != nil {
+		return false
+	}
+	response, err := unixClient(socket).Do(request)
+	if err != nil {
+		return false
+	}
+	return response.Body.Close() == nil && response.Header.Get("Api-Version") != ""
 }
 
 // KubeletVersion implements Machine.
@@ -153,13 +173,18 @@ func metrics(ctx context.Context, admin config.Admin) ([]byte, error) {
 	if !isUnix {
 		return get(ctx, &http.Client{Timeout: askTime}, "http://"+endpoint+"/metrics")
 	}
+	return get(ctx, unixClient(path), "http://localhost/metrics")
+}
+
+// unixClient speaks HTTP at a unix socket.
+func unixClient(socket string) *http.Client {
 	transport := &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", path)
+			return new(net.Dialer).DialContext(ctx, "unix", socket)
 		},
 	}
-	return get(ctx, &http.Client{Timeout: askTime, Transport: transport}, "http://localhost/metrics")
+	return &http.Client{Timeout: askTime, Transport: transport}
 }
 
 func get(ctx context.Context, client *http.Client, address string) (body []byte, err error) {

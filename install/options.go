@@ -70,7 +70,8 @@ const systemdRuns = "/run/systemd/system"
 type Machine interface {
 	// Systemctl runs systemctl and returns what it prints.
 	Systemctl(ctx context.Context, args ...string) (string, error)
-	// RuntimeName asks the runtime at an endpoint for its name, as containerd.
+	// RuntimeName asks the runtime at an endpoint for its name, as containerd. The error is
+	// errDockerAPI where it is Docker's own API that is served there.
 	RuntimeName(ctx context.Context, endpoint string) (string, error)
 	// KubeletVersion asks the program kubelet for its version, as v1.36.3.
 	KubeletVersion(ctx context.Context, program string) (string, error)

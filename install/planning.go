@@ -57,6 +57,9 @@ func (i *Installer) makePlan(ctx context.Context, record *Record) (*intent, erro
 		if err != nil {
 			return nil, fmt.Errorf("%w; --leave-kubelet installs without", err)
 		}
+		if before.version, err = i.kubeletVersion(ctx, before); err != nil {
+			in.note(fmt.Sprintf("kubelet does not say its version: %v", err))
+		}
 	}
 	if err := i.planConfig(ctx, in, before); err != nil {
 		return nil, err
@@ -231,6 +234,7 @@ func (i *Installer) planConfig(ctx context.Context, in *intent, k *kubelet) erro
 		return err
 	}
 	in.endpoint = served(in.config)
+	i.noteEngine(in, k)
 	if created {
 		settings = nil // the whole file is ours
 	}
@@ -241,11 +245,7 @@ func (i *Installer) planConfig(ctx context.Context, in *intent, k *kubelet) erro
 func (i *Installer) wanted(c config.Configuration, endpoint string, k *kubelet) ([]Setting, error) {
 	var settings []Setting
 	// Another name of the same socket, as below /var/run, is no reason to change a file.
-	same, err := i.tree.same(strings.TrimPrefix(endpoint, unixScheme), strings.TrimPrefix(c.RuntimeEndpoint, unixScheme))
-	if err != nil {
-		return nil, err
-	}
-	if !same {
+	if !i.sameEndpoint(endpoint, c.RuntimeEndpoint) {
 		settings = append(settings, Setting{Key: "runtimeEndpoint", New: endpoint})
 	}
 	if strings.HasSuffix(endpoint, crioSuffix) && !strings.HasSuffix(served(c), crioSuffix) {

@@ -17,24 +17,17 @@ func (i *Installer) planKubelet(ctx context.Context, in *intent, k *kubelet) err
 	if alone, err := i.leaveAlone(in, k); err != nil || alone {
 		return err
 	}
-	version := i.kubeletVersion(ctx, in, k)
 	if in.config.Mode == config.ModeProxy {
-		if err := fitDockershim(in, k, version); err != nil {
-			return err
-		}
-		if err := in.planEndpoint(k, i.options.KubeletUnit, version); err != nil {
+		if err := in.planEndpoint(k, i.options.KubeletUnit); err != nil {
 			return err
 		}
 	}
-	leaves, err := i.leavesRotation(in, k)
-	if err != nil {
-		return err
-	}
-	if !leaves {
-		if err := in.planRotation(k, version); err != nil {
+	if !i.leavesRotation(in) {
+		if err := in.planRotation(k, k.version); err != nil {
 			return err
 		}
 	}
+	var err error
 	in.kubelet, err = i.tree.findKubelet(in.read, i.options.KubeletUnit, i.runningKubelet(ctx))
 	if err != nil || !in.leads() {
 		return err
@@ -51,11 +44,10 @@ func (i *Installer) planKubelet(ctx context.Context, in *intent, k *kubelet) err
 // same.
 func (i *Installer) leaveAlone(in *intent, k *kubelet) (bool, error) {
 	mode := in.config.Mode
-	leaves, err := i.leavesRotation(in, k)
 	switch {
-	case err != nil || mode == config.ModeProxy:
-		return false, err
-	case mode == config.ModeManage && !leaves:
+	case mode == config.ModeProxy:
+		return false, nil
+	case mode == config.ModeManage && !i.leavesRotation(in):
 		in.note(fmt.Sprintf("kubelet is not led to cri-logshim: mode is %s in %s", mode, configPath))
 		return false, nil
 	}
@@ -69,32 +61,23 @@ func (i *Installer) leaveAlone(in *intent, k *kubelet) (bool, error) {
 
 // leavesRotation says whether kubelet keeps its own rotation: as it is told, or since it has none.
 // Before any other Docker it has one, which can only fail.
-func (i *Installer) leavesRotation(in *intent, k *kubelet) (bool, error) {
-	if i.options.LeaveRotation {
-		return true, nil
-	}
-	return k.hasDockershim(in.runtime.endpoint, "")
-}
-
-// fitDockershim refuses to lead a kubelet elsewhere that is the runtime itself.
-func fitDockershim(in *intent, k *kubelet, version string) error {
-	inside, err := k.hasDockershim(in.runtime.endpoint, version)
-	if err != nil || !inside {
-		return err
-	}
-	return fmt.Errorf("dockershim is a part of this kubelet, so nothing can stand between them: write mode: %s and runtimeEndpoint: %s into %s, then run this again; or start kubelet with %s=remote and the endpoint of another runtime",
-		config.ModeManage, dockershimEndpoint, configPath, kubeletRuntime)
+func (i *Installer) leavesRotation(in *intent) bool {
+	return i.options.LeaveRotation || in.runtime.inside
 }
 
 // planEndpoint leads kubelet to cri-logshim.
-func (in *intent) planEndpoint(k *kubelet, unit, version string) error {
+func (in *intent) planEndpoint(k *kubelet, unit string) error {
 	at, err := k.where(kubeletEndpoint())
 	if err != nil {
 		return err
 	}
-	if !at.isFlag && version != "" && !atLeast(version, 27) {
+	if !at.found && k.version == "" {
+		in.note(fmt.Sprintf("which version kubelet has could not be found out, and nothing says where its runtime is: before 1.27 it needs the flag %s, and before 1.24 %s=remote too, or dockershim is a part of it and nothing can stand between them",
+			kubeletEndpoint().flag, kubeletRuntime))
+	}
+	if !at.isFlag && k.version != "" && !atLeast(k.version, 27) {
 		return fmt.Errorf("kubelet %s takes the runtime's endpoint by a flag only, and has none; start it with --container-runtime-endpoint=%s in %s, then run this again",
-			version, in.endpoint, unit)
+			k.version, in.endpoint, unit)
 	}
 	if err := in.set(k, kubeletEndpoint(), in.endpoint); err != nil {
 		return err
@@ -102,20 +85,16 @@ func (in *intent) planEndpoint(k *kubelet, unit, version string) error {
 	return in.planKubeadm()
 }
 
-// kubeletVersion is kubelet's version, as v1.36.3; empty: it does not say.
-func (i *Installer) kubeletVersion(ctx context.Context, in *intent, k *kubelet) string {
-	if i.options.Offline {
-		return ""
+// kubeletVersion is kubelet's version, as v1.36.3; empty: it has none, or its program is not known.
+func (i *Installer) kubeletVersion(ctx context.Context, k *kubelet) (string, error) {
+	if i.options.Offline || !k.known() {
+		return "", nil
 	}
 	version, err := i.machine.KubeletVersion(ctx, k.program)
-	if err != nil {
-		in.note(fmt.Sprintf("kubelet does not say its version: %v", err))
-		return ""
+	if err != nil || strings.HasPrefix(version, "v0.") { // built without one
+		return "", err
 	}
-	if strings.HasPrefix(version, "v0.") {
-		return "" // built without one
-	}
-	return version
+	return version, nil
 }
 
 // set plans one setting of kubelet's.

@@ -27,6 +27,7 @@ func knownSockets() []string {
 		"/run/crio/crio.sock",
 		"/run/cri-dockerd.sock",
 		"/run/k3s/containerd/containerd.sock",
+		"/run/dockershim.sock",
 	}
 }
 
@@ -38,6 +39,7 @@ type runtime struct {
 	endpoint string
 	name     string // as it calls itself; empty: it was not asked
 	from     string // who has named it
+	inside   bool   // it is the dockershim that is a part of kubelet
 }
 
 // isDocker says whether it cannot reopen logs, of which cri-logshim rotates none then.
@@ -50,20 +52,30 @@ func (r *runtime) isDocker() bool {
 // configuration that is there, or the only one that answers.
 func (i *Installer) findRuntime(ctx context.Context, c config.Configuration, created bool, k *kubelet) (runtime, error) {
 	r, err := i.namedRuntime(c, created, k)
-	if err != nil {
-		return r, err
-	}
-	if r.endpoint == "" {
-		r, err := i.onlyRuntime(ctx)
-		if err != nil && k != nil && k.starter != "" {
+	if err == nil && r.endpoint == "" {
+		r, err = i.onlyRuntime(ctx)
+		if err != nil && k != nil && !k.known() {
 			err = fmt.Errorf("%w (%s, whose arguments are not known)", err, k.starter)
 		}
+	}
+	if err == nil && k != nil {
+		r.inside, err = k.hasDockershim(r.endpoint)
+	}
+	if err == nil && r.inside {
+		err = i.fitDockershim(c, k, r.endpoint)
+	}
+	if err != nil || i.options.Offline || r.name != "" {
 		return r, err
 	}
-	if i.options.Offline {
-		return r, nil
-	}
+	return i.askRuntime(ctx, r)
+}
+
+// askRuntime asks a runtime that was named for its name.
+func (i *Installer) askRuntime(ctx context.Context, r runtime) (_ runtime, err error) {
 	if r.name, err = i.machine.RuntimeName(ctx, r.endpoint); err != nil {
+		if errors.Is(err, errDockerAPI) {
+			return r, fmt.Errorf("%w; CRI is served for Docker by cri-dockerd, such as at unix:///run/cri-dockerd.sock, or dockershim, such as at %s: --runtime-endpoint names it", err, dockershimEndpoint)
+		}
 		err = fmt.Errorf("the runtime at %s does not answer: %w; is it running?", r.endpoint, err)
 		if i.options.RuntimeEndpoint == "" {
 			err = fmt.Errorf("%w --runtime-endpoint names another", err)
@@ -80,9 +92,12 @@ func (i *Installer) findRuntime(ctx context.Context, c config.Configuration, cre
 // namedRuntime returns the runtime that somebody has named; without an endpoint: nobody has.
 func (i *Installer) namedRuntime(c config.Configuration, created bool, k *kubelet) (runtime, error) {
 	if named := i.options.RuntimeEndpoint; named != "" {
-		return runtime{endpoint: withScheme(named), from: "--runtime-endpoint"}, fit(withScheme(named))
+		return runtime{endpoint: withScheme(named), from: "--runtime-endpoint"}, fit(withScheme(named), "--runtime-endpoint")
 	}
 	if k != nil {
+		if inside, err := k.hasDockershim(""); err != nil || inside {
+			return runtime{endpoint: k.dockershimAt(), from: "dockershim, a part of kubelet"}, err
+		}
 		at, err := k.where(kubeletEndpoint())
 		if err != nil {
 			return runtime{}, err
@@ -92,10 +107,7 @@ func (i *Installer) namedRuntime(c config.Configuration, created bool, k *kubele
 			if at.file == "" {
 				from = "the command line of kubelet"
 			}
-			return runtime{endpoint: withScheme(at.value), from: from}, nil
-		}
-		if kind, _, _ := k.flag(kubeletRuntime); kind == "docker" && at.value == "" {
-			return runtime{endpoint: dockershimEndpoint, from: "kubelet's " + kubeletRuntime}, nil
+			return runtime{endpoint: withScheme(at.value), from: from}, fit(withScheme(at.value), from)
 		}
 	}
 	if !created {
@@ -109,7 +121,7 @@ func (i *Installer) noteRuntime(in *intent) {
 	switch r := in.runtime; {
 	case r.isDocker():
 		in.note(fmt.Sprintf("the runtime at %s is Docker's, which cannot reopen logs: cri-logshim looks after their links and tells their sizes, and rotates none; set max-size and max-file in Docker's daemon.json", r.endpoint))
-	case i.options.Offline && !slices.Contains(knownSockets(), strings.Replace(strings.TrimPrefix(r.endpoint, unixScheme), "/var/run/", "/run/", 1)):
+	case i.options.Offline && !slices.ContainsFunc(knownSockets(), func(socket string) bool { return config.SameEndpoint(r.endpoint, unixScheme+socket) }):
 		in.note(fmt.Sprintf("which runtime listens at %s was not asked: cri-logshim is made for %s", r.endpoint, strings.Join(knownRuntimes(), ", ")))
 	case r.name != "" && !slices.Contains(knownRuntimes(), r.name):
 		in.note(fmt.Sprintf("the runtime at %s calls itself %q: cri-logshim is made for %s", r.endpoint, r.name, strings.Join(knownRuntimes(), ", ")))
@@ -124,13 +136,13 @@ func withScheme(endpoint string) string {
 	return endpoint
 }
 
-// fit is nil if an endpoint that --runtime-endpoint names could be the runtime's.
-func fit(endpoint string) error {
+// fit is nil if an endpoint that somebody has named could be the runtime's.
+func fit(endpoint, from string) error {
 	c := config.Default()
 	c.RuntimeEndpoint = endpoint
 	err := c.Validate()
 	if fault, ok := errors.AsType[config.Fault](err); ok {
-		fault.Path = "--runtime-endpoint"
+		fault.Path = from
 		return fault
 	}
 	return err
@@ -139,7 +151,7 @@ func fit(endpoint string) error {
 // onlyRuntime returns the only runtime that answers.
 func (i *Installer) onlyRuntime(ctx context.Context) (runtime, error) {
 	if i.options.Offline {
-		return runtime{}, fmt.Errorf("nothing in %q names the runtime; --runtime-endpoint does, such as %s", i.tree.root, strings.Join(examples(), ", "))
+		return runtime{}, fmt.Errorf("nothing in %q names the runtime; --runtime-endpoint does, such as %s, or %s for a kubelet up to 1.23 without %s=remote, of which dockershim is a part", i.tree.root, strings.Join(examples(), ", "), dockershimEndpoint, kubeletRuntime)
 	}
 	var found []runtime
 	var endpoints, silent []string
@@ -147,7 +159,7 @@ func (i *Installer) onlyRuntime(ctx context.Context) (runtime, error) {
 		endpoint := unixScheme + socket
 		name, err := i.machine.RuntimeName(ctx, endpoint)
 		if err == nil && slices.Contains(knownRuntimes(), name) {
-			found, endpoints = append(found, runtime{endpoint, name, "the only one that answers"}), append(endpoints, endpoint)
+			found, endpoints = append(found, runtime{endpoint: endpoint, name: name, from: "the only one that answers"}), append(endpoints, endpoint)
 		} else {
 			silent = append(silent, socket)
 		}
@@ -180,5 +192,6 @@ func served(c config.Configuration) string {
 
 // isOurs says whether an endpoint is where cri-logshim serves kubelet.
 func isOurs(c config.Configuration, endpoint string) bool {
-	return withScheme(endpoint) == c.Listen || withScheme(endpoint) == served(c)
+	endpoint = withScheme(endpoint)
+	return config.SameEndpoint(endpoint, c.Listen) || config.SameEndpoint(endpoint, served(c))
 }

@@ -23,11 +23,14 @@ type Status struct {
 	// Link is where kubelet's link leads, and the bypass; nil: there is none, as in an image.
 	Link *bypass.Status `json:"link,omitempty"`
 	// Endpoint is where kubelet finds the runtime when it is started the next time; empty:
-	// its default.
+	// its default, or unknown.
 	Endpoint string `json:"endpoint"`
+	// Dockershim says that this is kubelet itself, of which dockershim is a part.
+	Dockershim bool `json:"dockershim,omitempty"`
 	// ThroughShim says that this is cri-logshim.
 	ThroughShim bool `json:"throughShim"`
-	// Rotation is "off" where kubelet's files have it rotate no log, else "on"; empty: unknown.
+	// Rotation is "off" where kubelet's files have it rotate no log, or it never does, as with
+	// dockershim inside; else "on"; empty: unknown.
 	Rotation string `json:"rotation,omitempty"`
 	// RestartNeeded says that kubelet has not been restarted since that was changed.
 	RestartNeeded bool `json:"restartNeeded"`
@@ -38,6 +41,8 @@ type Status struct {
 	Warnings []string `json:"warnings,omitempty"`
 	// Trouble is what could not be found out.
 	Trouble []string `json:"trouble,omitempty"`
+
+	runtimeElse bool // cri-logshim looks after another runtime than the dockershim in kubelet
 }
 
 // FileStatus is what has become of a file that was changed.
@@ -91,7 +96,10 @@ func (i *Installer) configInForce(s *Status) config.Configuration {
 	return config.Default()
 }
 
-const rotationOn = "on" // kubelet rotates logs itself
+const (
+	rotationOn  = "on" // kubelet rotates logs itself
+	rotationOff = "off"
+)
 
 // endpointStatus tells of kubelet what its files say.
 func (i *Installer) endpointStatus(ctx context.Context, s *Status, c config.Configuration) {
@@ -107,6 +115,18 @@ func (i *Installer) endpointStatus(ctx context.Context, s *Status, c config.Conf
 	}
 	s.Endpoint = at.value
 	s.ThroughShim = isOurs(c, at.value)
+	if k.version, err = i.kubeletVersion(ctx, k); err != nil {
+		s.trouble(err)
+	}
+	if s.Dockershim, err = k.hasDockershim(c.RuntimeEndpoint); err != nil {
+		s.trouble(err)
+		return
+	}
+	if s.Dockershim {
+		s.Endpoint, s.ThroughShim, s.Rotation = k.dockershimAt(), false, rotationOff
+		s.runtimeElse = !i.sameEndpoint(c.RuntimeEndpoint, s.Endpoint)
+		return
+	}
 	off, err := k.rotationOff()
 	if err != nil {
 		s.trouble(err)
@@ -114,7 +134,7 @@ func (i *Installer) endpointStatus(ctx context.Context, s *Status, c config.Conf
 	}
 	s.Rotation = rotationOn
 	if off != "" {
-		s.Rotation = "off"
+		s.Rotation = rotationOff
 	}
 }
 
@@ -182,7 +202,10 @@ func (s *Status) Print(w io.Writer) error {
 		line("mode: %s", s.Mode)
 	}
 	line("kubelet's endpoint: %s", s.endpointText())
-	if s.Rotation != "" {
+	switch {
+	case s.Dockershim:
+		line("kubelet's own rotation: %s, as it has none with dockershim inside", s.Rotation)
+	case s.Rotation != "":
 		line("kubelet's own rotation: %s", s.Rotation)
 	}
 	if s.Link != nil && s.Link.Bypass != nil {
@@ -203,8 +226,12 @@ func (s *Status) Print(w io.Writer) error {
 // endpointText is kubelet's endpoint, and whom it leads to.
 func (s *Status) endpointText() string {
 	switch {
+	case s.Dockershim:
+		return s.Endpoint + " (kubelet itself: dockershim is a part of it)"
+	case s.Endpoint == "" && s.Rotation == "":
+		return "unknown"
 	case s.Endpoint == "":
-		return "not set, or unknown"
+		return "not set in its files, so that it has its own default"
 	case !s.ThroughShim:
 		return s.Endpoint
 	case s.Link == nil || s.Link.Way == bypass.ToShim:

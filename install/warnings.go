@@ -22,6 +22,8 @@ func (s *Status) warn(record *Record) {
 		s.warning("an installation has failed and could not be taken back wholly: cri-logshim node uninstall --restart-kubelet")
 	case s.State == Removing:
 		s.warning("not all is taken back: cri-logshim node uninstall")
+	case s.State == Installed && s.Dockershim:
+		s.warnOfDockershim()
 	case s.State == Installed && record.KubeletUnit != "" && s.Mode == config.ModeProxy && !s.ThroughShim && s.Endpoint != "":
 		s.warning("kubelet's files do not lead to cri-logshim any more: cri-logshim node install")
 	case s.State == Installed && s.Mode != config.ModeProxy && s.ThroughShim:
@@ -31,6 +33,16 @@ func (s *Status) warn(record *Record) {
 	}
 	if s.RestartNeeded {
 		s.warning("kubelet has not been restarted since its files were changed")
+	}
+}
+
+// warnOfDockershim warns where cri-logshim cannot do its work before a kubelet with dockershim inside.
+func (s *Status) warnOfDockershim() {
+	switch {
+	case s.Mode == config.ModeProxy:
+		s.warning("dockershim is a part of this kubelet, so nothing can stand between them: write mode: %s and runtimeEndpoint: %s into %s, then cri-logshim node install", config.ModeManage, s.Endpoint, configPath)
+	case s.runtimeElse:
+		s.warning("kubelet's containers are at %s, and cri-logshim looks after another runtime: cri-logshim node install sets runtimeEndpoint in %s", s.Endpoint, configPath)
 	}
 }
 

@@ -192,7 +192,48 @@ func TestRefuses(t *testing.T) {
 			dockershimRefusal(),
 		},
 		"dockershim by kubelet's version": {func(n *node) { n.version = "v1.23.17" }, Options{}, dockershimRefusal()},
-		"a wrong configuration of ours":   {func(n *node) { n.put("etc/cri-logshim/config.yaml", "mode: no\n", 0o600) }, Options{}, []string{"/etc/cri-logshim/config.yaml", "mode", "mend it"}},
+		"dockershim by default, of which nothing answers": {
+			func(n *node) { n.dockershimUntold(); n.at = "unix:///nowhere" },
+			Options{}, dockershimRefusal(),
+		},
+		"dockershim by default, and another runtime beside it": {
+			func(n *node) { n.dockershimUntold(); n.beside = containerd },
+			Options{RuntimeEndpoint: containerd}, dockershimRefusal(),
+		},
+		"dockershim by kubeadm's flag, in an image": {
+			func(n *node) { n.dockershimUntold(); n.flags("--network-plugin=cni") },
+			Options{Offline: true}, dockershimRefusal(),
+		},
+		"dockershim by kubeadm's flag, in an image, and another runtime": {
+			func(n *node) { n.dockershimUntold(); n.flags("--network-plugin=cni") },
+			Options{Offline: true, RuntimeEndpoint: "unix:///run/cri-dockerd.sock"}, dockershimRefusal(),
+		},
+		"dockershim, and another socket of Docker's": {
+			func(n *node) { n.dockershimUntold(); n.flags("--docker-endpoint=unix:///elsewhere/docker.sock") },
+			Options{}, []string{"mode: manage", `docker: {endpoint: "unix:///elsewhere/docker.sock"}`},
+		},
+		"dockershim that is managed, and another socket of Docker's": {
+			func(n *node) {
+				n.dockershimUntold()
+				n.put(configPath, bareConfig+"mode: manage\n", 0o644)
+				n.flags("--docker-endpoint=unix:///elsewhere/docker.sock")
+			},
+			Options{}, []string{"--docker-endpoint", `docker: {endpoint: "unix:///elsewhere/docker.sock"}`, configPath},
+		},
+		"dockershim that is managed, and another runtime": {
+			func(n *node) {
+				n.dockershimUntold()
+				n.beside = containerd
+				n.put(configPath, bareConfig+"mode: manage\n", 0o644)
+			},
+			Options{RuntimeEndpoint: containerd}, []string{containerd, "at " + dockershimEndpoint, "--runtime-endpoint"},
+		},
+		"Docker's own API": {nil, Options{RuntimeEndpoint: "unix:///var/run/docker.sock"}, []string{"--runtime-endpoint", "Docker's own API", "unix:///run/cri-dockerd.sock"}},
+		"Docker's own API in kubelet's configuration, of an image": {
+			func(n *node) { n.replace("var/lib/kubelet/config.yaml", containerd, "unix:///run/docker.sock") },
+			Options{Offline: true}, []string{"/var/lib/kubelet/config.yaml", "Docker's own API", "unix:///run/cri-dockerd.sock"},
+		},
+		"a wrong configuration of ours": {func(n *node) { n.put("etc/cri-logshim/config.yaml", "mode: no\n", 0o600) }, Options{}, []string{"/etc/cri-logshim/config.yaml", "mode", "mend it"}},
 		"a restart without metrics": {
 			func(n *node) {
 				n.put("etc/cri-logshim/config.yaml", "apiVersion: cri-logshim.io/v1alpha1\nkind: Configuration\nadmin: {listen: \"\", metrics: \"\"}\n", 0o600)
@@ -330,9 +371,22 @@ func dockershimRefusal() []string {
 	return []string{"dockershim is a part of this kubelet", "mode: manage", "runtimeEndpoint: unix:///var/run/dockershim.sock", configPath}
 }
 
-// dockershim makes the node's kubelet one that serves Docker to itself.
+// dockershim makes the node's kubelet one that serves Docker to itself, and is told so.
 func (n *node) dockershim() {
+	n.dockershimUntold()
+	n.flags("--container-runtime=docker")
+}
+
+// dockershimUntold makes it one that does so by default.
+func (n *node) dockershimUntold() {
+	n.t.Helper()
 	n.version, n.runtime, n.at = "v1.23.17", "docker", dockershimEndpoint
-	n.replace("var/lib/kubelet/config.yaml", containerd, `""`)
-	n.replace("var/lib/kubelet/kubeadm-flags.env", "--pod-infra", "--container-runtime=docker --pod-infra")
+	n.replace("var/lib/kubelet/config.yaml", "containerRuntimeEndpoint: "+containerd+"\n", "")
+	n.startKubelet()
+}
+
+// flags gives kubelet more of them.
+func (n *node) flags(flags string) {
+	n.t.Helper()
+	n.replace("var/lib/kubelet/kubeadm-flags.env", "--pod-infra", flags+" --pod-infra")
 }

@@ -3,6 +3,8 @@ package install
 import (
 	"context"
 	"errors"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -63,5 +65,36 @@ func TestSystemctlIsEnded(t *testing.T) {
 		}
 	case <-time.After(30 * time.Second):
 		t.Error("it goes on")
+	}
+}
+
+// Where Docker Engine answers in the place of a runtime that is said, and of no other that does not
+// speak CRI.
+func TestDockerAPI(t *testing.T) {
+	for name, version := range map[string]string{"Docker": "1.41", "another server": ""} {
+		t.Run(name, func(t *testing.T) {
+			socket := filepath.Join(t.TempDir(), "docker.sock")
+			listener, err := net.Listen("unix", socket)
+			if err != nil {
+				t.Fatal(err)
+			}
+			server := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if version != "" && r.URL.Path == "/_ping" {
+					w.Header().Set("Api-Version", version)
+				}
+			})}
+			served := make(chan error, 1)
+			go func() { served <- server.Serve(listener) }()
+			_, err = Live{}.RuntimeName(t.Context(), unixScheme+socket)
+			if err == nil || errors.Is(err, errDockerAPI) != (version != "") {
+				t.Errorf("it says: %v", err)
+			}
+			if err := server.Close(); err != nil {
+				t.Error(err)
+			}
+			if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+				t.Error(err)
+			}
+		})
 	}
 }

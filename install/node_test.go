@@ -36,6 +36,7 @@ type node struct {
 	calls           float64
 	runtime         string // the name by which the runtime answers
 	at, shim        string // where the runtime listens, and where kubelet is to find cri-logshim
+	beside          string // where a containerd answers that kubelet does not use; empty: nowhere
 	version         string // kubelet's
 	unhealthy       bool   // kubelet is, however it is started
 	refuses         bool   // kubelet is not healthy when it is started with our settings
@@ -355,6 +356,9 @@ func (n *node) RuntimeName(_ context.Context, endpoint string) (string, error) {
 	if asked := n.asked; asked != nil {
 		n.asked = nil
 		asked()
+	}
+	if endpoint == n.beside {
+		return "containerd", nil
 	}
 	return n.runtime, n.answers(endpoint)
 }

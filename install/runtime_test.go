@@ -56,21 +56,85 @@ func TestSameSocket(t *testing.T) {
 	}
 }
 
-// A kubelet with dockershim inside has no rotation of its own and is no client: in mode manage it is
-// left alone, whatever else answers on the node.
+// A kubelet with dockershim inside has no rotation of its own and is no client: in the modes manage
+// and observe it is left alone, whatever else answers on the node, and dockershim is the runtime.
 func TestDockershimIsManaged(t *testing.T) {
-	n, _ := newNode(t, "kubeadm.txtar")
-	n.dockershim()
+	const engine = "unix:///elsewhere/docker.sock"
+	for name, test := range map[string]struct {
+		prepare func(n *node)
+		config  string
+		at      string
+		notes   string // empty: nothing of it
+	}{
+		"told":           {(*node).dockershim, "mode: manage\n", dockershimEndpoint, ""},
+		"by default":     {(*node).dockershimUntold, "mode: manage\n", dockershimEndpoint, ""},
+		"observed":       {(*node).dockershimUntold, "mode: observe\n", dockershimEndpoint, ""},
+		"at another end": {func(n *node) { n.dockershimUntold(); n.ownEndpoint("unix:///run/own.sock") }, "mode: manage\n", "unix:///run/own.sock", ""},
+		"Docker elsewhere, as cri-logshim is told": {
+			func(n *node) { n.dockershimUntold(); n.flags("--docker-endpoint=" + engine) },
+			"mode: manage\ndocker: {endpoint: " + engine + "}\n", dockershimEndpoint, "",
+		},
+		"Docker's default by its other name": {
+			func(n *node) { n.dockershimUntold(); n.flags("--docker-endpoint=unix:///var/run/docker.sock") },
+			"mode: manage\n", dockershimEndpoint, "",
+		},
+		"Docker elsewhere, which is not to be asked": {
+			func(n *node) { n.dockershimUntold(); n.flags("--docker-endpoint=" + engine) },
+			"mode: manage\ndocker: {endpoint: \"\"}\n", dockershimEndpoint, "",
+		},
+		"Docker by TCP": {
+			func(n *node) { n.dockershimUntold(); n.flags("--docker-endpoint=tcp://127.0.0.1:2375") },
+			"mode: manage\n", dockershimEndpoint, "tcp://127.0.0.1:2375",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, _ := newNode(t, "kubeadm.txtar")
+			test.prepare(n)
+			n.beside = containerd
+			n.put(configPath, bareConfig+test.config, 0o644)
+			invocation, kubelets := n.invocation, n.files()["/var/lib/kubelet/config.yaml"]
+			if err := n.installer(Options{RestartKubelet: true}).Install(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(n.configuration(), "runtimeEndpoint: "+test.at) {
+				t.Errorf("the configuration is\n%s", n.configuration())
+			}
+			if n.files()["/var/lib/kubelet/config.yaml"] != kubelets || n.invocation != invocation {
+				t.Errorf("kubelet was not left alone: its invocation was %d, is %d", invocation, n.invocation)
+			}
+			if said := n.out.String(); !strings.Contains(said, test.notes) || strings.Contains(said, "kubelet reaches Docker") != (test.notes != "") {
+				t.Errorf("it says:\n%s", said)
+			}
+		})
+	}
+}
+
+// ownEndpoint has kubelet's dockershim serve elsewhere.
+func (n *node) ownEndpoint(at string) {
+	n.t.Helper()
+	n.at = at
+	n.flags("--container-runtime-endpoint=" + at)
 	n.startKubelet()
-	n.put(configPath, bareConfig+"mode: manage\n", 0o644)
-	if err := n.installer(Options{RestartKubelet: true}).Install(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(n.configuration(), "runtimeEndpoint: "+dockershimEndpoint) {
-		t.Errorf("the configuration is\n%s", n.configuration())
-	}
-	if n.setting(kubeletRotation()) != "" || n.invocation != 2 {
-		t.Errorf("kubelet's invocation is %d, its rotation %q", n.invocation, n.setting(kubeletRotation()))
+}
+
+// What one kubelet has inside, another reaches at an endpoint: remote is no dockershim, whatever flags
+// are left over from it.
+func TestNoDockershim(t *testing.T) {
+	for name, prepare := range map[string]func(n *node){
+		"remote": func(n *node) {
+			n.version = "v1.23.17"
+			n.flags("--network-plugin=cni --container-runtime=remote --container-runtime-endpoint=" + containerd)
+		},
+		"a newer one": func(n *node) { n.version = "v1.27.0" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			n, _ := newNode(t, "kubeadm.txtar")
+			prepare(n)
+			n.installed()
+			if n.running != n.shim {
+				t.Errorf("kubelet runs with %s:\n%s", n.running, n.out.String())
+			}
+		})
 	}
 }
 
@@ -80,7 +144,7 @@ func TestEndpointsNamed(t *testing.T) {
 	n.replace("var/lib/kubelet/config.yaml", containerd, `""`)
 	n.at = dockershimEndpoint
 	err := n.installer(Options{Offline: true}).Install(t.Context())
-	if err == nil || !strings.Contains(err.Error(), containerd) || !strings.Contains(err.Error(), "unix:///run/cri-dockerd.sock") {
+	if err == nil || !strings.Contains(err.Error(), containerd) || !strings.Contains(err.Error(), "unix:///run/cri-dockerd.sock") || !strings.Contains(err.Error(), dockershimEndpoint+" for a kubelet up to 1.23") {
 		t.Error(err)
 	}
 }

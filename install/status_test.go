@@ -58,6 +58,42 @@ func TestStatusWarns(t *testing.T) {
 			[]string{"mode: manage"},
 			"systemctl reload cri-logshim|node install",
 		},
+		"dockershim inside kubelet": {
+			func(n *node) {
+				n.dockershimUntold()
+				n.put(configPath, bareConfig+"mode: manage\n", 0o644)
+				n.installed()
+			},
+			[]string{"kubelet's endpoint: " + dockershimEndpoint + " (kubelet itself", "own rotation: off, as it has none"},
+			"",
+		},
+		"dockershim inside kubelet, and another runtime": {
+			func(n *node) {
+				n.dockershimUntold()
+				n.put(configPath, bareConfig+"mode: manage\n", 0o644)
+				n.installed()
+				n.put(configPath, bareConfig+"mode: manage\n", 0o644)
+			},
+			[]string{"mode: manage"},
+			"looks after another runtime",
+		},
+		"dockershim inside kubelet, and proxy": {
+			func(n *node) {
+				n.dockershimUntold()
+				n.put(configPath, bareConfig+"mode: manage\n", 0o644)
+				n.installed()
+				n.put(configPath, bareConfig+"mode: proxy\n", 0o644)
+			},
+			[]string{"mode: proxy"},
+			"nothing can stand between them",
+		},
+		"an endpoint that nothing sets": {
+			func(n *node) {
+				n.replace("var/lib/kubelet/config.yaml", "containerRuntimeEndpoint: "+containerd+"\n", "")
+			},
+			[]string{"kubelet's endpoint: not set in its files"},
+			"",
+		},
 		"files written anew": {
 			func(n *node) {
 				n.installed()

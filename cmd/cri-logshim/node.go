@@ -33,7 +33,8 @@ each change of a file as a diff, and each is made in one step.
 
 What is changed of kubelet follows the mode in the configuration: in proxy it is led
 to cri-logshim and its own rotation of logs set aside, in manage only the latter, and
-in observe nothing.
+in observe nothing. A kubelet of which dockershim is a part (up to 1.23) is left as it
+is, and proxy is refused before it.
 
 Kubelet is not restarted unless --restart-kubelet says so. Then it has to become
 healthy, with its calls coming through cri-logshim, within --wait; if it does not,

@@ -32,26 +32,19 @@ func TestDockerRotatesUnderOurLinks(t *testing.T) {
 	})
 	otel := collect(t, testbed.NewOpenTelemetry, filepath.Join(dockershim.Dir, "otel"),
 		filepath.Join(shim.Config.Links.LegacyDir, "*.log"), filepath.Join(dockershim.Docker.DataRoot(), "containers/*/*-json.log.*"))
-	writer, begin := runWaiting(t, client, dockershim.PodConfig("default", "writer"), "-stream=both", "-rate=1500000", "-duration=10s")
+	writer := runWaiting(t, client, dockershim.PodConfig("default", "writer"), "-stream=both", "-rate=1500000", "-duration=10s", "-stay")
 	link := filepath.Join(shim.Config.Links.LegacyDir, "writer_default_app-"+writer.ID+".log")
 	if err := os.Symlink(writer.LogPath(), link); err != nil { // at once, as kubelet does
 		t.Fatal(err)
 	}
 	becomesLed(t, shim, writer) // what was rotated before the first look could not be seen
-	begin()
-	exited(t, writer)
+	tell(t, client, writer, "/begin")
 	for _, stream := range []string{"stdout", "stderr"} {
 		if found := collected(t, otel, stream); !found.Ended || found.Lost+found.Duplicated > 0 {
 			t.Errorf("%s: %s: %v", otel.Name, stream, found)
 		}
 	}
-	found, err := testbed.Verify(writer.LogPath())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := found.Complete("stdout", "stderr"); err != nil {
-		t.Error(err)
-	}
+	found := becomesComplete(t, writer, bothStreams)
 	if found.Files < 10 {
 		t.Errorf("docker has rotated into %d files", found.Files)
 	}
@@ -65,24 +58,19 @@ func TestDockerRotatesUnderOurLinks(t *testing.T) {
 	})
 }
 
-// runWaiting runs a pod with one seqwriter that writes nothing until it is told to begin.
-func runWaiting(t *testing.T, client *testbed.Client, pod *runtimeapi.PodSandboxConfig, args ...string) (c *testbed.Container, begin func()) {
+// runWaiting runs a pod with one seqwriter that writes nothing until it is told /begin.
+func runWaiting(t *testing.T, client *testbed.Client, pod *runtimeapi.PodSandboxConfig, args ...string) *testbed.Container {
 	t.Helper()
 	p, err := client.RunPod(t.Context(), pod)
 	if err != nil {
 		t.Fatal(err)
 	}
 	script := "until [ -e /begin ]; do sleep 0.1; done; exec seqwriter " + strings.Join(args, " ")
-	if c, err = p.Run(t.Context(), testbed.ContainerConfig("app", 0, "sh", "-c", script)); err != nil {
+	c, err := p.Run(t.Context(), testbed.ContainerConfig("app", 0, "sh", "-c", script))
+	if err != nil {
 		t.Fatal(err)
 	}
-	return c, func() {
-		t.Helper()
-		done, err := client.ExecSync(t.Context(), &runtimeapi.ExecSyncRequest{ContainerId: c.ID, Cmd: []string{"touch", "/begin"}, Timeout: 60})
-		if err != nil || done.ExitCode != 0 {
-			t.Fatalf("tell the writer to begin: %v, %v", done, err)
-		}
-	}
+	return c
 }
 
 // countsRotations waits until a shim with one container has counted a number of rotations by
@@ -117,6 +105,8 @@ func TestDockerKeepsWhatItWasTold(t *testing.T) {
 	writer := runWriter(t, client, dockershim.PodConfig("default", "writer"), "-rate=400000", "-duration=5s", "-stay")
 	metricAtLeast(t, shim, 1, "cri_logshim_elsewhere_rotations_total")
 	metricAtLeast(t, shim, 20_000, "cri_logshim_elsewhere_bytes")
+	since := func(v testbed.Verification) error { return v.CompleteSince("stdout") }
+	becomesComplete(t, writer, since)
 	if err := writer.Stop(t.Context(), 0); err != nil {
 		t.Fatal(err)
 	}
@@ -147,7 +137,7 @@ func TestDockerKeepsWhatItWasTold(t *testing.T) {
 	}
 	found, err := testbed.Verify(writer.LogPath())
 	if err == nil {
-		err = found.CompleteSince("stdout")
+		err = since(found)
 	}
 	if err != nil {
 		t.Error(err)

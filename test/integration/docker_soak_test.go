@@ -2,7 +2,6 @@ package integration
 
 import (
 	"context"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"testing"
@@ -23,23 +22,18 @@ func TestDockerDisturbedAtRandom(t *testing.T) {
 	d := &dockerDisturbance{dockerLinks: newDockerLinks(t, testbed.DockerOptions{
 		LogOptions: map[string]string{"max-size": "500k", "max-file": "10000"},
 	})}
-	d.writer = runWriter(t, d.client, d.dockershim.PodConfig("default", "writer"), "-stream=both", "-rate=600000")
+	const untilTold = "seqwriter -stream=both -rate=600000 & until [ -e /end ]; do sleep 0.1; done; kill $!; wait; exec sleep 1000000"
+	var err error
+	if d.writer, err = d.pod(t, "writer").Run(t.Context(), testbed.ContainerConfig("app", 0, "sh", "-c", untilTold)); err != nil {
+		t.Fatal(err)
+	}
 	d.coming = d.pod(t, "coming")
 	rounds := 0
 	for ends := time.Now().Add(*soak / 6); rounds == 0 || time.Now().Before(ends) && !t.Failed(); rounds++ {
 		d.round(t)
 	}
-	if err := d.writer.Stop(t.Context(), 10*time.Second); err != nil {
-		t.Fatal(err)
-	}
-	exited(t, d.writer)
-	found, err := testbed.Verify(d.writer.LogPath())
-	if err == nil {
-		err = found.Complete("stdout", "stderr")
-	}
-	if err != nil {
-		t.Error(err)
-	}
+	tell(t, d.client, d.writer, "/end")
+	found := becomesComplete(t, d.writer, bothStreams)
 	d.checkUntouched(t)
 	t.Logf("%d rounds; %d MB in %d files, %d containers came and went", rounds, found.Bytes/1_000_000, found.Files, d.attempts)
 }
@@ -111,19 +105,16 @@ func (d *dockerDisturbance) leadAstray(t *testing.T) {
 // comeAndGo is a container's whole life.
 func (d *dockerDisturbance) comeAndGo(t *testing.T) {
 	t.Helper()
-	c, err := d.coming.Run(t.Context(), testbed.ContainerConfig("app", d.attempts, "seqwriter", "-stream=both", "-count=1000"))
+	c, err := d.coming.Run(t.Context(), testbed.ContainerConfig("app", d.attempts, "seqwriter", "-stream=both", "-count=1000", "-stay"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	d.attempts++
+	becomesComplete(t, c, bothStreams)
+	if err := c.Stop(t.Context(), 10*time.Second); err != nil {
+		t.Fatal(err)
+	}
 	exited(t, c)
-	found, err := testbed.Verify(c.LogPath())
-	if err == nil {
-		err = found.Complete("stdout", "stderr")
-	}
-	if err != nil {
-		t.Error(fmt.Errorf("attempt %d: %w", c.Config.Metadata.Attempt, err))
-	}
 	if err := c.Remove(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -1,9 +1,12 @@
 package integration
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
+
+	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
 
 	"github.com/cri-logshim/cri-logshim/test/integration/testbed"
 )
@@ -25,6 +28,32 @@ func newDockershim(t *testing.T, o testbed.DockershimOptions) *testbed.Dockershi
 		}
 	})
 	return dockershim
+}
+
+// becomesComplete waits until a log of Docker's is complete, as told of it, while its container
+// still runs: Docker loses what it has not read of a container's output two seconds after the
+// end, as happens where it has to wait for a processor.
+func becomesComplete(t *testing.T, c *testbed.Container, complete func(testbed.Verification) error) (found testbed.Verification) {
+	t.Helper()
+	eventually(t, func(context.Context) (err error) {
+		if found, err = testbed.Verify(c.LogPath()); err == nil {
+			err = complete(found)
+		}
+		return err
+	})
+	return found
+}
+
+// bothStreams are complete where nothing is missing.
+func bothStreams(v testbed.Verification) error { return v.Complete("stdout", "stderr") }
+
+// tell makes a file in a container that waits for it.
+func tell(t *testing.T, client *testbed.Client, c *testbed.Container, file string) {
+	t.Helper()
+	done, err := client.ExecSync(t.Context(), &runtimeapi.ExecSyncRequest{ContainerId: c.ID, Cmd: []string{"touch", file}, Timeout: 60})
+	if err != nil || done.ExitCode != 0 {
+		t.Fatalf("make %q in a container: %v, %v", file, done, err)
+	}
 }
 
 // A pod's whole life, seen by a client of the shim, is the life that a client of dockershim

@@ -39,12 +39,12 @@ func TestDockerRotatesUnderOurLinks(t *testing.T) {
 	}
 	becomesLed(t, shim, writer) // what was rotated before the first look could not be seen
 	tell(t, client, writer, "/begin")
+	found := becomesComplete(t, writer, bothStreams)
 	for _, stream := range []string{"stdout", "stderr"} {
 		if found := collected(t, otel, stream); !found.Ended || found.Lost+found.Duplicated > 0 {
 			t.Errorf("%s: %s: %v", otel.Name, stream, found)
 		}
 	}
-	found := becomesComplete(t, writer, bothStreams)
 	if found.Files < 10 {
 		t.Errorf("docker has rotated into %d files", found.Files)
 	}

@@ -2,6 +2,7 @@ package integration
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -35,7 +36,16 @@ func newDockershim(t *testing.T, o testbed.DockershimOptions) *testbed.Dockershi
 // end, as happens where it has to wait for a processor.
 func becomesComplete(t *testing.T, c *testbed.Container, complete func(testbed.Verification) error) (found testbed.Verification) {
 	t.Helper()
-	eventually(t, func(context.Context) (err error) {
+	var before int64
+	eventually(t, func(context.Context) error {
+		info, err := os.Stat(c.LogPath())
+		if err != nil {
+			return err
+		}
+		if size := info.Size(); size != before { // all of it is too much to be read again for each line
+			before = size
+			return fmt.Errorf("%q is being written to", c.LogPath())
+		}
 		if found, err = testbed.Verify(c.LogPath()); err == nil {
 			err = complete(found)
 		}

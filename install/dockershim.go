@@ -90,6 +90,9 @@ func (k *kubelet) why() string {
 	case k.known() && k.version != "":
 		return fmt.Sprintf(" (%s without %s=remote)", k.version, kubeletRuntime)
 	}
+	if at := slices.IndexFunc(dockershimFlags(), k.hasFlag); at >= 0 {
+		return fmt.Sprintf(" (%s without %s=remote)", dockershimFlags()[at], kubeletRuntime)
+	}
 	return ""
 }
 

@@ -194,23 +194,28 @@ func TestRefuses(t *testing.T) {
 		"dockershim by kubelet's version": {func(n *node) { n.version = "v1.23.17" }, Options{}, dockershimRefusal()},
 		"dockershim by default, of which nothing answers": {
 			func(n *node) { n.dockershimUntold(); n.at = "unix:///nowhere" },
-			Options{}, dockershimRefusal(),
+			Options{},
+			dockershimRefusal(),
 		},
 		"dockershim by default, and another runtime beside it": {
 			func(n *node) { n.dockershimUntold(); n.beside = containerd },
-			Options{RuntimeEndpoint: containerd}, dockershimRefusal(),
+			Options{RuntimeEndpoint: containerd},
+			dockershimRefusal(),
 		},
 		"dockershim by kubeadm's flag, in an image": {
 			func(n *node) { n.dockershimUntold(); n.flags("--network-plugin=cni") },
-			Options{Offline: true}, dockershimRefusal(),
+			Options{Offline: true},
+			dockershimRefusal(),
 		},
 		"dockershim by kubeadm's flag, in an image, and another runtime": {
 			func(n *node) { n.dockershimUntold(); n.flags("--network-plugin=cni") },
-			Options{Offline: true, RuntimeEndpoint: "unix:///run/cri-dockerd.sock"}, dockershimRefusal(),
+			Options{Offline: true, RuntimeEndpoint: "unix:///run/cri-dockerd.sock"},
+			append(dockershimRefusal(), "--network-plugin without --container-runtime=remote"),
 		},
 		"dockershim, and another socket of Docker's": {
 			func(n *node) { n.dockershimUntold(); n.flags("--docker-endpoint=unix:///elsewhere/docker.sock") },
-			Options{}, []string{"mode: manage", `docker: {endpoint: "unix:///elsewhere/docker.sock"}`},
+			Options{},
+			[]string{"mode: manage", `docker: {endpoint: "unix:///elsewhere/docker.sock"}`},
 		},
 		"dockershim that is managed, and another socket of Docker's": {
 			func(n *node) {
@@ -218,7 +223,8 @@ func TestRefuses(t *testing.T) {
 				n.put(configPath, bareConfig+"mode: manage\n", 0o644)
 				n.flags("--docker-endpoint=unix:///elsewhere/docker.sock")
 			},
-			Options{}, []string{"--docker-endpoint", `docker: {endpoint: "unix:///elsewhere/docker.sock"}`, configPath},
+			Options{},
+			[]string{"--docker-endpoint", `docker: {endpoint: "unix:///elsewhere/docker.sock"}`, configPath},
 		},
 		"dockershim that is managed, and another runtime": {
 			func(n *node) {
@@ -226,12 +232,14 @@ func TestRefuses(t *testing.T) {
 				n.beside = containerd
 				n.put(configPath, bareConfig+"mode: manage\n", 0o644)
 			},
-			Options{RuntimeEndpoint: containerd}, []string{containerd, "at " + dockershimEndpoint, "--runtime-endpoint"},
+			Options{RuntimeEndpoint: containerd},
+			[]string{containerd, "at " + dockershimEndpoint, "--runtime-endpoint"},
 		},
 		"Docker's own API": {nil, Options{RuntimeEndpoint: "unix:///var/run/docker.sock"}, []string{"--runtime-endpoint", "Docker's own API", "unix:///run/cri-dockerd.sock"}},
 		"Docker's own API in kubelet's configuration, of an image": {
 			func(n *node) { n.replace("var/lib/kubelet/config.yaml", containerd, "unix:///run/docker.sock") },
-			Options{Offline: true}, []string{"/var/lib/kubelet/config.yaml", "Docker's own API", "unix:///run/cri-dockerd.sock"},
+			Options{Offline: true},
+			[]string{"/var/lib/kubelet/config.yaml", "Docker's own API", "unix:///run/cri-dockerd.sock"},
 		},
 		"a wrong configuration of ours": {func(n *node) { n.put("etc/cri-logshim/config.yaml", "mode: no\n", 0o600) }, Options{}, []string{"/etc/cri-logshim/config.yaml", "mode", "mend it"}},
 		"a restart without metrics": {

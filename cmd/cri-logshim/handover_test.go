@@ -39,8 +39,12 @@ func installNew(t *testing.T, path string) {
 	installText(t, path, string(content))
 }
 
+// installText is not done while a process is being started: that would have the file open for
+// writing for a moment, and the kernel runs no such file.
 func installText(t *testing.T, path, content string) {
 	t.Helper()
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	if err := errors.Join(os.WriteFile(path+".new", []byte(content), 0o600), os.Chmod(path+".new", 0o700), os.Rename(path+".new", path)); err != nil {
 		t.Fatal(err)
 	}

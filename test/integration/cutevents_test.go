@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"path/filepath"
 	"strings"
@@ -23,7 +24,7 @@ type cutter struct {
 }
 
 // newCutter serves a socket in front of containerd's, until the test ends. What it returns
-// begins to cut every second, and returns what ends that.
+// begins to cut about every second, and returns what ends that.
 func newCutter(t *testing.T, containerd *testbed.Containerd) (endpoint string, everySecond func() (stop func())) {
 	t.Helper()
 	path := filepath.Join(containerd.Dir, "cut.sock")
@@ -45,12 +46,12 @@ func newCutter(t *testing.T, containerd *testbed.Containerd) (endpoint string, e
 	cutting, stop := context.WithCancel(t.Context())
 	everySecond = func() func() {
 		group.Go(func() {
-			for tick := time.NewTicker(time.Second); ; {
+			// Not at one pace: kubelet tries again every eight seconds, which would be cut each time.
+			for {
 				select {
-				case <-tick.C:
+				case <-time.After(time.Second + rand.N(400*time.Millisecond)):
 					c.cut()
 				case <-cutting.Done():
-					tick.Stop()
 					return
 				}
 			}

@@ -252,7 +252,7 @@ func (e *elsewhere) likely(provisional bool, now time.Time) {
 	}
 	e.provisional = false
 	for _, o := range e.outlets {
-		if o.to.Provisional && (o.confirmed.IsZero() || now.Sub(o.confirmed) >= missingRefresh) {
+		if o.to.Provisional && now.Sub(o.confirmed) >= missingRefresh {
 			o.confirmed = now
 			e.wantAsk(o, &e.again)
 		}

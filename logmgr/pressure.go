@@ -115,11 +115,8 @@ func (p *pressure) measure(m *Manager, node Node, logs int64) measured {
 	soon, now := space, time.Now()
 	soon.FreeBytes = p.bytes.look(space.FreeBytes, now)
 	soon.FreeInodes = p.inodes.look(space.FreeInodes, now)
-	if node.MaxBytes <= 0 {
-		return measured{0, false, space, node.shortage(0, soon), node.shortage(0, soon)}
-	}
 	all := logs + m.elsewhere.seen.total()
-	return measured{all, true, space, node.shortage(all, soon), node.shortage(logs, soon)}
+	return measured{all, node.MaxBytes > 0, space, node.shortage(all, soon), node.shortage(logs, soon)}
 }
 
 func (p *pressure) ask(m *Manager) logfile.Space {

@@ -30,7 +30,6 @@ func (m *Manager) reconcileLoop(ctx context.Context) error {
 	ticker := time.NewTicker(m.ReconcileEvery)
 	defer ticker.Stop()
 	var swept time.Time
-	var complained bool
 	news := influx{tell: m.Learning}
 	for {
 		m.protect("reconcile", func() {
@@ -40,9 +39,8 @@ func (m *Manager) reconcileLoop(ctx context.Context) error {
 			case ctx.Err() != nil:
 				return
 			case err != nil:
-				m.unlisted.CompareAndSwap(nil, &began)
 				m.metrics.failed("list")
-				if !complained {
+				if m.unlisted.CompareAndSwap(nil, &began) {
 					m.Log.WithError(err).Warn("cannot list the runtime's containers; trying again")
 				}
 			case time.Since(swept) >= sweepEvery:
@@ -52,7 +50,7 @@ func (m *Manager) reconcileLoop(ctx context.Context) error {
 					m.Log.WithError(err).Warn("cannot sweep the legacy links")
 				}
 			}
-			if complained = err != nil; !complained && m.unlisted.Swap(nil) != nil {
+			if err == nil && m.unlisted.Swap(nil) != nil {
 				m.Log.Info("the runtime's containers can be listed again")
 			}
 		})

@@ -1,7 +1,8 @@
 // Package logline reads the lines that containers have written out of their logs, in
 // both formats that runtimes on a node use: the CRI log format of containerd and CRI-O,
 // and the JSON records of Docker's json-file driver. It puts the pieces of a long line
-// together again and drops nothing: what is no record is given as it is.
+// together again. What is no record is given as it is; only blanks and NULs before a
+// record are passed over.
 //
 // It knows nothing of files, of their names, or of compression.
 package logline

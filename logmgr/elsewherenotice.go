@@ -33,7 +33,7 @@ func (o *Options) toldBefore(f *ownFile, began time.Time) bool {
 // logs: once, and not for each of them. What is to be said of all has to wait.
 func (n *notices) take(log logrus.FieldLogger, f *ownFile) {
 	switch driver := f.to.Driver; {
-	case f.to.Path == "" && driver != "" && driver != jsonFile:
+	case f.to.Path == "" && driver != "" && driver != JSONFile:
 		if !n.drivers[driver] {
 			n.drivers[driver] = true
 			f.fields(log).WithField("driver", driver).

@@ -12,8 +12,9 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// jsonFile is the log driver whose files the log paths lead to.
-const jsonFile = "json-file"
+// JSONFile is Docker's log driver that writes to a file which others may read, to which the log
+// paths lead. Those of its other drivers ("local") are Docker's private matter, and most have none.
+const JSONFile = "json-file"
 
 // mostBlamed bounds how many logs one message names.
 const mostBlamed = 3

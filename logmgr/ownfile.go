@@ -48,7 +48,7 @@ func (f *ownFile) lead(to Redirection, now time.Time) (moved bool) {
 func (f *ownFile) look(now time.Time) (rotations int64, err error) {
 	if f.to.Path == "" {
 		f.absent = time.Time{}
-		f.missing = f.running && (f.to.Driver == "" || f.to.Driver == jsonFile)
+		f.missing = f.running && (f.to.Driver == "" || f.to.Driver == JSONFile)
 		return 0, nil
 	}
 	rotations, err = f.file.look(f.to.Path, now)

@@ -160,7 +160,7 @@ func notManaged(ctx context.Context, runtime *docker.Runtime, podLogsDir, id str
 // elsewhere says who holds a log to which limit instead.
 func elsewhere(to logmgr.Redirection) string {
 	switch {
-	case to.Path == "" && to.Driver != docker.JSONFile:
+	case to.Path == "" && to.Driver != logmgr.JSONFile:
 		return fmt.Sprintf("Docker's log driver %q takes the output, and there is no file that the log path could lead to; set log-driver json-file in Docker's daemon.json and restart Docker, which holds for new containers", to.Driver)
 	case to.Path == "":
 		return "Docker has not made its file yet"

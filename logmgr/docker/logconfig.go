@@ -11,10 +11,6 @@ import (
 	"github.com/cri-logshim/cri-logshim/logmgr"
 )
 
-// JSONFile is the log driver that writes to a file that others may read. Those of the other
-// drivers ("local") are Docker's private matter, and most drivers have none.
-const JSONFile = "json-file"
-
 // hostConfig is the part of a container's configuration with its log driver. The engine
 // puts its own defaults (daemon.json) into it when the container is created.
 type hostConfig struct {
@@ -28,7 +24,7 @@ type hostConfig struct {
 // is path; empty: there is none yet.
 func (h hostConfig) redirection(path string) logmgr.Redirection {
 	to := logmgr.Redirection{Elsewhere: true, Driver: h.LogConfig.Type}
-	if to.Driver != JSONFile && to.Driver != "" {
+	if to.Driver != logmgr.JSONFile && to.Driver != "" {
 		return to
 	}
 	to.Path = path

@@ -127,7 +127,7 @@ func (d *toldDocker) fileOf(t *testing.T, c *testbed.Container) string {
 
 // expect has a container's file be known from then on, with the limits that Docker was told.
 func (d *toldDocker) expect(c *testbed.Container, file string) {
-	d.want[c.ID] = logmgr.Redirection{Elsewhere: true, Driver: docker.JSONFile, Path: file, MaxSize: 2e6, MaxFiles: 3}
+	d.want[c.ID] = logmgr.Redirection{Elsewhere: true, Driver: logmgr.JSONFile, Path: file, MaxSize: 2e6, MaxFiles: 3}
 }
 
 func (d *toldDocker) check(t *testing.T, who string) {

@@ -9,6 +9,8 @@ import (
 	"github.com/sirupsen/logrus"
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/cri-logshim/cri-logshim/event"
 )
 
 // Frame is a message that has not been decoded, as the proxy passes it on. Its
@@ -147,7 +149,7 @@ func (c *hookedCall[Req, Resp, PReq, PResp]) end(err error) {
 // fail counts and logs a failure of a hook.
 func (g guard) fail(method, step, format string, args ...any) {
 	g.failures.WithLabelValues(method, step).Inc()
-	g.log.WithFields(logrus.Fields{"method": method, "step": step}).Errorf(format, args...)
+	event.Panic.On(g.log).WithFields(logrus.Fields{"method": method, "step": step}).Errorf(format, args...)
 }
 
 // protect runs one step of the hook. Its failure is counted and logged, and

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"github.com/cri-logshim/cri-logshim/event"
 )
 
 // repeatComplaint is how often an unchanged error is logged.
@@ -29,7 +31,7 @@ type complaint struct {
 // complaint may have come in between.
 func (c *complaints) complain(about string, log func() logrus.FieldLogger, what string, err error) {
 	if !c.repeated(complaint{about, what + ": " + causes(err)}) {
-		log().WithError(err).Warn(what)
+		event.WorkFailed.On(log()).WithError(err).Warn(what)
 	}
 }
 

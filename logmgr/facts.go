@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/cri-logshim/cri-logshim/event"
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
 )
 
@@ -89,7 +90,7 @@ func (m *Manager) SandboxRemoved(id string) {
 // Refused counts and reports a name or path that will not be managed.
 func (m *Manager) Refused(c Container, err error) {
 	m.metrics.refused.Inc()
-	m.logFor(c).WithError(err).Warn("not managing this container's log")
+	event.NotManaged.On(m.logFor(c)).WithError(err).Warn("not managing this container's log")
 }
 
 // Reconcile compares what is known with the runtime's list at once, as after a

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"github.com/cri-logshim/cri-logshim/event"
 )
 
 // inabilityFor is for how long the runtime's answer is believed: it may have been one of a
@@ -41,7 +43,7 @@ func (i *inability) learn(m *Manager, err error) {
 	}
 	m.mail.post((*registry).countLogs)
 	if before == nil {
-		m.Log.WithError(err).Warn("the runtime cannot reopen logs, so none that it writes at its log path is rotated, however large it gets: bound them in the runtime's own configuration, as with max-size and max-file in Docker's daemon.json")
+		event.RuntimeCannotReopen.On(m.Log).WithError(err).Warn("the runtime cannot reopen logs, so none that it writes at its log path is rotated, however large it gets: bound them in the runtime's own configuration, as with max-size and max-file in Docker's daemon.json")
 	}
 }
 

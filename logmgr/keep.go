@@ -10,6 +10,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/cri-logshim/cri-logshim/event"
 	"github.com/cri-logshim/cri-logshim/logmgr/kept"
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
 )
@@ -137,7 +138,7 @@ func (k *keeper) note(m *Manager, store *kept.Store, err error) {
 	k.mu.Unlock()
 	if err != nil {
 		m.metrics.failed("keep")
-		m.Log.WithError(err).Error("logs of removed pods are not kept; trying again in a minute")
+		event.KeepingFailed.On(m.Log).WithError(err).Error("logs of removed pods are not kept; trying again in a minute")
 	}
 }
 
@@ -257,9 +258,9 @@ func (m *Manager) expired(files []kept.File) {
 	for _, f := range files {
 		bytes += f.Disk
 		m.metrics.removed.WithLabelValues("keepAfterRemoval").Inc()
-		m.Log.WithFields(logrus.Fields{"dir": f.Dir, "file": f.Name, "size": f.Size, "reason": "keepAfterRemoval"}).Debug("removed a log file of a pod or attempt that is gone")
+		m.Log.WithFields(logrus.Fields{"dir": f.Dir, "file": f.Name, "size": f.Size, "setting": "keepAfterRemoval"}).Debug("removed a log file of a pod or attempt that is gone")
 	}
-	m.Log.WithFields(logrus.Fields{"files": len(files), "bytes": bytes}).Info("removed log files of pods and attempts that are gone, since keepAfterRemoval is over")
+	event.FilesRemoved.On(m.Log).WithFields(logrus.Fields{"files": len(files), "bytes": bytes, "setting": "keepAfterRemoval"}).Info("removed log files of pods and attempts that are gone, since keepAfterRemoval is over")
 }
 
 // hold gives a log's current file its second name.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cri-logshim/cri-logshim/event"
 )
 
 // lockRetry is how soon a pod logs directory that another manager holds is
@@ -40,7 +42,7 @@ func (m *Manager) lock(ctx context.Context) (unlock func() error, err error) {
 		case err == nil:
 			m.waiting.Store(false)
 			if told {
-				m.Log.WithField("podLogsDir", m.PodLogsDir).Info("managing these logs now")
+				event.LogsTakenOver.On(m.Log).WithField("podLogsDir", m.PodLogsDir).Info("managing these logs now")
 			}
 			return dir.Close, nil
 		case !errors.Is(err, unix.EWOULDBLOCK):
@@ -48,7 +50,7 @@ func (m *Manager) lock(ctx context.Context) (unlock func() error, err error) {
 		case !told && time.Since(begun) > handOverTime:
 			told = true
 			ticker.Reset(lockRetryLate)
-			m.Log.WithField("podLogsDir", m.PodLogsDir).Warn("another cri-logshim manages these logs; waiting for it to end")
+			event.LogsHeld.On(m.Log).WithField("podLogsDir", m.PodLogsDir).Warn("another cri-logshim manages these logs; waiting for it to end")
 		}
 		m.waiting.Store(true)
 		select {

@@ -13,6 +13,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cri-logshim/cri-logshim/event"
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
 )
 
@@ -198,7 +199,7 @@ func (m *Manager) protect(name string, f func()) {
 	defer func() {
 		if p := recover(); p != nil {
 			m.metrics.panics.Inc()
-			m.Log.WithField("stack", string(debug.Stack())).Errorf("panic in %s: %v", name, p)
+			event.Panic.On(m.Log).WithField("stack", string(debug.Stack())).Errorf("panic in %s: %v", name, p)
 		}
 	}()
 	f()

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/cri-logshim/cri-logshim/event"
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
 )
 
@@ -268,7 +269,7 @@ func (o *Observer) refuse(c Container, reason error) {
 	defer o.mu.Unlock()
 	o.refused[c.ID] = true
 	if reason != nil && c.State != StateExited {
-		logFor(o.Log, &c).WithError(reason).Warn("this container's log would not be managed")
+		event.NotManaged.On(logFor(o.Log, &c)).WithError(reason).Warn("this container's log would not be managed")
 	}
 }
 

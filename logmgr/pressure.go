@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cri-logshim/cri-logshim/event"
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
 )
 
@@ -35,6 +36,7 @@ type pressure struct {
 	urged         []*containerLog
 	helpless      time.Time // when it was last said; zero: never
 	toll          toll
+	spell         spell
 }
 
 func newPressure(node Node) *pressure {
@@ -74,6 +76,7 @@ func (p *pressure) run(ctx context.Context, m *Manager) error {
 // forget follows when the node has no bounds any longer.
 func (p *pressure) forget(m *Manager) {
 	p.relax()
+	p.spell.look(m.Log, shortage{}, time.Now())
 	p.count = count{}
 	p.publish(m, measured{})
 }
@@ -86,6 +89,7 @@ func (p *pressure) look(ctx context.Context, m *Manager) {
 		logs = p.count.update(ctx, m)
 	}
 	found := p.measure(m, node, logs)
+	p.spell.look(m.Log, found.shortage, time.Now())
 	switch {
 	case ctx.Err() != nil || !found.any():
 		p.relax()
@@ -169,7 +173,7 @@ func (p *pressure) despair(m *Manager, left shortage) {
 		return
 	}
 	p.helpless = now
-	log := m.Log.WithField("exceeded", left.String())
+	log := event.PressureHelpless.On(m.Log).WithField("exceeded", left.String())
 	fields, blamed := m.blame(left)
 	if log = log.WithFields(fields); blamed {
 		log.Error("the node's bounds are broken and no log file may be removed: the runtime's own log files have their part in that, and only the runtime can bound them, as with max-size and max-file in Docker's daemon.json; or something else fills the disk")

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"github.com/cri-logshim/cri-logshim/event"
 )
 
 const (
@@ -41,7 +43,7 @@ func (m *Manager) reconcileLoop(ctx context.Context) error {
 			case err != nil:
 				m.metrics.failed("list")
 				if m.unlisted.CompareAndSwap(nil, &began) {
-					m.Log.WithError(err).Warn("cannot list the runtime's containers; trying again")
+					event.RuntimeNotListed.On(m.Log).WithError(err).Warn("cannot list the runtime's containers; trying again")
 				}
 			case time.Since(swept) >= sweepEvery:
 				swept = time.Now()
@@ -51,7 +53,7 @@ func (m *Manager) reconcileLoop(ctx context.Context) error {
 				}
 			}
 			if err == nil && m.unlisted.Swap(nil) != nil {
-				m.Log.Info("the runtime's containers can be listed again")
+				event.RuntimeListed.On(m.Log).Info("the runtime's containers can be listed again")
 			}
 		})
 		select {

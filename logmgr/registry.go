@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"github.com/cri-logshim/cri-logshim/event"
 )
 
 // registry holds the containers and logs that are known. It belongs to one
@@ -61,7 +63,7 @@ func (r *registry) unanswered(id string, err error) {
 	}
 	if text := err.Error(); r.unclear[id] != text {
 		r.unclear[id] = text
-		r.Log.WithField("id", id).WithError(err).Warn("cannot learn about a container, so its log is not managed; trying again")
+		event.NotManaged.On(r.Log).WithField("id", id).WithError(err).Warn("cannot learn about a container, so its log is not managed; trying again")
 	}
 }
 
@@ -345,7 +347,7 @@ func (r *registry) reopenedByOther(id string, err error) {
 		if err != nil {
 			log = log.WithError(err)
 		}
-		log.Warn("somebody else rotates this log too, probably kubelet: set containerLogMaxSize: 1P in its configuration, and from kubelet 1.30 on containerLogMonitorInterval: 1h")
+		event.OtherRotator.On(log).Warn("somebody else rotates this log too, probably kubelet: set containerLogMaxSize: 1P in its configuration, and from kubelet 1.30 on containerLogMonitorInterval: 1h")
 	}
 	r.wake(c.log)
 }

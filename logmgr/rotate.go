@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/cri-logshim/cri-logshim/event"
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
 )
 
@@ -17,6 +18,8 @@ const (
 	// reopenGrace is what is left to a reopen under way when its log is to be
 	// left alone or the manager is to end.
 	reopenGrace = time.Second
+	// lateFactor is how many times maxSize a file is worth an event.
+	lateFactor = 2
 )
 
 // rotate moves the current file aside and makes the runtime open a new one:
@@ -131,6 +134,7 @@ func (t *tender) swapped(rotated string, info logfile.Info, took time.Duration) 
 		others := l.pace.swap
 		t.m.swaps.Store(&others)
 		t.m.metrics.fill.Observe(float64(old.Size) / float64(t.policy.MaxSize))
+		t.tellLate(old.Size)
 		l.log().WithField("file", rotated).WithField("size", old.Size).WithField("took", took).Debug("rotated")
 	}
 	if current, err := l.dir.Stat(l.name); err == nil {
@@ -140,6 +144,16 @@ func (t *tender) swapped(rotated string, info logfile.Info, took time.Duration) 
 		l.pace.restart(now, 0) // the next look finds it missing and heals it
 	}
 	t.m.mail.post(func(r *registry) { r.rotated(l) })
+}
+
+// tellLate tells of a file that was far beyond the limit when it was rotated, once a minute
+// for a log.
+func (t *tender) tellLate(size int64) {
+	limit := t.policy.MaxSize
+	if limit <= 0 || size < lateFactor*limit || t.m.complaints.repeated(complaint{t.l.path, string(event.OverLimit)}) {
+		return
+	}
+	event.OverLimit.On(t.l.log()).WithField("size", size).WithField("maxSize", limit).Info("rotated a log that was far beyond its limit")
 }
 
 // reopen asks the runtime to reopen the log, unless it cannot. Once begun, it is cut short only
@@ -197,7 +211,7 @@ func (t *tender) reopenMissing(ctx context.Context) {
 		}
 		l.retry.succeeded()
 		t.m.metrics.healed.Inc()
-		l.log().Info("reopened the log, which was missing")
+		event.LogReopened.On(l.log()).Info("reopened the log, which was missing")
 	case errors.Is(err, ErrRefused):
 		l.retry.failed(time.Now())
 		l.complain("the log is missing and the runtime refuses to reopen it", err)

@@ -9,6 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
+
+	"github.com/cri-logshim/cri-logshim/event"
 )
 
 // repeatScarcity is how often the operator is told that watches have run out: they
@@ -69,7 +71,7 @@ func (s *scarcity) tookWatch(err error) bool {
 		return true
 	}
 	s.said, s.open = time.Now(), true
-	s.log.WithError(err).Warn(fmt.Sprintf("out of inotify watches: logs without one are looked at once a second until there are more; raise %s", raise))
+	event.Scarce.On(s.log).WithError(err).Warn(fmt.Sprintf("out of inotify watches: logs without one are looked at once a second until there are more; raise %s", raise))
 	return true
 }
 
@@ -83,7 +85,7 @@ func (s *scarcity) tookDescriptor(err error) bool {
 	defer s.mu.Unlock()
 	if s.lacked.IsZero() || time.Since(s.lacked) >= repeatComplaint {
 		s.lacked = time.Now()
-		s.log.WithError(err).Warn("out of file descriptors: what needs one has to wait; raise LimitNOFILE of the unit, or fs.file-max")
+		event.Scarce.On(s.log).WithError(err).Warn("out of file descriptors: what needs one has to wait; raise LimitNOFILE of the unit, or fs.file-max")
 	}
 	return true
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"github.com/cri-logshim/cri-logshim/event"
 )
 
 const (
@@ -30,10 +32,10 @@ func (w *workload) report(ctx context.Context, log logrus.FieldLogger) error {
 			switch {
 			case len(trouble) == 0 && !said.IsZero():
 				said = time.Time{}
-				log.Info("no work on logs is stuck any more")
+				event.WorkUnstuck.On(log).Info("no work on logs is stuck any more")
 			case len(trouble) > 0 && now.Sub(said) >= stuckRepeat:
 				said = now
-				log.WithField("what", some(trouble)).Error("work on logs is stuck, and waits; calls are answered all the same")
+				event.WorkStuck.On(log).WithField("what", some(trouble)).Error("work on logs is stuck, and waits; calls are answered all the same")
 			}
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"path"
 	"time"
 
+	"github.com/cri-logshim/cri-logshim/event"
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
 )
 
@@ -326,6 +327,6 @@ func (t *tender) putNewestBack(fit func(logfile.File) bool) error {
 	if err != nil {
 		return err
 	}
-	t.l.log().WithField("from", newest.Name).Info("put the newest rotated file back")
+	event.LogRestored.On(t.l.log()).WithField("from", newest.Name).Info("put the newest rotated file back")
 	return nil
 }

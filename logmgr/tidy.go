@@ -140,7 +140,7 @@ func (m *Manager) removePiece(h *history, dir *logfile.Dir, p piece, reason rete
 		m.metrics.removed.WithLabelValues(string(reason)).Inc()
 		gone.bytes += f.Disk
 		gone.inodes++
-		log := h.log().WithFields(logrus.Fields{"file": f.Name, "size": f.Size, "reason": reason})
+		log := h.log().WithFields(logrus.Fields{"file": f.Name, "size": f.Size, "setting": string(reason)})
 		u := missed[f.Name]
 		if u.open {
 			h.audience.miss(p.log, f)

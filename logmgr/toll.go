@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"github.com/cri-logshim/cri-logshim/event"
 )
 
 // tollEvery is how often it is told at most what has gone for the node's bounds: they may
@@ -31,7 +33,7 @@ func (t *toll) tell(m *Manager, now time.Time) {
 		return
 	}
 	elsewhere, _ := m.blame(t.why)
-	m.Log.WithFields(logrus.Fields{"files": t.gone.inodes, "bytes": t.gone.bytes, "exceeded": t.why.String()}).WithFields(elsewhere).
+	event.FilesRemoved.On(m.Log).WithFields(logrus.Fields{"files": t.gone.inodes, "bytes": t.gone.bytes, "exceeded": t.why.String()}).WithFields(elsewhere).
 		Info("removed log files to keep the node's bounds")
 	*t = toll{said: now}
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"github.com/cri-logshim/cri-logshim/event"
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
 	"github.com/cri-logshim/cri-logshim/logmgr/readers"
 )
@@ -104,7 +105,7 @@ func (m *Manager) missedIn(h *history, logs []logfile.Log, queues [][]logfile.Fi
 // lost counts and tells what a reader will not get to see by its name any more.
 func (m *Manager) lost(u unread, log logrus.FieldLogger) {
 	m.metrics.deletedUnread.Add(float64(u.bytes))
-	log.WithFields(logrus.Fields{"reader": u.reader.Name, "pid": u.reader.PID, "unread": u.bytes}).
+	event.UnreadRemoved.On(log).WithFields(logrus.Fields{"reader": u.reader.Name, "pid": u.reader.PID, "unread": u.bytes}).
 		Warn("removed a rotated file that its reader has not finished, since no more may be kept")
 }
 

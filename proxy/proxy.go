@@ -14,6 +14,8 @@ import (
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/cri-logshim/cri-logshim/event"
 )
 
 // ErrAborted is what Serve returns after Abort.
@@ -245,10 +247,10 @@ func (u *upstream) logState(log logrus.FieldLogger) func(connectivity.State) {
 		switch {
 		case state == last:
 		case state == connectivity.Ready:
-			log.Info("Connected to the runtime")
+			event.RuntimeConnected.On(log).Info("Connected to the runtime")
 			last = state
 		case state == connectivity.TransientFailure:
-			log.Warn("The runtime is away")
+			event.RuntimeLost.On(log).Warn("The runtime is away")
 			last = state
 		}
 	}

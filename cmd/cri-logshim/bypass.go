@@ -14,6 +14,7 @@ import (
 
 	"github.com/cri-logshim/cri-logshim/bypass"
 	"github.com/cri-logshim/cri-logshim/config"
+	"github.com/cri-logshim/cri-logshim/event"
 )
 
 const (
@@ -153,7 +154,7 @@ func (k *linkKeeper) tellBypass(before, now bypass.Status) {
 		k.bypassed.Set(0)
 		switch news := k.isNews(now.Target, ""); {
 		case before.Bypass != nil && now.Bypass == nil && k.to == bypass.ToShim:
-			log.Warn("the automatic bypass has ended, kubelet's endpoint leads here again; " + follow)
+			event.BypassEnded.On(log).Warn("the automatic bypass has ended, kubelet's endpoint leads here again; " + follow)
 		case news:
 			log.Info("kubelet's endpoint leads to the " + string(now.Way))
 		}
@@ -165,10 +166,10 @@ func (k *linkKeeper) tellBypass(before, now bypass.Status) {
 		return
 	}
 	if now.Bypass.Automatic {
-		log.Warnf("%s; it is led back when this daemon has served for %v", what, provenTime)
+		event.Bypassed.On(log).Warnf("%s; it is led back when this daemon has served for %v", what, provenTime)
 		return
 	}
-	log.Warn(what + "; \"cri-logshim bypass off\" leads it back")
+	event.Bypassed.On(log).Warn(what + "; \"cri-logshim bypass off\" leads it back")
 }
 
 // isNews notes the state of things, and tells whether it has changed.

@@ -23,6 +23,7 @@ import (
 
 	"github.com/cri-logshim/cri-logshim/admin"
 	"github.com/cri-logshim/cri-logshim/config"
+	"github.com/cri-logshim/cri-logshim/event"
 	"github.com/cri-logshim/cri-logshim/logmgr"
 	"github.com/cri-logshim/cri-logshim/logmgr/criruntime"
 	"github.com/cri-logshim/cri-logshim/logmgr/docker"
@@ -251,7 +252,7 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 	group.Go(func() error { return d.followConfig(ctx, hangups) })
 	work(func(ctx context.Context) error { return d.link.run(ctx, d.serves) })
 	work(d.notifySystemd)
-	d.log.WithField("mode", d.config.Mode).WithField("listen", d.config.Listen).WithField("runtime", d.config.RuntimeEndpoint).WithField("version", readBuildInfo().Version).Info("serving")
+	event.Serving.On(d.log).WithField("mode", d.config.Mode).WithField("listen", d.config.Listen).WithField("runtime", d.config.RuntimeEndpoint).WithField("version", readBuildInfo().Version).Info("serving")
 	err := group.Wait()
 	d.runtime.Close()
 	return errors.Join(err, d.proxy.Close())

@@ -11,6 +11,7 @@ import (
 
 	"google.golang.org/grpc/connectivity"
 
+	"github.com/cri-logshim/cri-logshim/event"
 	"github.com/cri-logshim/cri-logshim/proxy"
 )
 
@@ -49,7 +50,7 @@ func (d *daemon) handOver(ctx context.Context) error {
 	if err := errors.Join(s.line.say(wordMain), s.line.Close()); err != nil {
 		d.log.WithError(err).Warn("the new process did not wait until it was the main one")
 	}
-	d.log.WithField("successor", s.pid).Info("handed over: calls and streams in flight go on in this process until they end by themselves")
+	event.HandedOver.On(d.log).WithField("successor", s.pid).Info("handed over: calls and streams in flight go on in this process until they end by themselves")
 	d.proxy.Leave()
 	d.endWork()
 	return nil

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/cri-logshim/cri-logshim/config"
+	"github.com/cri-logshim/cri-logshim/event"
 	"github.com/cri-logshim/cri-logshim/proxy"
 )
 
@@ -60,7 +61,7 @@ func observers(log *logrus.Logger, registry *prometheus.Registry) []grpc.StreamS
 	return []grpc.StreamServerInterceptor{
 		recovery.StreamServerInterceptor(recovery.WithRecoveryHandler(func(p any) error {
 			panics.Inc()
-			log.WithField("stack", string(debug.Stack())).Errorf("panic in a call: %v", p)
+			event.Panic.On(log).WithField("stack", string(debug.Stack())).Errorf("panic in a call: %v", p)
 			return status.Errorf(codes.Internal, "cri-logshim: panic: %v", p)
 		})),
 		proxy.WithRealKind(calls.UnaryServerInterceptor(), calls.StreamServerInterceptor()),

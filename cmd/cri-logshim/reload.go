@@ -12,6 +12,7 @@ import (
 	sd "github.com/coreos/go-systemd/v22/daemon"
 
 	"github.com/cri-logshim/cri-logshim/config"
+	"github.com/cri-logshim/cri-logshim/event"
 	"github.com/cri-logshim/cri-logshim/policy"
 )
 
@@ -98,7 +99,7 @@ func (d *daemon) reload(ctx context.Context, asked bool) {
 	d.log.SetLevel(level(merged.Log))
 	d.logs.Configure(settings)
 	d.reloads.WithLabelValues("applied").Inc()
-	d.log.Info("configuration reloaded")
+	event.ConfigReloaded.On(d.log).Info("configuration reloaded")
 }
 
 // tellWaiting tells of what has changed and waits for a reload that is asked for.
@@ -125,7 +126,7 @@ func (d *daemon) bringSuccessor(ctx context.Context, settings []string, program 
 	log.Info("handing over to a new process")
 	if err := d.handOver(ctx); err != nil {
 		d.reloads.WithLabelValues("failed").Inc()
-		log.WithError(err).Error("cannot hand over: this process goes on as before")
+		event.HandoverFailed.On(log).WithError(err).Error("cannot hand over: this process goes on as before")
 		return
 	}
 	if slices.Contains(settings, "runtimeEndpoint") || slices.Contains(settings, "imageEndpoint") {
@@ -165,7 +166,7 @@ func (d *daemon) invalid(err error) {
 	d.broken = true
 	d.valid.Set(0)
 	for _, fault := range each(err) {
-		d.log.WithError(fault).Error("the new configuration is invalid, so the old one stays in force")
+		event.ConfigRefused.On(d.log).WithError(fault).Error("the new configuration is invalid, so the old one stays in force")
 	}
 }
 

@@ -43,6 +43,8 @@ type Listing struct {
 	Files []File // the oldest first
 	// Ended is whether the pod was removed, so that nothing more will come.
 	Ended bool
+	// PassedOver tells of what bears the name of a log and is not read, and why.
+	PassedOver []error
 }
 
 // File is one file of a container's logs.

@@ -1,0 +1,128 @@
+package logreader
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+	"time"
+)
+
+// start is where reading begins.
+type start struct {
+	index  int   // of the file
+	offset int64 // in its text
+	skip   int64 // lines from there on that are not wanted
+}
+
+// beginAttempts is how often the beginning is looked for while files change their names.
+const beginAttempts = 20
+
+// begin finds the first file and opens it.
+func (h *history) begin(ctx context.Context) error {
+	if h.o.Follow && h.bell == nil {
+		bell, err := h.src.Watch(ctx, h.c)
+		if err != nil {
+			return err
+		}
+		h.bell = bell
+	}
+	for attempts := 1; ; attempts++ {
+		err := h.tryToBegin(ctx)
+		if !errors.Is(err, fs.ErrNotExist) || attempts == beginAttempts {
+			return err
+		}
+		if err := pause(ctx, time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+func (h *history) tryToBegin(ctx context.Context) error {
+	now, err := h.list(ctx)
+	if err != nil {
+		return err
+	}
+	if now, err = h.choose(now); err != nil {
+		return err
+	}
+	files := now.Files
+	if len(files) == 0 || h.o.Tail == 0 && !h.o.Follow {
+		h.at = &place{none: true, settled: true}
+		h.startAttempt()
+		h.over = len(files) > 0 || !h.o.Follow
+		return nil
+	}
+	h.last = files[len(files)-1]
+	h.lastBefore = latest(files[:len(files)-1], h.last.Attempt)
+	s, err := h.start(ctx, files)
+	if err != nil {
+		return err
+	}
+	return h.openFirst(ctx, files, s)
+}
+
+// openFirst opens the file to begin with. One that cannot be opened is passed over.
+func (h *history) openFirst(ctx context.Context, files []File, s start) error {
+	f := files[s.index]
+	p, err := openPlace(ctx, h.src, h.c, f, s.offset)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return err
+	case ctx.Err() != nil:
+		return errors.Join(context.Cause(ctx), p.close())
+	case err != nil:
+		h.o.Warn(&FileError{Container: h.c, Name: f.Name, Err: err})
+		p = &place{file: f, settled: true, failed: true}
+	}
+	h.skip = s.skip
+	p.before = latest(files[:s.index], f.Attempt)
+	h.openAhead(ctx, files[s.index:])
+	return h.enter(p)
+}
+
+// choose leaves the files of the attempt that was asked for.
+func (h *history) choose(now Listing) (Listing, error) {
+	var known []uint32
+	for _, f := range now.Files {
+		if !slices.Contains(known, f.Attempt) {
+			known = append(known, f.Attempt)
+		}
+	}
+	switch {
+	case h.o.Previous && len(known) < 2:
+		return now, &NoPreviousError{h.c, known}
+	case h.o.Previous && h.attempt == nil:
+		previous := known[len(known)-2]
+		h.attempt = &previous
+		now.Ended = true
+		now.Files = slices.DeleteFunc(now.Files, func(f File) bool { return f.Attempt != previous })
+	case h.attempt != nil && len(known) == 0 && !h.o.Follow:
+		return now, &NoPreviousError{h.c, nil}
+	}
+	return now, nil
+}
+
+// start finds where to begin.
+func (h *history) start(ctx context.Context, files []File) (start, error) {
+	if h.o.Tail >= 0 {
+		return h.tail(ctx, files)
+	}
+	first := h.firstSince(files)
+	offset, err := h.offsetSince(ctx, files[first])
+	return start{index: first, offset: offset}, err
+}
+
+// firstSince is the first file that may hold lines of the wanted time: the others need not be
+// opened. The last one always may.
+func (h *history) firstSince(files []File) int {
+	if h.o.Since.IsZero() {
+		return 0
+	}
+	for i, f := range files[:len(files)-1] {
+		if t := written(f); t.IsZero() || !t.Add(margin).Before(h.o.Since) {
+			return i
+		}
+	}
+	return len(files) - 1
+}

@@ -1,0 +1,123 @@
+package disk
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
+	"github.com/cri-logshim/cri-logshim/logreader"
+)
+
+const (
+	// longest is the time after which it is looked whether there was a ring or not: a
+	// directory may have been made anew, or events be lost.
+	longest = time.Second
+	// withoutWatch is that time where the kernel gives no watch, or where files are
+	// elsewhere than in the directories that are watched.
+	withoutWatch = 100 * time.Millisecond
+
+	events = unix.IN_MODIFY | unix.IN_CREATE | unix.IN_MOVED_FROM | unix.IN_MOVED_TO | unix.IN_DELETE | unix.IN_DELETE_SELF | unix.IN_CLOSE_WRITE
+)
+
+// bell is an inotify instance, which is read only by who waits: what happens in between is one
+// event for the kernel, so a fast writer costs a fast reader nothing.
+type bell struct {
+	d       *Disk
+	rel     string
+	inotify *os.File // nil: the kernel has none left
+	buf     []byte
+}
+
+// Watch implements logreader.Source.
+func (d *Disk) Watch(_ context.Context, c logreader.Container) (logreader.Bell, error) {
+	rel, err := directory(c)
+	if err != nil {
+		return nil, err
+	}
+	b := &bell{d: d, rel: rel, buf: make([]byte, 16<<10)}
+	if fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK); err == nil {
+		b.inotify = os.NewFile(uintptr(fd), "inotify")
+		b.arm()
+	}
+	return b, nil
+}
+
+// arm watches the container's directories as they are now, and tells for how long that may be
+// relied on.
+func (b *bell) arm() time.Duration {
+	all := b.inotify != nil
+	for _, root := range b.d.roots() {
+		dir, err := root.Dir(b.rel)
+		if err != nil {
+			all = all && !errors.Is(err, logfile.ErrUnsafe)
+			continue
+		}
+		if b.inotify != nil {
+			_, err = unix.InotifyAddWatch(int(b.inotify.Fd()), dir.ProcPath(""), events)
+		}
+		if err := errors.Join(err, dir.Close()); err != nil {
+			all = false
+		}
+	}
+	if !all || b.hasLinks() {
+		return withoutWatch
+	}
+	return longest
+}
+
+// hasLinks tells whether logs are where links lead.
+func (b *bell) hasLinks() bool {
+	logs, err := scan(b.d.live, b.rel)
+	if err != nil {
+		return false
+	}
+	for _, log := range logs {
+		if len(log.Unsafe) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Wait implements logreader.Bell.
+func (b *bell) Wait(ctx context.Context) error {
+	within := b.arm()
+	if b.inotify == nil {
+		t := time.NewTimer(within)
+		defer t.Stop()
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-t.C:
+			return nil
+		}
+	}
+	if err := b.inotify.SetReadDeadline(time.Now().Add(within)); err != nil {
+		return fmt.Errorf("wait for an event of inotify: %w", err)
+	}
+	stop := context.AfterFunc(ctx, func() {
+		_ = b.inotify.SetReadDeadline(time.Now()) // it wakes the read below, which then ends by ctx
+	})
+	defer stop()
+	_, err := b.inotify.Read(b.buf)
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case err != nil && !errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("wait for an event of inotify: %w", err)
+	}
+	return nil
+}
+
+// Close implements logreader.Bell.
+func (b *bell) Close() error {
+	if b.inotify == nil {
+		return nil
+	}
+	return b.inotify.Close()
+}

@@ -1,0 +1,198 @@
+package disk
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
+	"github.com/cri-logshim/cri-logshim/logreader"
+)
+
+// Names of files begin with where they are.
+const (
+	inLive   = "pods/"
+	inKept   = "kept/"
+	inDocker = "docker/" // followed by Docker's data directory, quoted as a path, and the container's id
+)
+
+// looks is how often a directory is read that keeps changing.
+const looks = 20
+
+// Files implements logreader.Source. A rotation between the reading of two names could hide a
+// file, so two looks that have seen the same are one listing.
+func (d *Disk) Files(ctx context.Context, c logreader.Container) (logreader.Listing, error) {
+	rel, err := directory(c)
+	if err != nil {
+		return logreader.Listing{}, err
+	}
+	var last []logreader.File
+	for attempts := 1; ; attempts++ {
+		now, err := d.look(rel)
+		if err != nil {
+			return logreader.Listing{}, err
+		}
+		if attempts > 1 && slices.EqualFunc(last, now.Files, sameNames) || attempts == looks {
+			return now, nil
+		}
+		if err := ctx.Err(); err != nil {
+			return logreader.Listing{}, context.Cause(ctx)
+		}
+		last = now.Files
+	}
+}
+
+func sameNames(a, b logreader.File) bool { return a.Name == b.Name && a.ID == b.ID }
+
+// look reads a container's directories once.
+func (d *Disk) look(rel string) (logreader.Listing, error) {
+	var now logreader.Listing
+	missing := 0
+	roots := d.roots()
+	for i, root := range roots {
+		logs, err := scan(root, rel)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			missing++
+			now.Ended = now.Ended || i == 0
+			continue
+		case err != nil:
+			return now, err
+		}
+		prefix := inLive
+		if i > 0 {
+			prefix = inKept
+		}
+		for _, log := range logs {
+			d.sortInto(&now, prefix, rel, log)
+		}
+	}
+	if missing == len(roots) {
+		return now, fmt.Errorf("logs in %q: %w", rel, fs.ErrNotExist)
+	}
+	now.Files = withoutDoubles(now.Files)
+	slices.SortStableFunc(now.Files, inOrder)
+	return now, nil
+}
+
+func scan(root *logfile.Root, rel string) (logs []logfile.Log, err error) {
+	dir, err := root.Dir(rel)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	return dir.ScanAttempts()
+}
+
+// sortInto adds the files of one attempt's log.
+func (d *Disk) sortInto(now *logreader.Listing, prefix, rel string, log logfile.Log) {
+	attempt, ok := logfile.ParseLogName(log.Name)
+	if !ok {
+		return
+	}
+	add := func(f logfile.File) {
+		file := logreader.File{
+			Name: prefix + f.Name, ID: logreader.ID{Device: f.Dev, Inode: f.Ino}, Attempt: attempt,
+			Compression: compressionOf(f.Compression), Size: f.Size, LastWrite: f.ModTime,
+		}
+		switch {
+		case !f.Stamp.IsZero():
+			file.Key, file.Rotated = keyOf(f.Name), f.Stamp.Time()
+		case prefix == inKept: // most likely; it is current only if nothing else is
+			file.Key, file.Rotated = f.Name, f.ModTime
+		}
+		now.Files = append(now.Files, file)
+	}
+	for _, f := range log.Rotated {
+		add(f)
+	}
+	if log.Current != nil {
+		add(*log.Current)
+	}
+	for _, name := range log.Unsafe {
+		if name == log.Name && prefix == inLive {
+			files, err := d.dockerFiles(rel, name, attempt)
+			if err == nil {
+				now.Files = append(now.Files, files...)
+				continue
+			}
+			now.PassedOver = append(now.PassedOver, err)
+			continue
+		}
+		now.PassedOver = append(now.PassedOver, fmt.Errorf("%s/%s is passed over: it is a link, no regular file, or belongs to somebody other than root", rel, name))
+	}
+	for _, f := range log.Foreign {
+		if f.Name != log.Name+".tmp" { // conmon's
+			now.PassedOver = append(now.PassedOver, fmt.Errorf("%s/%s is passed over: its name is not that of a rotated log", rel, f.Name))
+		}
+	}
+}
+
+// withoutDoubles leaves one of several names of a file, those in podLogsDir first, and one of a
+// plain file and its compressed twin, the plain one.
+func withoutDoubles(files []logreader.File) []logreader.File {
+	type key struct {
+		attempt uint32
+		name    string
+	}
+	inodes, plain := map[logreader.ID]bool{}, map[key]bool{}
+	seen := map[key]bool{}
+	var unique []logreader.File
+	for _, f := range files {
+		if f.Key != "" && f.Compression == logreader.Plain {
+			plain[key{f.Attempt, f.Key}] = true
+		}
+	}
+	for _, f := range files {
+		k := key{f.Attempt, f.Key}
+		switch {
+		case inodes[f.ID]:
+			continue
+		case f.Key != "" && f.Compression != logreader.Plain && (plain[k] || seen[k]):
+			continue
+		}
+		inodes[f.ID] = true
+		if f.Compression != logreader.Plain {
+			seen[k] = true
+		}
+		unique = append(unique, f)
+	}
+	return unique
+}
+
+// inOrder orders files as they were written. Docker's are in order among themselves.
+func inOrder(a, b logreader.File) int {
+	if n := cmp.Compare(a.Attempt, b.Attempt); n != 0 {
+		return n
+	}
+	if a.Current() != b.Current() {
+		if a.Current() {
+			return 1
+		}
+		return -1
+	}
+	if a.Key == "" || b.Key == "" {
+		return 0
+	}
+	return a.Rotated.Compare(b.Rotated)
+}
+
+// keyOf is a rotated file's name without what its compression adds.
+func keyOf(name string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst")
+}
+
+func compressionOf(c logfile.Compression) logreader.Compression {
+	switch c {
+	case logfile.Gzip:
+		return logreader.Gzip
+	case logfile.Zstd:
+		return logreader.Zstd
+	default:
+		return logreader.Plain
+	}
+}

@@ -1,0 +1,48 @@
+package logreader
+
+import "fmt"
+
+// FileError tells that a file could not be read, or only in part. Reading goes on with the next.
+type FileError struct {
+	Container Container
+	Name      string
+	Err       error
+}
+
+func (e *FileError) Error() string {
+	return fmt.Sprintf("%s/%s/%s: read %q: %v; what else it holds is passed over", e.Container.Namespace, e.Container.Pod.Name, e.Container.Name, e.Name, e.Err)
+}
+
+// Unwrap is what was wrong with the file.
+func (e *FileError) Unwrap() error { return e.Err }
+
+// GapError tells that files were removed before they could be read.
+type GapError struct {
+	Container Container
+	After     string // the file that was read last
+}
+
+func (e *GapError) Error() string {
+	return fmt.Sprintf("%s/%s/%s: %q was removed while it was read, so lines that followed it may be missing", e.Container.Namespace, e.Container.Pod.Name, e.Container.Name, e.After)
+}
+
+// NoPreviousError tells that a container has no attempt before its last, or not the one that
+// was asked for.
+type NoPreviousError struct {
+	Container Container
+	Attempts  []uint32 // that there are
+}
+
+func (e *NoPreviousError) Error() string {
+	return fmt.Sprintf("%s/%s/%s has no log of that attempt; there are logs of %s", e.Container.Namespace, e.Container.Pod.Name, e.Container.Name, attempts(e.Attempts))
+}
+
+func attempts(all []uint32) string {
+	switch len(all) {
+	case 0:
+		return "none"
+	case 1:
+		return fmt.Sprintf("attempt %d only", all[0])
+	}
+	return fmt.Sprintf("attempts %d", all)
+}

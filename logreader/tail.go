@@ -1,0 +1,231 @@
+package logreader
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"io"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logline"
+)
+
+// tail finds where the last lines begin that are wanted: backwards, and of plain files only
+// what is needed of their ends. A compressed file is read through to count its lines, and once
+// more if they begin in it.
+func (h *history) tail(ctx context.Context, files []File) (start, error) {
+	wanted := h.o.Tail
+	oldest := h.firstSince(files)
+	for i := len(files) - 1; i >= oldest; i-- {
+		f := files[i]
+		if f.Compression == Plain {
+			offset, skip, counted, enough, err := h.tailOf(ctx, f, wanted)
+			if err != nil || enough {
+				return start{i, offset, skip}, err
+			}
+			wanted -= counted
+			continue
+		}
+		counted, err := h.countOf(ctx, f)
+		switch {
+		case errors.Is(err, errDamaged): // what can be read of it was counted
+		case err != nil:
+			return start{}, err
+		}
+		// One line more than is wanted has to be seen: the first one may have begun in the
+		// file before.
+		if counted > wanted {
+			return start{i, 0, counted - wanted}, nil
+		}
+		wanted -= counted
+	}
+	return start{index: oldest}, nil
+}
+
+// tailOf finds where in a plain file the last lines that are wanted begin, or if these are not
+// enough, how many they are.
+func (h *history) tailOf(ctx context.Context, f File, wanted int64) (offset, skip, counted int64, enough bool, err error) {
+	handle, err := h.src.Open(ctx, h.c, f)
+	if err != nil {
+		return 0, 0, 0, false, err
+	}
+	defer func() { err = errors.Join(err, handle.Close()) }()
+	size, err := handle.Size()
+	if err != nil {
+		return 0, 0, 0, false, err
+	}
+	b := &backward{r: handle, end: size}
+	for {
+		rec, at, err := b.previous()
+		switch {
+		case errors.Is(err, io.EOF):
+			return 0, 0, counted, false, nil
+		case err != nil:
+			return 0, 0, 0, false, err
+		case rec.Err != nil:
+			continue
+		case !h.o.Since.IsZero() && rec.Time.Before(h.o.Since.Add(-margin)):
+			return b.after, 0, counted, true, nil
+		case rec.Partial || !h.o.matches(rec.Stream, rec.Time):
+			continue
+		case counted < wanted:
+			counted++
+			continue
+		}
+		offset, skip, err := h.beginOf(b, rec.Stream, at)
+		return offset, skip, counted, true, err
+	}
+}
+
+// pieceRoom is how far back the first piece of a line is looked for, in bytes, when lines of the
+// other stream are between its pieces.
+const pieceRoom = 64 << 10
+
+// beginOf is where to begin so that the first line of either stream is whole. The line before
+// those that are wanted ends with the record that b has given last; what is skipped then are
+// the lines that end up to there.
+func (h *history) beginOf(b *backward, stream logline.Stream, at int64) (offset, skip int64, err error) {
+	behind := b.after
+	if h.o.Stream != logline.None {
+		return behind, 0, nil
+	}
+	offset, ends := behind, int64(1)
+	for behind-at < pieceRoom {
+		rec, begin, err := b.previous()
+		switch {
+		case errors.Is(err, io.EOF):
+			return offset, skip, nil
+		case err != nil:
+			return 0, 0, err
+		case rec.Err != nil:
+		case rec.Stream == stream:
+			if !rec.Partial && h.o.matches(rec.Stream, rec.Time) {
+				ends++
+			}
+		case !rec.Partial:
+			return offset, skip, nil
+		default:
+			offset, skip = begin, ends
+		}
+		at = begin
+	}
+	return offset, skip, nil
+}
+
+// backward gives the records of a plain file from the last one on.
+type backward struct {
+	r     io.ReaderAt
+	end   int64 // where the record that was given last begins; at first the file's end
+	after int64 // where it ends, with its newline
+	begun bool
+	from  int64  // where buf begins in the file
+	buf   []byte // what is before end; of a record longer than most only its beginning
+}
+
+const (
+	firstBlock = 16 << 10 // bytes that are read backwards at first
+	mostBlock  = 256 << 10
+	mostRecord = logline.DefaultLimit
+)
+
+// previous returns the record before the one given last, and where it begins; io.EOF: there is
+// none.
+func (b *backward) previous() (logline.Record, int64, error) {
+	if !b.begun {
+		if err := b.dropTorn(); err != nil {
+			return logline.Record{}, 0, err
+		}
+	}
+	if b.end == 0 {
+		return logline.Record{}, 0, io.EOF
+	}
+	searched := max(len(b.buf)-1, 0) // before its newline
+	for {
+		if n := bytes.LastIndexByte(b.buf[:searched], '\n'); n >= 0 || b.from == 0 {
+			text := bytes.TrimSuffix(b.buf[n+1:], []byte{'\n'})
+			b.after, b.end = b.end, b.from+int64(n)+1
+			b.buf = b.buf[:n+1]
+			return logline.ParseRecord(bytes.TrimLeft(text, " \x00")), b.end, nil
+		}
+		atNewline := len(b.buf) == 0
+		read, err := b.more()
+		if err != nil {
+			return logline.Record{}, 0, err
+		}
+		if searched = read; atNewline {
+			searched-- // the one that ends the record
+		}
+	}
+}
+
+// dropTorn passes over what comes after the last newline.
+func (b *backward) dropTorn() error {
+	b.begun, b.from = true, b.end
+	for b.end > 0 {
+		read, err := b.more()
+		if err != nil {
+			return err
+		}
+		n := bytes.LastIndexByte(b.buf[:read], '\n')
+		b.buf, b.end = b.buf[:n+1], b.from+int64(n)+1
+		if n >= 0 || b.from == 0 {
+			break
+		}
+	}
+	return nil
+}
+
+// more reads a block before what is known, and returns its length.
+func (b *backward) more() (int, error) {
+	length := min(max(int64(len(b.buf)), firstBlock), mostBlock, b.from)
+	kept := b.buf[:min(len(b.buf), mostRecord)]
+	larger := make([]byte, length+int64(len(kept)))
+	n, err := b.r.ReadAt(larger[:length], b.from-length)
+	if int64(n) < length {
+		if err == nil || errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF // somebody has cut the file
+		}
+		return 0, err
+	}
+	copy(larger[length:], kept)
+	b.buf, b.from = larger, b.from-length
+	return int(length), nil
+}
+
+// errDamaged marks a file that could be counted in part.
+var errDamaged = errors.New("damaged")
+
+// countOf is how many of a compressed file's lines are wanted.
+func (h *history) countOf(ctx context.Context, f File) (count int64, err error) {
+	handle, err := h.src.Open(ctx, h.c, f)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, handle.Close()) }()
+	text := newAhead(ctx, handle, f.Compression)
+	defer text.close()
+	in := bufio.NewReaderSize(text, mostRecord)
+	for {
+		b, err := in.ReadSlice('\n')
+		long := errors.Is(err, bufio.ErrBufferFull)
+		if err == nil || long {
+			rec := logline.ParseRecord(bytes.TrimLeft(bytes.TrimSuffix(b, []byte{'\n'}), " \x00"))
+			if rec.Err == nil && !rec.Partial && h.o.matches(rec.Stream, rec.Time) {
+				count++
+			}
+		}
+		for long {
+			_, err = in.ReadSlice('\n')
+			long = errors.Is(err, bufio.ErrBufferFull)
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, io.EOF):
+			return count, nil
+		case ctx.Err() != nil:
+			return 0, context.Cause(ctx)
+		default:
+			return count, errDamaged // which reading it tells of, if it comes to that
+		}
+	}
+}

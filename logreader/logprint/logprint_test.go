@@ -172,7 +172,7 @@ func TestFlushHoldsNothingBack(t *testing.T) {
 // A line that is as long as many lines is shown in bounded memory, and so are those that wait
 // for its end: whatever is asked for.
 func TestMemoryIsBounded(t *testing.T) {
-	const pieces, size = 512, 1 << 20
+	const pieces, size = 128, 1 << 20
 	pattern, err := Compile("needle", false)
 	if err != nil {
 		t.Fatal(err)
@@ -195,7 +195,7 @@ func TestMemoryIsBounded(t *testing.T) {
 				if err := p.Print(line); err != nil {
 					t.Fatal(err)
 				}
-				if n%64 == 0 {
+				if n%16 == 0 {
 					if err := p.Print(lineOf(side, string(line.Text))); err != nil {
 						t.Fatal(err)
 					}

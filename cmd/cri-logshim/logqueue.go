@@ -55,11 +55,12 @@ func (q *logQueue) run(out io.Writer) {
 }
 
 func (q *logQueue) print(out io.Writer, line []byte) {
-	if n := q.dropped.Swap(0); n > 0 {
-		line = fmt.Appendf(line, "%d lines of this log were dropped, since nobody took them\n", n)
-	}
+	dropped := q.dropped.Swap(0)
 	// Where this fails there is nowhere to say so.
 	_, _ = out.Write(line)
+	if dropped > 0 {
+		_, _ = fmt.Fprintf(out, "%d lines of this log were dropped, since nobody took them\n", dropped)
+	}
 }
 
 // close waits until what has been logged is written, for a second at most.

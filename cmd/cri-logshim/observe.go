@@ -28,7 +28,7 @@ func newLogger(c config.Log, out io.Writer) *logrus.Logger {
 	return log
 }
 
-// formatter makes lines for the journal or for any other stream. As text they have no time
+// formatter makes lines for the journal, and events of those that are, or lines for any other stream. As text they have no time
 // in the journal, which shows its own; as JSON they are whole, for a program to read.
 func formatter(format config.LogFormat, journaled bool) logrus.Formatter {
 	var f logrus.Formatter = &logrus.TextFormatter{DisableTimestamp: journaled}
@@ -36,7 +36,7 @@ func formatter(format config.LogFormat, journaled bool) logrus.Formatter {
 		f = &logrus.JSONFormatter{}
 	}
 	if journaled {
-		f = forJournal{f}
+		f = forEvents{forJournal{f}}
 	}
 	return f
 }

@@ -61,7 +61,7 @@ func serve(ctx context.Context, o *options) error {
 	signal.Notify(hangups, syscall.SIGHUP)
 	defer signal.Stop(hangups)
 	allowGarbage(mostGarbage)
-	stderr := newLogQueue(os.Stderr)
+	stderr := newLogQueue(logOutput())
 	defer stderr.close()
 	d, err := newDaemon(ctx, o, stderr)
 	if err != nil {

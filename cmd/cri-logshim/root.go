@@ -31,7 +31,7 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		Version:       readBuildInfo().Version,
 	}
-	root.AddCommand(newServeCommand(&o), newCheckConfigCommand(&o), newExplainCommand(&o), newNodeCommand(), newBypassCommand(&o), newVersionCommand())
+	root.AddCommand(newServeCommand(&o), newCheckConfigCommand(&o), newExplainCommand(&o), newLogsCommand(), newNodeCommand(), newBypassCommand(&o), newVersionCommand())
 	refuseUnknown(root)
 	return root
 }

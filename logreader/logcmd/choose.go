@@ -199,6 +199,10 @@ func near(all []logreader.Pod, w Wanted) []string {
 		same := p.Name == w.Pod || strings.EqualFold(p.Name, w.Pod)
 		begins := strings.HasPrefix(p.Name, w.Pod) || strings.HasPrefix(w.Pod, p.Name)
 		here := w.Namespace == "" || w.Namespace == p.Namespace
+		if w.Namespace == p.Name && w.Container == "" { // pod/container
+			names = append(names, p.Namespace+"/"+p.Name+"/"+w.Pod)
+			continue
+		}
 		if same || here && (begins || distance(p.Name, w.Pod) <= 2) {
 			names = append(names, p.Namespace+"/"+p.Name)
 		}

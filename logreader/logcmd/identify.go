@@ -12,9 +12,6 @@ import (
 // byID finds the container whose id begins with what was named, if that can be one.
 func (c *Chooser) byID(ctx context.Context, w Wanted) ([]logreader.Container, error) {
 	prefix := w.Pod
-	if _, id, ok := strings.Cut(prefix, "://"); ok { // as in a pod's status
-		prefix = id
-	}
 	if w.Namespace != "" || w.Container != "" || w.UID != "" || strings.Trim(prefix, "0123456789abcdef") != "" {
 		return nil, nil
 	}

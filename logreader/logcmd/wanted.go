@@ -39,7 +39,11 @@ func (f *Flags) Wanted(args []string) (Wanted, error) {
 
 // name adds what an argument says.
 func (w Wanted) name(arg string) (Wanted, error) {
-	parts := strings.Split(strings.TrimPrefix(arg, "pod/"), "/")
+	arg = strings.TrimPrefix(arg, "pod/")
+	if _, id, ok := strings.Cut(arg, "://"); ok { // as in a pod's status
+		arg = id
+	}
+	parts := strings.Split(arg, "/")
 	if len(parts) > 3 || slices.Contains(parts, "") {
 		return w, misuse("%q: must be pod, namespace/pod, namespace/pod/container, or a container's id", arg)
 	}

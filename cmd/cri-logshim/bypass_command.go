@@ -95,25 +95,24 @@ func newBypassOffCommand(o *options) *cobra.Command {
 }
 
 func newBypassStatusCommand(o *options) *cobra.Command {
-	var output string
+	var out *output
 	cmd := &cobra.Command{
+		Annotations: map[string]string{ownCodes: ""},
+
 		Use:   "status",
 		Short: "Show where kubelet's endpoint leads, and why",
 		Long:  bypassStatusHelp,
 		Args:  noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if output != "text" && output != "json" {
-				return fmt.Errorf("output %q: must be text or json", output)
-			}
 			n, err := o.node(cmd.ErrOrStderr())
 			if err != nil {
 				return err
 			}
-			return n.status(cmd.Context(), cmd.OutOrStdout(), output)
+			return n.status(cmd.Context(), cmd.OutOrStdout(), out)
 		},
 	}
 	o.addFlags(cmd)
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "output `format`: text or json")
+	out = addOutputFlag(cmd, outputText, outputJSON, outputYAML)
 	return cmd
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -39,7 +38,7 @@ func (s nodeStatus) code() int {
 	return 0
 }
 
-func (n node) status(ctx context.Context, out io.Writer, output string) error {
+func (n node) status(ctx context.Context, w io.Writer, out *output) error {
 	s, err := n.endpoints.Status()
 	if errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("only root may see where kubelet is led: %w", err)
@@ -54,7 +53,7 @@ func (n node) status(ctx context.Context, out io.Writer, output string) error {
 	if err := listens(ctx, s.Runtime); err != nil {
 		whole.RuntimeTrouble = err.Error()
 	}
-	if err := whole.print(out, output); err != nil {
+	if err := out.print(w, whole, whole.printText); err != nil {
 		return err
 	}
 	if code := whole.code(); code != 0 {
@@ -63,12 +62,7 @@ func (n node) status(ctx context.Context, out io.Writer, output string) error {
 	return nil
 }
 
-func (s nodeStatus) print(out io.Writer, output string) error {
-	if output == "json" {
-		encoder := json.NewEncoder(out)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(s)
-	}
+func (s nodeStatus) printText(out io.Writer) error {
 	leads := map[bypass.Way]string{
 		bypass.ToShim: "cri-logshim, " + s.Target, bypass.ToRuntime: "the runtime, " + s.Target,
 		bypass.Elsewhere: "elsewhere, " + s.Target, bypass.Missing: "nowhere: there is no link",

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/spf13/cobra"
+	"go.yaml.in/yaml/v3"
 )
 
 const checkConfigHelp = `Read the configuration file, apply the flags, and print the configuration that
@@ -13,10 +16,14 @@ setting, and exit with code 1.`
 const checkConfigExample = `  # What is in force on this node?
   cri-logshim check-config
 
+  # A setting, for a script
+  cri-logshim check-config -o json | jq .rotation
+
   # Is a new file right?
   cri-logshim check-config --config new.yaml > /dev/null`
 
 func newCheckConfigCommand(o *options) *cobra.Command {
+	var out *output
 	cmd := &cobra.Command{
 		Use:     "check-config",
 		Short:   "Print the effective configuration, or everything that is wrong with it",
@@ -32,10 +39,18 @@ func newCheckConfigCommand(o *options) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, err = cmd.OutOrStdout().Write(text)
-			return err
+			if out.format == outputYAML {
+				_, err = cmd.OutOrStdout().Write(text)
+				return err
+			}
+			var settings any
+			if err := yaml.Unmarshal(text, &settings); err != nil {
+				return fmt.Errorf("make JSON of the configuration: %w", err)
+			}
+			return printJSON(cmd.OutOrStdout(), settings)
 		},
 	}
 	o.addFlags(cmd)
+	out = addOutputFlag(cmd, outputYAML, outputJSON)
 	return cmd
 }

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"github.com/cri-logshim/cri-logshim/config"
+	"github.com/cri-logshim/cri-logshim/exitcode"
 	"github.com/cri-logshim/cri-logshim/logmgr"
 	"github.com/cri-logshim/cri-logshim/logmgr/criruntime"
 	"github.com/cri-logshim/cri-logshim/logmgr/docker"
@@ -32,7 +33,7 @@ they stand are named with the reason.
 
 The pod is looked for in the runtime, and the configuration is read from the
 file, so it works without a running daemon, and also for a file that is not in
-force yet. If there is no such pod or container, the exit code is 1.`
+force yet.`
 
 const explainExample = `  # Why is this log rotated at 1Mi?
   cri-logshim explain shop/web-7d4b9c-x2x8p/app
@@ -44,7 +45,7 @@ const explainExample = `  # Why is this log rotated at 1Mi?
   cri-logshim explain shop/web-7d4b9c-x2x8p -o json`
 
 func newExplainCommand(o *options) *cobra.Command {
-	var output string
+	var out *output
 	cmd := &cobra.Command{
 		Use:     "explain namespace/pod[/container]",
 		Short:   "Show which settings hold for a pod's logs, and where each comes from",
@@ -57,9 +58,6 @@ func newExplainCommand(o *options) *cobra.Command {
 			return nil
 		},
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if !slices.Contains([]string{"text", "json", "yaml"}, output) {
-				return fmt.Errorf("output %q: must be text, json or yaml", output)
-			}
 			wanted, err := parsePodName(args[0])
 			if err != nil {
 				return err
@@ -73,11 +71,11 @@ func newExplainCommand(o *options) *cobra.Command {
 				return unreachable(cmd.Context(), c.RuntimeEndpoint, o.origin("runtimeEndpoint", "runtime-endpoint"), err)
 			}
 			e.Configuration = o.source()
-			return e.print(cmd.OutOrStdout(), output)
+			return out.print(cmd.OutOrStdout(), e, e.printText)
 		},
 	}
 	o.addFlags(cmd)
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "output `format`: text, json or yaml")
+	out = addOutputFlag(cmd, outputText, outputJSON, outputYAML)
 	return cmd
 }
 
@@ -87,7 +85,7 @@ type podName struct{ namespace, pod, container string }
 func parsePodName(text string) (podName, error) {
 	parts := strings.Split(text, "/")
 	if len(parts) < 2 || len(parts) > 3 || slices.Contains(parts, "") {
-		return podName{}, fmt.Errorf("%q: must be namespace/pod or namespace/pod/container", text)
+		return podName{}, exitcode.Usagef("%q: must be namespace/pod or namespace/pod/container", text)
 	}
 	return podName{parts[0], parts[1], strings.Join(parts[2:], "")}, nil
 }
@@ -202,7 +200,7 @@ func findSandbox(all []criruntime.Sandbox, wanted podName) (criruntime.Sandbox, 
 		}
 	}
 	if len(found) == 0 {
-		return criruntime.Sandbox{}, fmt.Errorf("the runtime knows no pod %s/%s%s", wanted.namespace, wanted.pod, suggest(near(all, wanted)))
+		return criruntime.Sandbox{}, exitcode.With(exitcode.NotFound, fmt.Errorf("the runtime knows no pod %s/%s%s", wanted.namespace, wanted.pod, suggest(near(all, wanted))))
 	}
 	return slices.MaxFunc(found, func(a, b criruntime.Sandbox) int {
 		if a.Ready != b.Ready {
@@ -255,7 +253,7 @@ func newestAttempts(all []logmgr.Container) []logmgr.Container {
 
 func chooseContainers(all []logmgr.Container, wanted podName) ([]logmgr.Container, error) {
 	if len(all) == 0 {
-		return nil, fmt.Errorf("the runtime knows no container of the pod %s/%s", wanted.namespace, wanted.pod)
+		return nil, exitcode.With(exitcode.NotFound, fmt.Errorf("the runtime knows no container of the pod %s/%s", wanted.namespace, wanted.pod))
 	}
 	if wanted.container == "" {
 		return all, nil
@@ -267,5 +265,5 @@ func chooseContainers(all []logmgr.Container, wanted podName) ([]logmgr.Containe
 		}
 		names = append(names, c.Name)
 	}
-	return nil, fmt.Errorf("the pod %s/%s has no container %s; it has %s", wanted.namespace, wanted.pod, wanted.container, strings.Join(names, ", "))
+	return nil, exitcode.With(exitcode.NotFound, fmt.Errorf("the pod %s/%s has no container %s; it has %s", wanted.namespace, wanted.pod, wanted.container, strings.Join(names, ", ")))
 }

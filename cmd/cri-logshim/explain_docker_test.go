@@ -90,7 +90,7 @@ func TestExplainDocker(t *testing.T) {
 				t.Errorf("not managed: %q, want %q", got, test.says)
 			}
 			var text strings.Builder
-			if err := e.print(&text, "text"); err != nil || !strings.Contains(text.String(), "do not as it is") || e.Containers[0].SettingsApply {
+			if err := e.printText(&text); err != nil || !strings.Contains(text.String(), "do not as it is") || e.Containers[0].SettingsApply {
 				t.Errorf("the settings are told of as if they applied: %v\n%s", err, &text)
 			}
 		})

@@ -1,16 +1,12 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
 	"text/tabwriter"
-
-	"go.yaml.in/yaml/v3"
 
 	"github.com/cri-logshim/cri-logshim/logmgr"
 	"github.com/cri-logshim/cri-logshim/logmgr/criruntime"
@@ -20,46 +16,46 @@ import (
 // explanation is how the logs of a pod's containers are held, and why.
 type explanation struct {
 	// Configuration is the file that was read, or why it is all defaults.
-	Configuration string `json:"configuration" yaml:"configuration"`
+	Configuration string `json:"configuration"`
 
-	Namespace  string               `json:"namespace" yaml:"namespace"`
-	Pod        string               `json:"pod" yaml:"pod"`
-	UID        string               `json:"uid" yaml:"uid"`
-	Containers []explainedContainer `json:"containers" yaml:"containers"`
+	Namespace  string               `json:"namespace"`
+	Pod        string               `json:"pod"`
+	UID        string               `json:"uid"`
+	Containers []explainedContainer `json:"containers"`
 	// Notes are about the pod's annotations as a whole.
-	Notes []string `json:"notes,omitempty" yaml:"notes,omitempty"`
+	Notes []string `json:"notes,omitempty"`
 }
 
 type explainedContainer struct {
-	Name    string `json:"name" yaml:"name"`
-	ID      string `json:"id" yaml:"id"`
-	Attempt uint32 `json:"attempt" yaml:"attempt"`
+	Name    string `json:"name"`
+	ID      string `json:"id"`
+	Attempt uint32 `json:"attempt"`
 	// NotManaged is why none of it is done, or that where the log is cannot be told; empty:
 	// all of it is.
-	NotManaged string `json:"notManaged,omitempty" yaml:"notManaged,omitempty"`
+	NotManaged string `json:"notManaged,omitempty"`
 
 	// SettingsApply is false where the settings would hold if the log was managed.
-	SettingsApply bool               `json:"settingsApply" yaml:"settingsApply"`
-	Settings      []explainedSetting `json:"settings" yaml:"settings"`
-	Problems      []explainedProblem `json:"problems,omitempty" yaml:"problems,omitempty"`
+	SettingsApply bool               `json:"settingsApply"`
+	Settings      []explainedSetting `json:"settings"`
+	Problems      []explainedProblem `json:"problems,omitempty"`
 }
 
 type explainedSetting struct {
-	Name   string      `json:"name" yaml:"name"`
-	Value  string      `json:"value" yaml:"value"`
-	Source policy.Kind `json:"source" yaml:"source"`
+	Name   string      `json:"name"`
+	Value  string      `json:"value"`
+	Source policy.Kind `json:"source"`
 	// Key is the setting in the file, the rule or the annotation.
-	Key  string `json:"key,omitempty" yaml:"key,omitempty"`
-	Line int    `json:"line,omitempty" yaml:"line,omitempty"`
+	Key  string `json:"key,omitempty"`
+	Line int    `json:"line,omitempty"`
 
 	from string
 }
 
 type explainedProblem struct {
-	Annotation string `json:"annotation" yaml:"annotation"`
-	Value      string `json:"value" yaml:"value"`
-	Message    string `json:"message" yaml:"message"`
-	Ignored    bool   `json:"ignored" yaml:"ignored"`
+	Annotation string `json:"annotation"`
+	Value      string `json:"value"`
+	Message    string `json:"message"`
+	Ignored    bool   `json:"ignored"`
 
 	text string
 }
@@ -113,22 +109,6 @@ func notes(s criruntime.Sandbox, all []logmgr.Container, followed bool) []string
 		}
 	}
 	return found
-}
-
-// print writes the explanation in a format that was checked before.
-func (e *explanation) print(w io.Writer, format string) error {
-	switch format {
-	case "json":
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(e)
-	case "yaml":
-		encoder := yaml.NewEncoder(w)
-		encoder.SetIndent(2)
-		return errors.Join(encoder.Encode(e), encoder.Close())
-	default:
-		return e.printText(w)
-	}
 }
 
 func (e *explanation) printText(w io.Writer) error {

@@ -17,8 +17,8 @@ func refuseUnknown(root *cobra.Command) {
 		if cmd.Name() == "help" {
 			cmd.Args = knownTopic
 		}
-		refuseIn(cmd)
 	}
+	refuseIn(root)
 }
 
 func refuseIn(cmd *cobra.Command) {
@@ -28,18 +28,27 @@ func refuseIn(cmd *cobra.Command) {
 	if !cmd.HasSubCommands() || cmd.Runnable() {
 		return
 	}
-	cmd.SuggestionsMinimumDistance = 1 // "on" and "off" are near to each other
-	cmd.Args = cobra.ArbitraryArgs     // which are looked at below
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+	cmd.SuggestionsMinimumDistance = 2
+	if cmd.HasParent() {
+		cmd.SuggestionsMinimumDistance = 1 // "on" and "off" are near to each other
+	}
+	cmd.Args = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
 			return unknownIn(cmd, args[0])
 		}
-		return cmd.Help()
+		return nil
 	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }
 
 // unknownIn says what a command takes that is given something else.
 func unknownIn(cmd *cobra.Command, given string) error {
+	if !cmd.HasParent() { // its commands are too many for a line
+		if near := cmd.SuggestionsFor(given); len(near) > 0 {
+			return fmt.Errorf("unknown command %q%s", given, suggest(near))
+		}
+		return fmt.Errorf("unknown command %q; %s --help shows all", given, cmd.Name())
+	}
 	var names []string
 	for _, below := range cmd.Commands() {
 		if below.IsAvailableCommand() {
@@ -47,8 +56,7 @@ func unknownIn(cmd *cobra.Command, given string) error {
 		}
 	}
 	slices.Sort(names)
-	last := len(names) - 1
-	return fmt.Errorf("%s takes %s or %s, is given %q%s", cmd.Name(), strings.Join(names[:last], ", "), names[last], given, suggest(cmd.SuggestionsFor(given)))
+	return fmt.Errorf("%s takes %s, is given %q%s", cmd.Name(), either(names), given, suggest(cmd.SuggestionsFor(given)))
 }
 
 // knownTopic refuses help on what there is not.

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"github.com/cri-logshim/cri-logshim/exitcode"
 )
 
 func main() {
@@ -22,7 +24,7 @@ func run(args []string) int {
 			return told.code
 		}
 		printError(os.Stderr, err, journaled())
-		return 1
+		return int(exitcode.Of(err))
 	}
 	return 0
 }

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -126,14 +124,13 @@ func newNodeUninstallCommand(o *nodeOptions) *cobra.Command {
 }
 
 func newNodeStatusCommand(o *nodeOptions) *cobra.Command {
-	var output string
+	var out *output
 	cmd := &cobra.Command{
+		Annotations: map[string]string{ownCodes: ""},
+
 		Use: "status", Short: "Tell what is installed and whether kubelet uses it",
 		Long: nodeStatusHelp, Example: nodeStatusExample, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if output != "text" && output != "json" {
-				return fmt.Errorf("output %q: must be text or json", output)
-			}
 			installer, err := o.installer(cmd)
 			if err != nil {
 				return err
@@ -142,7 +139,7 @@ func newNodeStatusCommand(o *nodeOptions) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := printNodeStatus(cmd.OutOrStdout(), status, output); err != nil {
+			if err := out.print(cmd.OutOrStdout(), status, status.Print); err != nil {
 				return err
 			}
 			switch {
@@ -154,7 +151,7 @@ func newNodeStatusCommand(o *nodeOptions) *cobra.Command {
 			return nil
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "output `format`: text or json")
+	out = addOutputFlag(cmd, outputText, outputJSON, outputYAML)
 	return cmd
 }
 
@@ -163,15 +160,6 @@ const (
 	exitUnknown = 1 // not all can be told, or it has failed
 	exitWarned  = 2 // something should be done
 )
-
-func printNodeStatus(w io.Writer, status *install.Status, output string) error {
-	if output == "text" {
-		return status.Print(w)
-	}
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(status)
-}
 
 // untilSignal changes a node until whoever has begun that has no patience any more, or has gone:
 // then it is ended in good order, where the signal itself would leave a node half changed. A

@@ -2,6 +2,8 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+
+	"github.com/cri-logshim/cri-logshim/exitcode"
 )
 
 const rootHelp = `cri-logshim stands between kubelet and the container runtime. It forwards every
@@ -10,6 +12,9 @@ and compresses container logs without losing a line.
 
 Settings come from a configuration file; without one, every setting has its
 default.`
+
+const ownCodesHelp = `
+"node status" and "bypass status" have exit codes of their own, which their help tells.`
 
 const rootExample = `  # Look at what would be in force, then serve
   cri-logshim check-config
@@ -23,7 +28,7 @@ func newRootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:     "cri-logshim",
 		Short:   "A CRI proxy that keeps container logs in bounds",
-		Long:    rootHelp,
+		Long:    rootHelp + "\n\nExit codes:\n" + exitcode.Help() + ownCodesHelp,
 		Example: rootExample,
 		// main prints the error; how to call a command is no answer to a
 		// failure at run time.
@@ -33,5 +38,6 @@ func newRootCommand() *cobra.Command {
 	}
 	root.AddCommand(newServeCommand(&o), newCheckConfigCommand(&o), newExplainCommand(&o), newLogsCommand(), newNodeCommand(), newBypassCommand(&o), newVersionCommand())
 	refuseUnknown(root)
+	codeUsage(root)
 	return root
 }

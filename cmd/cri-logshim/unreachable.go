@@ -12,6 +12,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/cri-logshim/cri-logshim/exitcode"
 )
 
 // origin says where a setting comes from: the flag that overrides it, its line in the
@@ -47,7 +49,7 @@ func unreachable(ctx context.Context, endpoint, origin string, err error) error 
 	default:
 		return fmt.Errorf("the runtime at %s refuses: %s", endpoint, answer.Message())
 	}
-	return fmt.Errorf("cannot ask the runtime at %s: %s (%s)", endpoint, what, origin)
+	return exitcode.With(exitcode.Unreachable, fmt.Errorf("cannot ask the runtime at %s: %s (%s)", endpoint, what, origin))
 }
 
 // atSocket says why nobody is reached at a socket.

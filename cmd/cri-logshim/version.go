@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"runtime"
@@ -26,17 +25,18 @@ type buildInfo struct {
 }
 
 func newVersionCommand() *cobra.Command {
-	var output string
+	var out *output
 	cmd := &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version of this binary",
 		Example: versionExample,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return readBuildInfo().print(cmd.OutOrStdout(), output)
+			info := readBuildInfo()
+			return out.print(cmd.OutOrStdout(), info, info.printText)
 		},
 	}
-	cmd.Flags().StringVarP(&output, "output", "o", "text", "output `format`: text or json")
+	out = addOutputFlag(cmd, outputText, outputJSON, outputYAML)
 	return cmd
 }
 
@@ -64,15 +64,7 @@ func readBuildInfo() buildInfo {
 	return info
 }
 
-func (b buildInfo) print(w io.Writer, format string) error {
-	switch format {
-	case "text":
-		_, err := fmt.Fprintf(w, "cri-logshim %s\ncommit:   %s\ngo:       %s\nplatform: %s\n", b.Version, b.Commit, b.Go, b.Platform)
-		return err
-	case "json":
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(b)
-	}
-	return fmt.Errorf("output %q: must be text or json", format)
+func (b buildInfo) printText(w io.Writer) error {
+	_, err := fmt.Fprintf(w, "cri-logshim %s\ncommit:   %s\ngo:       %s\nplatform: %s\n", b.Version, b.Commit, b.Go, b.Platform)
+	return err
 }

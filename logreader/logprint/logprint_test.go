@@ -314,8 +314,8 @@ func FuzzJSON(f *testing.F) {
 			t.Fatalf("%q becomes %s: %v", text, got, err)
 		}
 		want := []rune(string(text)) // U+FFFD for each byte that is no UTF-8
-		real := strings.Count(string(text), "\ufffd")
-		replaced := strings.Count(string(want), "\ufffd") - real
+		whole := strings.Count(string(text), "\ufffd")
+		replaced := strings.Count(string(want), "\ufffd") - whole
 		if object.Log != string(want) || object.InvalidBytes != replaced || object.Partial {
 			t.Fatalf("%q becomes %s", text, got)
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -66,7 +67,7 @@ func TestSearchIsGrep(t *testing.T) {
 		ours, theirs := flags, append([]string{"-a", "-E"}, flags...)
 		for n := range 1 + r.IntN(2) {
 			pattern := []string{"needle", "^$|y", "k1?[05]$", "", "(x|Needle )[0-9]"}[r.IntN(5-n)]
-			ours, theirs = append(ours[:len(ours):len(ours)], "--grep", pattern), append(theirs, "-e", pattern)
+			ours, theirs = append(slices.Clip(ours), "--grep", pattern), append(theirs, "-e", pattern)
 		}
 		want := grep(t, append(theirs, file))
 		if got := printed(t, optionsOf(t, ours...), lines...); got != want {

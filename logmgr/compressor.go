@@ -152,7 +152,7 @@ func (c *compressor) compressLog(ctx context.Context, m *Manager, dir *logfile.D
 		if missed[f.Name].waited {
 			return sooner(next, readersRetry), nil // all later ones are unread too
 		}
-		done, err := c.compressFile(ctx, m, dir, f, job.policy.Compression)
+		done, err := c.compressFile(ctx, m, dir, f, job.policy.Compression, &job.history.meter)
 		if err != nil {
 			return 0, err
 		}
@@ -180,8 +180,8 @@ func (j *compression) unread(ctx context.Context, m *Manager, dir *logfile.Dir) 
 	return j.missed, err
 }
 
-// compressFile compresses f, unless somebody still writes to it.
-func (c *compressor) compressFile(ctx context.Context, m *Manager, dir *logfile.Dir, f logfile.File, as logfile.Compression) (done bool, err error) {
+// compressFile compresses f, unless somebody still writes to it. The meter may be nil.
+func (c *compressor) compressFile(ctx context.Context, m *Manager, dir *logfile.Dir, f logfile.File, as logfile.Compression, meter *meter) (done bool, err error) {
 	held, err := m.held(dir, f)
 	if errors.Is(err, fs.ErrNotExist) {
 		return true, nil
@@ -199,6 +199,9 @@ func (c *compressor) compressFile(ctx context.Context, m *Manager, dir *logfile.
 	}
 	m.metrics.compressedIn.Add(float64(f.Size))
 	m.metrics.compressedOut.Add(float64(made.Size))
+	if meter != nil {
+		meter.pack(f.Size, made.Size)
+	}
 	return true, nil
 }
 

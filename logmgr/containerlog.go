@@ -30,12 +30,17 @@ type containerLog struct {
 	cancel     context.CancelFunc
 	linkTimer  *time.Timer
 	elsewhere  bool // the owner's output is not here: whereabouts
+	fresh      bool // it became known when its container was made: all of it is new
 	// owner is whose output the path leads to, of those containers that name it; nil: none
 	// was started yet. It is set by the registry and read by elsewhere.
 	owner atomic.Pointer[whereabouts]
 
 	nudge chan struct{} // makes its tender look at once
 	urged atomic.Bool   // it is to be rotated though it is not full: the disk is
+
+	// size is that of the current file and 1, as of the last look, or 0: nobody has looked;
+	// disk is what it takes. Both are in bytes.
+	size, disk atomic.Int64
 
 	// Owned by whoever tends or settles it: one goroutine at a time, each
 	// started by the registry after the last has ended; by the poller while it dozes.
@@ -152,6 +157,7 @@ func (b *backoff) left(now time.Time) time.Duration { return max(b.not.Sub(now),
 
 func (l *containerLog) complain(what string, err error) {
 	if m := l.history.m; !m.scarcity.tookDescriptor(err) {
+		l.history.meter.err(what, err)
 		m.complaints.complain(l.path, l.log, what, err)
 	}
 }

@@ -103,6 +103,14 @@ func (s *seen) total() int64 {
 	return s.bytes
 }
 
+// of is what is known of a container's log.
+func (s *seen) of(id string) (l ElsewhereLog, is bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	l, is = s.logs[id]
+	return l, is
+}
+
 // all are those that are known, the largest first.
 func (s *seen) all() []ElsewhereLog {
 	s.mu.Lock()

@@ -33,6 +33,9 @@ type observed struct {
 	others    int64     // that somebody else has made
 	told      bool      // that it has passed its limit
 	found     excess
+
+	lookedThrough bool // found is there
+	meter         meter
 }
 
 // excess is what a Manager would do away with in a container's directory.
@@ -89,7 +92,7 @@ func statLog(path string) (logfile.Info, error) {
 	}
 	return logfile.Info{
 		ID:   logfile.ID{Dev: uint64(st.Dev), Ino: st.Ino}, //nolint:unconvert // 32 bits wide on some machines
-		Size: st.Size,
+		Size: st.Size, Disk: st.Blocks * 512, ModTime: time.Unix(st.Mtim.Unix()),
 	}, nil
 }
 
@@ -97,6 +100,7 @@ func statLog(path string) (logfile.Info, error) {
 // made since the last one. A file that is too large when it is found would be rotated as it
 // is.
 func (l *observed) grow(info logfile.Info, now time.Time) (made int64) {
+	l.weigh(info, now)
 	switch {
 	case !l.seen:
 		l.since = info.Size
@@ -129,6 +133,20 @@ func (l *observed) grow(info logfile.Info, now time.Time) (made int64) {
 	l.nonempty = time.Time{}
 	l.rotations += made
 	return made
+}
+
+// weigh takes in how much was written since the look before.
+func (l *observed) weigh(info logfile.Info, now time.Time) {
+	grown := info.Size - l.size
+	switch {
+	case !l.seen:
+		grown = 0
+	case l.file != info.ID || grown < 0:
+		grown = info.Size
+	}
+	if grown > 0 || !l.seen {
+		l.meter.grow(now, grown, observeEvery, info.ModTime)
+	}
 }
 
 // lookThrough tells what a Manager would do about the rotated files now.

@@ -40,7 +40,11 @@ func (t *tender) notice() bool {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		t.l.complain("cannot look at the log", err)
 	}
-	return err != nil || t.see(info)
+	if err != nil {
+		return true
+	}
+	t.l.weigh(time.Now(), info)
+	return t.see(info)
 }
 
 // fresh is called once for each file that becomes the log: right after a rotation

@@ -24,6 +24,7 @@ type history struct {
 	policy        atomic.Pointer[Policy] // set by the registry
 	touched       atomic.Bool            // its files are others since pressure has counted them
 	toldStrangers bool                   // owned by the removal
+	meter         meter
 
 	// Owned by the registry.
 	latest      *container      // the latest attempt, whose policy holds
@@ -160,6 +161,7 @@ func (h *history) log() logrus.FieldLogger {
 
 func (h *history) complain(what string, err error) {
 	if !h.m.scarcity.tookDescriptor(err) {
+		h.meter.err(what, err)
 		h.m.complaints.complain(h.dir+" "+h.only, h.log, what, err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -31,6 +32,7 @@ type keeper struct {
 	poked  chan struct{} // holds a token when something has happened that a sweep is to see
 
 	packing packing
+	bytes   atomic.Int64 // that only keepDir had, at the last sweep
 
 	mu     sync.Mutex
 	store  *kept.Store // nil: it has not been opened
@@ -234,6 +236,7 @@ func (k *keeper) sweep(m *Manager) (next time.Duration) {
 	}
 	m.metrics.keptFiles.Set(float64(len(swept.Only)))
 	m.metrics.keptBytes.Set(float64(bytes))
+	k.bytes.Store(bytes)
 	files, retry := k.packing.begin(swept.Plain, time.Now())
 	if len(files) > 0 {
 		m.compressor.queue.post(compression{kept: files})

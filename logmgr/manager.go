@@ -158,6 +158,7 @@ func (m *Manager) Run(ctx context.Context) (err error) {
 		policies:   map[Policy]*Policy{},
 		asked:      map[string]bool{},
 		unclear:    map[string]string{},
+		refusals:   map[string]string{},
 	}
 	r.spawn = func(name string, f func(context.Context)) context.CancelFunc {
 		ctx, cancel := context.WithCancel(ctx)

@@ -12,6 +12,7 @@ import (
 type metrics struct {
 	elsewhereMetrics
 	logs                        atomic.Int64 // as managed
+	swaps                       atomic.Int64 // as rotations
 	managed, awake, polled      prometheus.Gauge
 	keptFiles, keptBytes        prometheus.Gauge
 	elsewhereLinks              prometheus.Counter
@@ -73,6 +74,12 @@ func newMetrics(reg prometheus.Registerer, work *workload, lags *lags) (*metrics
 }
 
 func (m *metrics) failed(step string) { m.failures.WithLabelValues(step).Inc() }
+
+// rotated counts a rotation.
+func (m *metrics) rotated() {
+	m.swaps.Add(1)
+	m.rotations.Inc()
+}
 
 // manage notes how many logs are held to their policy.
 func (m *metrics) manage(logs int) {

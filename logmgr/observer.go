@@ -332,7 +332,7 @@ func (o *Observer) lookThrough() error {
 			continue // it goes just now, or the next look tells
 		}
 		o.mu.Lock()
-		l.found = found
+		l.found, l.lookedThrough = found, true
 		o.mu.Unlock()
 	}
 	space, err := root.Space()

@@ -100,6 +100,6 @@ func (c *compressor) compressOne(ctx context.Context, m *Manager, f kept.File) (
 			return err
 		}
 	}
-	_, err = c.compressFile(ctx, m, dir, shelved, f.Term.Compression)
+	_, err = c.compressFile(ctx, m, dir, shelved, f.Term.Compression, nil)
 	return err
 }

@@ -50,6 +50,7 @@ type abroad struct {
 // refuse follows when a container's log cannot be managed.
 func (r *registry) refuse(c *container, err error) {
 	r.Refused(c.Container, err)
+	r.refusals[c.ID] = err.Error()
 	if c.outside = errors.Is(err, ErrOutside); c.outside {
 		r.abroad.outside++
 		r.tellAbroad()
@@ -58,6 +59,7 @@ func (r *registry) refuse(c *container, err error) {
 
 // depart follows when a container is no longer known.
 func (r *registry) depart(c *container) {
+	delete(r.refusals, c.ID)
 	switch {
 	case c.outside:
 		r.abroad.outside--

@@ -160,6 +160,7 @@ func (l *containerLog) glance(now time.Time) (wait time.Duration, stays bool) {
 	if err != nil || info.ID != l.current || l.policy.Load() != policy || l.pace.size == 0 && info.Size > 0 { // its age begins
 		return 0, false
 	}
+	l.weigh(now, info)
 	l.pace.look(now, info.Size)
 	wait = l.pace.wait(policy.MaxSize)
 	if !l.doze.ripe.IsZero() {

@@ -25,6 +25,7 @@ type registry struct {
 	lists      uint32                   // how many of the runtime's lists were compared
 	learned    int                      // containers that have become known since the last of them
 	unclear    map[string]string        // ids whose status cannot be had, and why
+	refusals   map[string]string        // ids of containers whose log cannot be managed, and why
 	abroad     abroad
 	away       int // logs that are elsewhere
 }
@@ -90,6 +91,7 @@ func (r *registry) add(c Container, confirmed bool) {
 	l := r.logs[rel]
 	if l == nil {
 		l = newContainerLog(rel, entry, r.historyOf(rel, entry))
+		l.fresh = !confirmed || r.lists > 1
 		r.logs[rel] = l
 		l.history.logs = append(l.history.logs, l)
 		r.countLogs()

@@ -127,17 +127,21 @@ func (t *tender) swapped(rotated string, info logfile.Info, took time.Duration) 
 	l.retry.succeeded()
 	l.doubt = doubt{}
 	l.urged.Store(false)
-	t.m.metrics.rotations.Inc()
+	t.m.metrics.rotated()
 	t.m.metrics.window.Observe(took.Seconds())
 	if old, err := l.dir.Stat(rotated); err == nil {
 		l.pace.swapped(took, old.Size-info.Size)
 		others := l.pace.swap
 		t.m.swaps.Store(&others)
-		t.m.metrics.fill.Observe(float64(old.Size) / float64(t.policy.MaxSize))
+		share := float64(old.Size) / float64(t.policy.MaxSize)
+		t.m.metrics.fill.Observe(share)
+		l.weigh(now, old) // to its last byte
+		l.history.meter.rotate(t.m.Now(), share)
 		t.tellLate(old.Size)
 		l.log().WithField("file", rotated).WithField("size", old.Size).WithField("took", took).Debug("rotated")
 	}
 	if current, err := l.dir.Stat(l.name); err == nil {
+		l.weigh(now, current)
 		l.pace.restart(now, current.Size)
 		t.see(current)
 	} else {

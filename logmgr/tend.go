@@ -96,6 +96,7 @@ func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 	}
 	l.missingSince = time.Time{}
 	l.opening.succeeded()
+	l.weigh(now, info)
 	seen := t.see(info)
 	l.pace.prepare(t.m.FastestWriter, t.m.swaps.Load())
 	l.pace.look(now, info.Size)
@@ -255,6 +256,7 @@ func (t *tender) settle(ctx context.Context) {
 	}
 	switch {
 	case err == nil:
+		l.weigh(time.Now(), info)
 		t.see(info)
 	case errors.Is(err, fs.ErrNotExist):
 		if err := t.putNewestBack(func(logfile.File) bool { return true }); err != nil {

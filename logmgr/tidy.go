@@ -48,6 +48,7 @@ func (m *Manager) tidy(ctx context.Context, h *history, known map[string]bool, p
 		}
 		m.notice(h, logs)
 		only, keepErr := m.keeper.mirror(h, dir, p)
+		h.meter.count(logs, only, known)
 		s := takeStock(logs, known)
 		s.addKept(only)
 		next, err = m.removeOldest(ctx, h, dir, logs, s, p)
@@ -122,6 +123,7 @@ func (m *Manager) removePiece(h *history, dir *logfile.Dir, p piece, reason rete
 		defer func() { err = errors.Join(err, kept.Close()) }()
 		dir = kept
 	}
+	defer func() { h.meter.free(gone) }()
 	for _, f := range p.files {
 		probe := m.held
 		if p.current {

@@ -10,10 +10,10 @@ import (
 // unknown stands where nobody has counted.
 const unknown = "–"
 
-// bytes shows a size in at most six characters, in the units of the configuration.
-func bytes(n int64) string {
+// size shows a size in at most six characters, in the units of the configuration.
+func size(n int64) string {
 	if n < 0 {
-		return "-" + bytes(-max(n, -1<<62))
+		return "-" + size(-max(n, -1<<62))
 	}
 	if n < 1<<10 {
 		return strconv.FormatInt(n, 10)
@@ -42,7 +42,7 @@ func known(n *int64) string {
 	if n == nil {
 		return unknown
 	}
-	return bytes(*n)
+	return size(*n)
 }
 
 // rate shows how fast something grows.
@@ -50,7 +50,7 @@ func rate(n int64) string {
 	if n == 0 {
 		return "0"
 	}
-	return bytes(n) + "/s"
+	return size(n) + "/s"
 }
 
 // number shows how many there are, its thousands apart.

@@ -1,6 +1,7 @@
 package top
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 
@@ -24,6 +25,17 @@ func NewFilter(namespace, text string) Filter {
 		pattern = nil
 	}
 	return Filter{Namespace: namespace, text: text, pattern: pattern}
+}
+
+// ParseFilter is NewFilter for a text that nobody is typing any more: one that is no expression
+// is an error.
+func ParseFilter(namespace, text string) (Filter, error) {
+	f := NewFilter(namespace, text)
+	if f.pattern == nil {
+		_, err := regexp.Compile(text)
+		return Filter{}, fmt.Errorf("expression %q: %w", text, err)
+	}
+	return f, nil
 }
 
 // shows tells whether a log is shown.

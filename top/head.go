@@ -99,12 +99,12 @@ func diskLine(d api.Disk) line {
 		if *most > 0 {
 			share = float64(*d.LogBytes) / float64(*most)
 		}
-		l.add(plain, " of "+bytes(*most)+" ")
+		l.add(plain, " of "+size(*most)+" ")
 		l.add(shareLook(share), bar(share, 2*barCells)+percent(share))
 	}
 	l.add(plain, "   kept "+known(d.KeptBytes)+"   free "+known(d.FreeBytes))
 	if d.MinFreeBytes != nil {
-		l.add(plain, ", at least "+bytes(*d.MinFreeBytes))
+		l.add(plain, ", at least "+size(*d.MinFreeBytes))
 	}
 	if d.FreeInodes != nil && d.MinFreeInodes != nil && *d.FreeInodes < *d.MinFreeInodes {
 		l.add(alarm, fmt.Sprintf("   ! inodes free %s, at least %s", number(*d.FreeInodes), number(*d.MinFreeInodes)))
@@ -141,7 +141,7 @@ func readerLine(n api.Node) (line, bool) {
 		return line{}, false
 	}
 	r := n.Readers[0]
-	return textLine(plain, fmt.Sprintf("Furthest behind: %s, %s in %s of %s logs", harmless(r.Name), bytes(r.LagBytes),
+	return textLine(plain, fmt.Sprintf("Furthest behind: %s, %s in %s of %s logs", harmless(r.Name), size(r.LagBytes),
 		number(int64(r.ContainersBehind)), number(int64(r.Containers)))), true
 }
 

@@ -73,7 +73,7 @@ func (m *model) pressOnTable(name string) {
 		m.sortNext(-1)
 	default:
 		if by, is := steps(name, m.layout().rows); is {
-			m.move(by)
+			m.choose(m.at + by)
 		}
 	}
 }
@@ -116,19 +116,6 @@ func steps(name string, page int) (int, bool) {
 }
 
 func (m *model) open(p page) { m.showing, m.scroll = p, 0 }
-
-// move chooses the row so many further. At the first row none is chosen, and what comes first
-// stays the one that keys act on.
-func (m *model) move(by int) {
-	if len(m.rows) == 0 {
-		return
-	}
-	m.at = max(0, min(m.at+by, len(m.rows)-1))
-	m.chosen = m.rows[m.at].ID
-	if m.at == 0 {
-		m.chosen = ""
-	}
-}
 
 func (m *model) sortBy(order Order, reverse bool) {
 	m.order, m.reverse = order, reverse

@@ -37,9 +37,11 @@ type model struct {
 	reverse bool
 	filter  Filter
 
-	// rows are the logs that are shown, in their order.
-	rows []api.Log
-	// chosen is the ID of the row that keys act on; empty: whatever comes first.
+	// rows are the logs that are shown, in their order, and table is how: it is laid out when they
+	// or the terminal change, and not at each key.
+	rows  []api.Log
+	table table
+	// chosen is the ID of the log that keys act on; empty: whichever comes first.
 	chosen string
 	// at is the index of that row, and first the index of the row at the top of the screen.
 	at, first int
@@ -124,6 +126,7 @@ func (m *model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.cells, m.height = msg.Width, msg.Height
+		m.layOut()
 	case answered:
 		next = m.takeIn(msg)
 	case ticked:
@@ -179,16 +182,33 @@ func (m *model) takeIn(a answered) tea.Cmd {
 	return m.later()
 }
 
-// arrange puts the logs into rows, and finds the chosen one again.
+// arrange puts the logs into rows, and finds the chosen one again. Where it has gone, the one
+// that is in its place now is chosen.
 func (m *model) arrange() {
 	m.rows = m.filter.choose(m.sample.logs)
 	sortLogs(m.rows, m.order, m.reverse)
-	if m.chosen == "" {
+	m.layOut()
+	i := slices.IndexFunc(m.rows, func(l api.Log) bool { return l.ID == m.chosen })
+	switch {
+	case m.chosen == "":
 		m.at = 0
-		return
-	}
-	if i := slices.IndexFunc(m.rows, func(l api.Log) bool { return l.ID == m.chosen }); i >= 0 {
+	case i >= 0:
 		m.at = i
+	default:
+		m.choose(m.at)
+	}
+}
+
+func (m *model) layOut() {
+	m.table = newTable(m.rows, m.sample.node.Time, m.order, m.reverse, max(1, m.cells))
+}
+
+// choose chooses a row. At the first one that is whichever log comes first.
+func (m *model) choose(at int) {
+	m.at = max(0, min(at, len(m.rows)-1))
+	m.chosen = ""
+	if m.at > 0 {
+		m.chosen = m.rows[m.at].ID
 	}
 }
 

@@ -28,12 +28,15 @@ func (m *model) typeFilter(key tea.KeyPressMsg) {
 	}
 }
 
-// retype filters by another text.
+// retype filters by another text. A chosen log that is not found by it is chosen no more.
 func (m *model) retype(text string) {
 	if len(text) > maxFilter || text == m.filter.text {
 		return
 	}
 	m.filter = NewFilter(m.filter.Namespace, text)
+	if log, is := m.find(m.chosen); !is || !m.filter.shows(log) {
+		m.choose(0)
+	}
 	m.arrange()
 }
 
@@ -70,5 +73,5 @@ func rotationNotice(r rotated) line {
 	case !r.result.Rotated:
 		return textLine(warning, fmt.Sprintf("! %s was not rotated: %s", name, harmless(r.result.Reason)))
 	}
-	return textLine(good, fmt.Sprintf("Rotated %s: %s to %s", name, bytes(r.result.Bytes), harmless(r.result.File)))
+	return textLine(good, fmt.Sprintf("Rotated %s: %s to %s", name, size(r.result.Bytes), harmless(r.result.File)))
 }

@@ -83,10 +83,9 @@ func (m *model) tableLines(l layout) []line {
 	if l.space {
 		lines = append(lines, line{})
 	}
-	t := newTable(m.rows, m.sample.node.Time, m.order, m.reverse, max(1, m.cells))
-	lines = append(lines, t.head())
+	lines = append(lines, m.table.head())
 	for i := m.first; i < min(len(m.rows), m.first+l.rows); i++ {
-		lines = append(lines, t.row(m.rows[i], i == m.at))
+		lines = append(lines, m.table.row(m.rows[i], i == m.at))
 	}
 	if len(m.rows) == 0 && l.rows > 0 && !m.sample.node.Time.IsZero() {
 		none := "   No logs are known"

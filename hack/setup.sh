@@ -14,6 +14,8 @@
 #   rsyslog/                              the distribution's package, and the libraries that only it needs
 #   debian-<suite>/                       a small tree of the machine's own Debian, with systemd and rpm, for packages to be installed in
 #   debian                                leads to the one that was set up last
+#   chromium-<suite>/                     what that tree lacks of a browser without a window: chromium-headless-shell and its libraries
+#   chromium                              leads to the one that was set up last
 #   containerd-demo/bin                   what the demo uses: the machine's own containerd, or the pinned one
 #
 # Nothing is installed on the machine, no service is started or touched: removing the cache directory undoes all of it.
@@ -256,6 +258,44 @@ set_up_debian() {
 	mv -fT "$work/debian" "$cache/debian"
 }
 
+# set_up_chromium unpacks a browser that shows nothing, for the status page to be tested with, and all packages that it needs and
+# the Debian tree does not have: the two are laid over each other to run it. Nothing of the packages is run here.
+set_up_chromium() {
+	local suite name tree archives=$work/chromium-archives root=$work/chromium-root package folder
+	suite=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+	name=chromium-$suite
+	tree=$cache/debian-$suite
+	if [[ ! -d $cache/$name ]]; then
+		say 'chromium: unpacking its packages, half a minute'
+		mkdir -p "$archives/partial" "$root"
+		download_for "$tree" "$archives" chromium-headless-shell fonts-dejavu-core || {
+			quietly apt-get update || die "chromium: cannot update the package lists, is there a network? $(explain)"
+			download_for "$tree" "$archives" chromium-headless-shell fonts-dejavu-core || die "chromium: cannot download its packages: $(explain)"
+		}
+		for package in "$archives"/*.deb; do
+			quietly dpkg-deb -x "$package" "$root" || die "chromium: cannot unpack ${package##*/}: $(explain)"
+		done
+		for folder in bin sbin lib lib64; do # links in the tree, which a folder would hide
+			[[ -d $root/$folder ]] || continue
+			mkdir -p "$root/usr/$folder"
+			cp -a "$root/$folder/." "$root/usr/$folder/"
+			rm -r "${root:?}/$folder"
+		done
+		rm -rf "$root"/usr/share/{doc,icons,locale,man} "$root/var"
+		mv -T "$root" "$cache/$name"
+	fi
+	ln -s "$name" "$work/chromium"
+	mv -fT "$work/chromium" "$cache/chromium"
+}
+
+# download_for fetches packages and what they need beyond what a tree has into a folder.
+download_for() {
+	local tree=$1 folder=$2
+	shift 2
+	quietly apt-get -o "Dir::State::status=$tree/var/lib/dpkg/status" -o "Dir::Cache::archives=$folder" -o APT::Sandbox::User=root \
+		-o Debug::NoLocking=true --assume-yes --no-install-recommends --download-only install "$@"
+}
+
 # lend_wget makes a wget for debootstrap, which knows no other way: apt's own helper, which goes wherever apt is set up to go.
 lend_wget() {
 	mkdir "$work/lent"
@@ -332,6 +372,7 @@ test)
 	build_otel
 	set_up_rsyslog
 	set_up_debian
+	set_up_chromium
 	choose_containerd # the demo is tested too
 	;;
 esac

@@ -29,12 +29,14 @@ export class LogsView {
 
   show(list) {
     const largest = Math.max(0, ...list.logs.map((log) => log.diskBytes ?? 0));
+    const isNew = list.time !== this.time; // else there is nothing to add to the lines of rates
+    this.time = list.time;
     const seen = new Set();
     for (const log of list.logs) {
       seen.add(log.id);
       const row = this.rows.get(log.id) ?? this.newRow(log);
       row.log = log;
-      row.rates.add(log.bytesPerSecond);
+      if (isNew) row.rates.add(log.bytesPerSecond);
       fill(row, list.time, largest);
     }
     for (const [id, row] of this.rows) {

@@ -26,7 +26,8 @@ export class NodeView {
     this.reasons.show(node.reasons);
     setHidden(at('trouble'), node.reasons.length === 0);
 
-    this.spark.add(node.bytesPerSecond);
+    if (node.time !== this.time) this.spark.add(node.bytesPerSecond);
+    this.time = node.time;
     this.spark.draw(at('rate-spark').firstElementChild, 120, 24);
     setText(at('rate'), rate(node.bytesPerSecond));
     setText(at('managed'), count(node.logs));

@@ -34,6 +34,15 @@ choose_race() {
 	race=
 }
 
+# get_groff installs what shows manual pages, where it is missing; the test that needs it tells where that cannot be done.
+get_groff() {
+	command -v groff >/dev/null && return
+	if ((EUID == 0)) && command -v apt-get >/dev/null; then
+		say 'installing groff for the test of manual pages'
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends groff-base
+	fi
+}
+
 # unit tests wait as much as they work, hence one package more at a time than there are cores.
 unit() {
 	CGO_ENABLED=${race:+1} "$gotestsum" -- ${race:+"$race"} -p $(($(nproc) + 1)) -shuffle=on ./...
@@ -60,6 +69,7 @@ kubelets_functions() {
 
 ((EUID != 0)) || hack/setup.sh test
 choose_race
+get_groff
 gotestsum=$(tool gotestsum)
 
 step 'unit tests' unit

@@ -76,7 +76,8 @@ func TestStructuredOutput(t *testing.T) {
 	})
 }
 
-// Nothing asks whoever has called it: a command in a script would wait forever.
+// Nothing asks whoever has called it: a command in a script would wait forever. top takes keys,
+// from a terminal.
 func TestNothingReadsStdin(t *testing.T) {
 	files, err := os.ReadDir(".")
 	if err != nil {
@@ -84,7 +85,7 @@ func TestNothingReadsStdin(t *testing.T) {
 	}
 	seen := 0
 	for _, file := range files {
-		if filepath.Ext(file.Name()) != ".go" || strings.HasSuffix(file.Name(), "_test.go") {
+		if file.Name() == "top.go" || filepath.Ext(file.Name()) != ".go" || strings.HasSuffix(file.Name(), "_test.go") {
 			continue
 		}
 		text, err := os.ReadFile(file.Name())

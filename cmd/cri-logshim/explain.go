@@ -51,6 +51,8 @@ func newExplainCommand(o *options) *cobra.Command {
 		Short:   "Show which settings hold for a pod's logs, and where each comes from",
 		Long:    explainHelp,
 		Example: explainExample,
+
+		ValidArgsFunction: completePods(o.forCompletion, false),
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) != 1 {
 				return fmt.Errorf("explain takes one pod, or one container of it: %s", cmd.UseLine())

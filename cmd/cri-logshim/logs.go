@@ -57,7 +57,9 @@ func newLogsCommand() *cobra.Command {
 		RunE:    l.run,
 	}
 	flags := cmd.Flags()
+	cmd.ValidArgsFunction = completePods(l.forCompletion, true)
 	l.choice = logcmd.AddFlags(flags)
+	_ = cmd.RegisterFlagCompletionFunc("container", completeContainers(l.forCompletion))
 	l.form = logprint.AddFlags(flags)
 	flags.StringVar(&l.podLogsDir, "pod-logs-dir", "", "`directory` of the logs of pods; overrides podLogsDir of the configuration file")
 	flags.StringVar(&l.keepDir, "keep-dir", "", "`directory` of the logs of removed pods; overrides keepDir of the configuration file")

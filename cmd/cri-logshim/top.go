@@ -72,14 +72,14 @@ func newTopCommand(o *options) *cobra.Command {
 	}
 	o.addFlags(cmd)
 	flags := cmd.Flags()
-	flags.DurationVar(&f.interval, "interval", 2*time.Second, "how long to wait before the daemon is asked again")
+	flags.DurationVar(&f.interval, "interval", 2*time.Second, "the `time` to wait before the daemon is asked again")
 	flags.StringVar(&f.sort, "sort", string(top.ByRate), "`order` of the rows: rate, disk, current, rotations or name")
 	flags.BoolVar(&f.reverse, "reverse", false, "reverse the order")
 	flags.StringVar(&f.namespace, "namespace", "", "show the logs of one `namespace` only")
 	flags.StringVar(&f.filter, "filter", "", "show logs only in whose namespace/pod/container an RE2 `expression` is found, in any case")
 	flags.BoolVar(&f.plain, "plain", false, "write tables as text, on a terminal too")
 	flags.BoolVar(&f.once, "once", false, "write one table and end, as --plain -n 1")
-	flags.IntVarP(&f.times, "iterations", "n", 0, "write so many tables and end, as text; 0: without end")
+	flags.IntVarP(&f.times, "iterations", "n", 0, "write this `number` of tables and end, as text; 0: without end")
 	flags.StringVarP(&f.output, "output", "o", "table", "output `format`: table, or json, which is text")
 	f.color = terminal.AddColorFlags(flags)
 	return cmd

@@ -65,7 +65,7 @@ func (h *history) tryToBegin(ctx context.Context) error {
 // openFirst opens the file to begin with. One that cannot be opened is passed over.
 func (h *history) openFirst(ctx context.Context, files []File, s start) error {
 	f := files[s.index]
-	p, err := openPlace(ctx, h.src, h.c, f, s.offset)
+	p, err := h.openAt(ctx, files, s.index, s.offset)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return err
@@ -76,7 +76,6 @@ func (h *history) openFirst(ctx context.Context, files []File, s start) error {
 		p = &place{file: f, settled: true, failed: true}
 	}
 	h.skip = s.skip
-	p.before = latest(files[:s.index], f.Attempt)
 	h.openAhead(ctx, files[s.index:])
 	return h.enter(p)
 }

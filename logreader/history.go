@@ -168,9 +168,9 @@ func (h *history) turn(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
-	if grew := h.at.offset != h.looked; grew && !h.at.settled && h.o.Follow {
+	if grew := h.at.offset != h.looked; grew && !h.at.settled && !h.at.moved && h.o.Follow {
 		h.looked = h.at.offset
-		return h.wait(ctx) // most likely for more of it
+		return h.waitBriefly(ctx) // most likely for more of it
 	}
 	return h.lookAround(ctx)
 }
@@ -188,7 +188,13 @@ func (h *history) lookAround(ctx context.Context) error {
 		return err
 	}
 	from, gap, err := h.after(ctx, now.Files)
-	if err != nil {
+	switch {
+	case errors.Is(err, errReopened):
+		return nil
+	case errors.Is(err, errAgain) && h.missed < beginAttempts:
+		h.missed++
+		return pause(ctx, time.Millisecond)
+	case err != nil && !errors.Is(err, errAgain):
 		return err
 	}
 	later := len(now.Files) - from
@@ -217,6 +223,22 @@ func (h *history) wait(ctx context.Context) error {
 	return h.bell.Wait(ctx)
 }
 
+// brief is how long more of a file is waited for before a successor is looked for: the events
+// of its rotation may have come before its last lines were read.
+const brief = 20 * time.Millisecond
+
+func (h *history) waitBriefly(ctx context.Context) error {
+	briefly, cancel := context.WithTimeout(ctx, brief)
+	defer cancel()
+	if err := h.wait(briefly); err != nil && briefly.Err() == nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return nil
+}
+
 const (
 	// settlePause is the time between two questions whether a file is still written to: a
 	// runtime closes it some milliseconds after it was told to open another.
@@ -229,10 +251,14 @@ const (
 // settle makes sure that nobody writes to the present file, which has a successor.
 func (h *history) settle(ctx context.Context) error {
 	p := h.at
-	settled, err := p.handle.Settled()
+	settled, err := p.moved, error(nil)
+	if !settled {
+		settled, err = p.handle.Settled()
+	}
 	switch now := time.Now(); {
 	case errors.Is(err, fs.ErrNotExist):
-		settled = true
+		p.moved = true // where to, the next listing tells
+		return nil
 	case err != nil:
 		h.giveUp(err)
 		return nil
@@ -272,7 +298,7 @@ func pause(ctx context.Context, d time.Duration) error {
 // open goes on with the file at from, if that can be opened.
 func (h *history) open(ctx context.Context, files []File, from int) error {
 	f := files[from]
-	p, err := openPlace(ctx, h.src, h.c, f, 0)
+	p, err := h.openAt(ctx, files, from, 0)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && h.missed < beginAttempts:
 		h.missed++
@@ -284,9 +310,30 @@ func (h *history) open(ctx context.Context, files []File, from int) error {
 		p = &place{file: f, settled: true, failed: true}
 	}
 	h.missed = 0
-	p.before = latest(files[:from], f.Attempt)
 	h.openAhead(ctx, files[from:])
 	return h.enter(p)
+}
+
+// openAt opens the file at from, behind so many bytes of its text.
+func (h *history) openAt(ctx context.Context, files []File, from int, offset int64) (*place, error) {
+	f := files[from]
+	p, err := openPlace(ctx, h.src, h.c, f, offset)
+	if err != nil {
+		return nil, err
+	}
+	p.before = latest(files[:from], f.Attempt)
+	if !p.isNameless() {
+		return p, nil
+	}
+	// Where only the name tells that it is this file, it is if none was rotated since.
+	now, err := h.list(ctx)
+	if err == nil && latest(now.Files, f.Attempt).After(p.before) {
+		err = fs.ErrNotExist
+	}
+	if err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	return p, nil
 }
 
 // openAhead begins to decompress the file after the first, if the first is being decompressed.

@@ -1,6 +1,7 @@
 package logreader
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -40,18 +41,18 @@ func (h *history) after(ctx context.Context, files []File) (from int, gap bool, 
 	}
 	i := slices.IndexFunc(files, p.is)
 	if i < 0 && p.file.Current() {
-		i = h.find(ctx, files)
+		i, err = h.find(ctx, files)
 	}
 	if i < 0 {
 		from = h.behind(files)
-		return from, from < len(files) && files[from].Attempt == p.file.Attempt, nil
+		return from, from < len(files) && files[from].Attempt == p.file.Attempt && p.offset > 0, err
 	}
-	moved := p.file.Name != files[i].Name && p.file.ID == (ID{})
+	moved := p.file.Name != files[i].Name && p.file.ID == (ID{}) && (p.moved || !p.settled)
 	p.file = files[i]
 	if moved {
-		err = h.reopen(ctx)
+		return 0, false, cmp.Or(h.reopen(ctx), errReopened)
 	}
-	return i + 1, false, err
+	return i + 1, false, nil
 }
 
 // reopen opens the present file under the name that it has by now, for a source that opens by
@@ -68,14 +69,14 @@ func (h *history) reopen(ctx context.Context) error {
 	}
 	old.handle, p.handle = p.handle, old.handle
 	old.ahead, p.ahead = p.ahead, old.ahead
-	old.settled = p.settled
+	old.settled, old.moved = p.settled, false
 	return p.close()
 }
 
 // find looks for the present file where neither its identity nor its name help: it was current
 // when it was opened, and has been rotated and compressed since, or the source knows no
 // identities.
-func (h *history) find(ctx context.Context, files []File) int {
+func (h *history) find(ctx context.Context, files []File) (i int, err error) {
 	p := h.at
 	rotated := false
 	for i, f := range files {
@@ -83,17 +84,27 @@ func (h *history) find(ctx context.Context, files []File) int {
 		case f.Attempt != p.file.Attempt, !f.Current() && f.Key != "" && !f.Rotated.After(p.before):
 		case f.Current():
 			if !rotated && p.file.ID == (ID{}) {
-				return i
+				return i, nil
 			}
 		default:
 			rotated = true
-			if same, err := p.isTextOf(ctx, h.src, h.c, f); same && err == nil {
-				return i
+			same, failed := p.isTextOf(ctx, h.src, h.c, f)
+			if same && failed == nil {
+				return i, nil
+			}
+			if errors.Is(failed, fs.ErrNotExist) {
+				err = errAgain
 			}
 		}
 	}
-	return -1
+	return -1, err
 }
+
+// errReopened tells that there may be more to read of the present file.
+var errReopened = errors.New("opened under another name")
+
+// errAgain tells that a listing was out of date before it was of use.
+var errAgain = errors.New("files have got other names meanwhile")
 
 // behind is where in a listing without the present file the later ones begin.
 func (h *history) behind(files []File) int {

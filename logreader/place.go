@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"time"
 )
 
@@ -15,6 +16,7 @@ type place struct {
 	ahead  *ahead // nil: the file is plain
 	offset int64  // bytes of text that were read, or passed over
 	failed bool   // what comes next cannot be read
+	moved  bool   // by its name, the source can no longer open the file
 	none   bool   // there is no file yet
 
 	// head is the beginning of the text of a file that has no identity.
@@ -43,7 +45,7 @@ func openPlace(ctx context.Context, src Source, c Container, f File, offset int6
 }
 
 func (p *place) begin(ctx context.Context) error {
-	if p.file.ID == (ID{}) && p.file.Current() {
+	if p.isNameless() {
 		p.head = make([]byte, headSize)
 		n, err := p.handle.ReadAt(p.head, 0)
 		p.head = p.head[:n]
@@ -67,16 +69,25 @@ func (p *place) begin(ctx context.Context) error {
 // Read gives the text of the file.
 func (p *place) Read(b []byte) (n int, err error) {
 	switch {
-	case p.failed || p.handle == nil:
+	case p.failed || p.moved || p.handle == nil:
 		return 0, io.EOF
 	case p.ahead != nil:
 		n, err = p.ahead.Read(b)
 	default:
 		n, err = p.handle.Read(b)
 	}
+	if missing := headSize - len(p.head); missing > 0 && p.offset == int64(len(p.head)) && p.isNameless() {
+		p.head = append(p.head, b[:min(n, missing)]...)
+	}
 	p.offset += int64(n)
+	if errors.Is(err, fs.ErrNotExist) && !p.settled {
+		p.moved, err = true, io.EOF
+	}
 	return n, err
 }
+
+// isNameless tells whether the file has neither an identity nor a name that will stay.
+func (p *place) isNameless() bool { return p.file.ID == (ID{}) && p.file.Current() }
 
 func (p *place) close() error {
 	if p == nil {

@@ -31,6 +31,9 @@ type bell struct {
 	rel     string
 	inotify *os.File // nil: the kernel has none left
 	buf     []byte
+
+	armed  time.Time     // when the directories were last looked for
+	within time.Duration // for how long a wait may be relied on
 }
 
 // Watch implements logreader.Source.
@@ -42,14 +45,15 @@ func (d *Disk) Watch(_ context.Context, c logreader.Container) (logreader.Bell, 
 	b := &bell{d: d, rel: rel, buf: make([]byte, 16<<10)}
 	if fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK); err == nil {
 		b.inotify = os.NewFile(uintptr(fd), "inotify")
-		b.arm()
 	}
+	b.arm()
 	return b, nil
 }
 
-// arm watches the container's directories as they are now, and tells for how long that may be
-// relied on.
-func (b *bell) arm() time.Duration {
+// arm watches the container's directories as they are now. Of one that was made anew nothing
+// would be heard, so it is done again from time to time.
+func (b *bell) arm() {
+	b.armed = time.Now()
 	all := b.inotify != nil
 	for _, root := range b.d.roots() {
 		dir, err := root.Dir(b.rel)
@@ -64,10 +68,10 @@ func (b *bell) arm() time.Duration {
 			all = false
 		}
 	}
+	b.within = longest
 	if !all || b.hasLinks() {
-		return withoutWatch
+		b.within = withoutWatch
 	}
-	return longest
 }
 
 // hasLinks tells whether logs are where links lead.
@@ -86,9 +90,11 @@ func (b *bell) hasLinks() bool {
 
 // Wait implements logreader.Bell.
 func (b *bell) Wait(ctx context.Context) error {
-	within := b.arm()
+	if time.Since(b.armed) > b.within {
+		b.arm()
+	}
 	if b.inotify == nil {
-		t := time.NewTimer(within)
+		t := time.NewTimer(b.within)
 		defer t.Stop()
 		select {
 		case <-ctx.Done():
@@ -97,7 +103,7 @@ func (b *bell) Wait(ctx context.Context) error {
 			return nil
 		}
 	}
-	if err := b.inotify.SetReadDeadline(time.Now().Add(within)); err != nil {
+	if err := b.inotify.SetReadDeadline(time.Now().Add(b.within)); err != nil {
 		return fmt.Errorf("wait for an event of inotify: %w", err)
 	}
 	stop := context.AfterFunc(ctx, func() {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -46,7 +45,7 @@ type topFlags struct {
 	namespace, filter string
 	plain, once       bool
 	times             int
-	output            string
+	output            *output
 	color             *terminal.ColorFlags
 }
 
@@ -80,7 +79,7 @@ func newTopCommand(o *options) *cobra.Command {
 	flags.BoolVar(&f.plain, "plain", false, "write tables as text, on a terminal too")
 	flags.BoolVar(&f.once, "once", false, "write one table and end, as --plain -n 1")
 	flags.IntVarP(&f.times, "iterations", "n", 0, "write this `number` of tables and end, as text; 0: without end")
-	flags.StringVarP(&f.output, "output", "o", "table", "output `format`: table, or json, which is text")
+	f.output = addOutputFlag(cmd, outputTable, outputJSON)
 	f.color = terminal.AddColorFlags(flags)
 	return cmd
 }
@@ -100,8 +99,6 @@ func (f *topFlags) options(out io.Writer, env func(string) string) (top.Options,
 		return top.Options{}, err
 	}
 	switch {
-	case !slices.Contains([]string{"table", "json"}, f.output):
-		return top.Options{}, fmt.Errorf("output %q: must be table or json", f.output)
 	case f.times < 0:
 		return top.Options{}, fmt.Errorf("-n %d: must be 0 or more", f.times)
 	case f.once && f.times > 1:
@@ -131,19 +128,16 @@ func (f *topFlags) run(cmd *cobra.Command, source top.Source, o top.Options) err
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	in, out := cmd.InOrStdin(), cmd.OutOrStdout()
-	isText := f.plain || f.times > 0 || f.output == "json" || os.Getenv("TERM") == "dumb" || os.Getenv("TERM") == "" ||
+	isText := f.plain || f.times > 0 || f.output.format == outputJSON || os.Getenv("TERM") == "dumb" || os.Getenv("TERM") == "" ||
 		!terminal.Is(in) || !terminal.Is(out)
 	var err error
 	if isText {
-		err = top.Plain(ctx, source, top.PlainOptions{Options: o, JSON: f.output == "json", Times: f.times, Trouble: cmd.ErrOrStderr()}, out)
+		err = top.Plain(ctx, source, top.PlainOptions{Options: o, JSON: f.output.format == outputJSON, Times: f.times, Trouble: cmd.ErrOrStderr()}, out)
 	} else {
 		err = top.Live(ctx, source, o, in, out)
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
 		return exitError{int(exitcode.Interrupted)}
-	}
-	if errors.Is(err, syscall.EPIPE) {
-		return nil // whoever read has seen enough
 	}
 	return err
 }

@@ -1,0 +1,352 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/creack/pty"
+	"golang.org/x/sys/unix"
+
+	"github.com/cri-logshim/cri-logshim/admin/api"
+)
+
+// adminFake is a daemon as far as top sees one, at the socket of a place.
+type adminFake struct {
+	server *http.Server
+	done   chan struct{}
+
+	mu      sync.Mutex
+	logs    []api.Log
+	rotated []string
+}
+
+func newAdminFake(logs int) *adminFake {
+	f := &adminFake{}
+	for i := range logs {
+		f.logs = append(f.logs, api.Log{
+			ID: fmt.Sprintf("%064x", i+1), Namespace: "shop", Pod: fmt.Sprintf("web-%03d", i), Container: "app", State: "running", Managed: true,
+			BytesPerSecond: int64(1000 * (logs - i)), CurrentBytes: new(int64(i) << 20), DiskBytes: new(int64(i) << 22), Files: new(2),
+			Policy: api.Policy{MaxSize: 10 << 20, MaxFiles: 5, Compression: "gzip"},
+		})
+	}
+	return f
+}
+
+func (f *adminFake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var answer any
+	switch r.Method + " " + r.URL.Path {
+	case "GET " + api.PathNode:
+		answer = api.Node{Time: time.Now(), Host: "worker-7", Version: "1.0.0", Mode: "proxy", Runtime: api.Runtime{Name: "containerd", State: "ready"}, Logs: len(f.logs)}
+	case "GET " + api.PathLogs:
+		answer = api.LogList{Time: time.Now(), Logs: f.logs}
+	case "POST " + api.PathRotate:
+		var asked api.RotateRequest
+		if err := json.NewDecoder(r.Body).Decode(&asked); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		f.rotated = append(f.rotated, asked.ID)
+		answer = api.RotateResult{Rotated: true, Bytes: 5 << 20, File: "0.log.20261121-020729.631480790"}
+	default:
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(answer) // whoever asked may have gone
+}
+
+func (f *adminFake) asked() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.rotated)
+}
+
+// listen has the fake answer at the admin socket of a place until it is stopped, at the latest at
+// the end of the test.
+func (f *adminFake) listen(t *testing.T, p *place) {
+	t.Helper()
+	path := socketOf(p.config.Admin.Listen)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	listener, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.server, f.done = &http.Server{Handler: f}, make(chan struct{})
+	go func(server *http.Server, done chan struct{}) {
+		defer close(done)
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+	}(f.server, f.done)
+	t.Cleanup(func() { f.stop(t) })
+}
+
+func (f *adminFake) stop(t *testing.T) {
+	t.Helper()
+	if err := f.server.Close(); err != nil {
+		t.Error(err)
+	}
+	<-f.done
+}
+
+// session is the program on a terminal.
+type session struct {
+	cmd    *exec.Cmd
+	screen *vt
+	keys   *os.File
+	before unix.Termios
+	read   chan struct{} // closed when all that was written is on the screen
+}
+
+// onTerminal starts a command of the program on a terminal of its own.
+func onTerminal(t *testing.T, env []string, args ...string) *session {
+	t.Helper()
+	master, slave, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &session{cmd: exec.Command(ownBinary(t), args...), screen: newVT(100, 24), keys: master, read: make(chan struct{})}
+	s.size(t, 100, 24)
+	s.before = modes(t, master)
+	s.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TERM=xterm-256color", "LANG=C.UTF-8"}, env...)
+	s.cmd.Stdin, s.cmd.Stdout, s.cmd.Stderr = slave, slave, slave
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		defer close(s.read)
+		_, _ = io.Copy(s.screen, master) // ends when nobody has the terminal any more
+	}()
+	t.Cleanup(func() {
+		_ = s.cmd.Process.Kill() // it may have ended long ago
+		_ = s.cmd.Wait()
+		_ = slave.Close()
+		_ = master.Close()
+		<-s.read
+		if t.Failed() {
+			_, _, unknown := s.screen.state()
+			t.Logf("the screen at the end, after %q, which it did not know:\n%s", unknown, s.screen)
+		}
+	})
+	return s
+}
+
+// modes are how a terminal treats what is typed.
+func modes(t *testing.T, terminal *os.File) unix.Termios {
+	t.Helper()
+	got, err := unix.IoctlGetTermios(int(terminal.Fd()), unix.TCGETS)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return *got
+}
+
+func (s *session) size(t *testing.T, width, height int) {
+	t.Helper()
+	s.screen.resize(width, height)
+	if err := pty.Setsize(s.keys, &pty.Winsize{Cols: uint16(width), Rows: uint16(height)}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *session) press(t *testing.T, keys string) {
+	t.Helper()
+	if _, err := s.keys.WriteString(keys); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// shows waits until all of some texts are on the screen.
+func (s *session) shows(t *testing.T, texts ...string) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("%q on the screen", texts), func() bool {
+		screen := s.screen.String()
+		return !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(screen, text) })
+	})
+}
+
+// row waits until a row of the screen has all of some texts.
+func (s *session) row(t *testing.T, texts ...string) {
+	t.Helper()
+	eventually(t, fmt.Sprintf("a row with %q", texts), func() bool {
+		for row := range strings.Lines(s.screen.String()) {
+			if !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(row, text) }) {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// ends waits for the end, and wants the terminal to be as it was before.
+func (s *session) ends(t *testing.T, code int) {
+	t.Helper()
+	ended := make(chan error, 1)
+	go func() { ended <- s.cmd.Wait() }()
+	_ = receive(t, "the end of the program", ended) // the code is looked at
+	if got := s.cmd.ProcessState.ExitCode(); got != code {
+		t.Errorf("exit code %d, want %d", got, code)
+	}
+	if after := modes(t, s.keys); after != s.before {
+		t.Errorf("the terminal is left as %+v, and was %+v", after, s.before)
+	}
+	eventually(t, "the ordinary screen with its cursor", func() bool {
+		alternate, hidden, _ := s.screen.state()
+		return !alternate && !hidden
+	})
+	if _, _, unknown := s.screen.state(); len(unknown) > 0 {
+		t.Errorf("it sent what the terminal does not know: %s", unknown)
+	}
+}
+
+// What an operator does at three in the morning, on a real terminal: look, sort, filter, rotate,
+// make the window smaller, lose the daemon and get it back, and leave.
+func TestTopOnATerminal(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.write(t)
+	fake := newAdminFake(500)
+	fake.listen(t, p)
+	s := onTerminal(t, nil, "top", "--config", p.file(), "--interval", "100ms")
+
+	s.shows(t, "cri-logshim 1.0.0 on worker-7", "500 logs, by rate")
+	s.row(t, "▸", "web-000")
+	s.press(t, "\x1b[B\x1b[B") // down
+	s.row(t, "▸", "web-002")
+	s.press(t, "G")
+	s.row(t, "▸", "web-499")
+	s.press(t, "g2")
+	s.row(t, "▸", "web-499")
+	s.shows(t, "by disk", "DISK▼")
+	s.press(t, "/web-12[34]")
+	s.shows(t, "Filter: web-12[34]", "2 of 500")
+	s.press(t, "\r")
+	s.row(t, "▸", "web-124")
+	s.press(t, "R")
+	s.shows(t, "Rotate shop/web-124/app now? y/n")
+	s.press(t, "y")
+	s.shows(t, "Rotated shop/web-124/app: 5Mi")
+	if got := fake.asked(); !slices.Equal(got, []string{fmt.Sprintf("%064x", 125)}) {
+		t.Errorf("rotated: %q", got)
+	}
+	s.press(t, "\r")
+	s.shows(t, "Container ID", fmt.Sprintf("%064x", 125))
+	s.press(t, "\x1b")
+	s.shows(t, "NAMESPACE")
+
+	s.size(t, 40, 12)
+	s.row(t, "▸", "web-124")
+	s.size(t, 100, 24)
+	s.shows(t, "OF ITS LIMIT")
+
+	fake.stop(t)
+	s.shows(t, "! No answer for", "web-124")
+	fake.listen(t, p)
+	eventually(t, "the daemon to be back", func() bool { return !strings.Contains(s.screen.String(), "No answer") })
+	s.press(t, "?")
+	s.shows(t, "sort by rate, disk, current size, rotations, name")
+	s.press(t, "q")
+	s.ends(t, 0)
+}
+
+// A shell on a terminal that a program has left in raw mode, without a cursor or on the wrong
+// screen is of no use.
+func TestTopLeavesTheTerminalAsItWas(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		key    string
+		signal syscall.Signal
+		code   int
+	}{
+		"q":       {key: "q"},
+		"Ctrl-C":  {key: "\x03"},
+		"SIGINT":  {signal: syscall.SIGINT, code: 130},
+		"SIGTERM": {signal: syscall.SIGTERM, code: 130},
+		"SIGHUP":  {signal: syscall.SIGHUP, code: 130},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t)
+			p.write(t)
+			newAdminFake(3).listen(t, p)
+			s := onTerminal(t, nil, "top", "--config", p.file())
+			s.shows(t, "3 logs, by rate")
+			if alternate, hidden, _ := s.screen.state(); !alternate || !hidden {
+				t.Errorf("while it runs: own screen %t, hidden cursor %t", alternate, hidden)
+			}
+			if c.key != "" {
+				s.press(t, c.key)
+			} else if err := s.cmd.Process.Signal(c.signal); err != nil {
+				t.Fatal(err)
+			}
+			s.ends(t, c.code)
+		})
+	}
+}
+
+// Where there is no terminal that could be drawn on, or none is wanted, nothing must be drawn.
+func TestTopAsText(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		env, args []string
+	}{
+		"once":          {nil, []string{"--once"}},
+		"two tables":    {nil, []string{"-n", "2", "--interval", "100ms"}},
+		"dumb terminal": {[]string{"TERM=dumb"}, []string{"-n", "1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t)
+			p.write(t)
+			newAdminFake(3).listen(t, p)
+			s := onTerminal(t, c.env, append([]string{"top", "--config", p.file()}, c.args...)...)
+			s.ends(t, 0)
+			s.shows(t, "web-002")
+		})
+	}
+	t.Run("a pipe", func(t *testing.T) {
+		t.Parallel()
+		p := newPlace(t)
+		p.write(t)
+		newAdminFake(3).listen(t, p)
+		cmd := exec.Command(ownBinary(t), "top", "--config", p.file(), "--interval", "100ms")
+		cmd.Env = []string{"TERM=xterm"}
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		text := make([]byte, 1<<12)
+		n, err := io.ReadAtLeast(out, text, 600)
+		if err != nil || strings.ContainsRune(string(text[:n]), '\x1b') || !strings.Contains(string(text[:n]), "web-000") {
+			t.Errorf("%v: %q", err, text[:n])
+		}
+		if err := out.Close(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait() // how it ended is looked at
+		if how := cmd.ProcessState.Sys().(syscall.WaitStatus); how.Signal() != syscall.SIGPIPE {
+			t.Errorf("when nobody reads any more: %v", cmd.ProcessState)
+		}
+	})
+}

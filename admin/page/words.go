@@ -110,7 +110,7 @@ type row struct {
 
 func rowOf(l api.Log, page look) row {
 	r := row{Log: l, Now: page.Now, Badge: badge(l), Current: formatBytes(l.CurrentBytes), Files: "–"}
-	if l.Policy.MaxSize > 0 {
+	if l.Policy.MaxSize > 0 && l.CurrentBytes != nil {
 		r.Current = fmt.Sprintf("%s of %s", r.Current, formatBytes(&l.Policy.MaxSize))
 	}
 	r.CurrentShare = share(l.CurrentBytes, l.Policy.MaxSize)

@@ -9,6 +9,7 @@ func (n *Node) step() {
 	now := n.node.Time
 	for i := range n.logs {
 		l := &n.logs[i]
+		n.flood(n.steps, l)
 		if l.BytesPerSecond == 0 || l.State != "running" {
 			continue
 		}

@@ -23,6 +23,7 @@ type Node struct {
 	more   chan struct{} // closed when there is another event
 	steps  int           // that have gone by
 	last   int           // after which nothing changes; negative: never
+	flood  func(step int, l *api.Log)
 }
 
 // start is when the node is first looked at.
@@ -30,7 +31,7 @@ func start() time.Time { return time.Date(2026, 11, 20, 3, 12, 0, 0, time.UTC) }
 
 // New is a node with these logs, of which nothing has happened yet.
 func New(logs ...api.Log) *Node {
-	n := &Node{more: make(chan struct{}), last: -1, logs: logs}
+	n := &Node{more: make(chan struct{}), last: -1, logs: logs, flood: func(int, *api.Log) {}}
 	n.node = api.Node{
 		Host: "worker-3", Version: "v0.1.0", Mode: "proxy", PID: 1207, Time: start(), Started: start().Add(-76 * time.Hour),
 		Runtime: api.Runtime{Name: "containerd", Version: "2.4.2", Endpoint: "unix:///run/containerd/containerd.sock", State: "ready"},

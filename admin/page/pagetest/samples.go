@@ -45,7 +45,7 @@ func Many(logs int) *Node {
 
 // Sample is a node with twelve pods, one of which floods its log: the one of the pictures in docs/.
 func Sample() *Node {
-	render := Log("batch", "render-frames-7xk2p", "render", 11_400_000)
+	render := Log("batch", "render-frames-7xk2p", "render", 900_000)
 	render.Files, render.DiskBytes, render.Rotations = new(5), new(int64(48*mib)), 811
 	render.LastRotation, render.Overshoot, render.CompressionRatio = new(start().Add(-Step)), 1.04, 9.3
 
@@ -73,6 +73,11 @@ func Sample() *Node {
 		Log("monitoring", "fluent-bit-4d8rm", "fluent-bit", 2_150), docker,
 		Log("ingress", "gateway-84c7f5b6d-x9j2q", "envoy", 128_400),
 	)
+	n.flood = func(step int, l *api.Log) {
+		if l.ID == render.ID && step >= 34 && step < 37 { // within three steps to eight times as much
+			l.BytesPerSecond *= 2
+		}
+	}
 	n.Say(api.Event{Level: "info", Reason: "Serving", Message: "serving"})
 	n.Say(api.Event{Level: "info", Reason: "RuntimeConnected", Message: "connected to the runtime"})
 	n.Say(api.Event{

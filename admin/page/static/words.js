@@ -34,7 +34,7 @@ export function badge(log) {
 }
 
 export const current = (log) =>
-  log.policy.maxSize > 0 ? `${bytes(log.currentBytes)} of ${bytes(log.policy.maxSize)}` : bytes(log.currentBytes);
+  log.policy.maxSize > 0 && log.currentBytes != null ? `${bytes(log.currentBytes)} of ${bytes(log.policy.maxSize)}` : bytes(log.currentBytes);
 
 // policy is what holds for a log, in the order in which it comes to bear.
 export function policy(p) {

@@ -38,6 +38,7 @@ type browser struct {
 type look struct {
 	width, height int64
 	dark, touch   bool
+	scale         float64 // pixels of the screen for one of the page; 0: one
 }
 
 func desk() look  { return look{width: 1280, height: 900} }
@@ -140,7 +141,7 @@ func (b *browser) look(l look) {
 		scheme = "dark"
 	}
 	b.must(chromedp.EmulateViewport(l.width, l.height, func(metrics *emulation.SetDeviceMetricsOverrideParams, touch *emulation.SetTouchEmulationEnabledParams) {
-		metrics.Mobile, touch.Enabled = l.touch, l.touch
+		metrics.Mobile, touch.Enabled, metrics.DeviceScaleFactor = l.touch, l.touch, max(l.scale, 1)
 	}))
 	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{
 		{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},

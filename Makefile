@@ -5,6 +5,8 @@ SYSCONFDIR ?= /etc
 BINDIR ?= $(PREFIX)/bin
 # For what only the units run.
 LIBDIR ?= $(PREFIX)/lib/cri-logshim
+# Manual pages, completions.
+DATADIR ?= $(PREFIX)/share
 UNITS := cri-logshim.service cri-logshim.socket cri-logshim-bypass.service cri-logshim-retry.service
 # Where systemd looks: beside a binary in /usr or /usr/local, else in /etc.
 UNITDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),$(PREFIX)/lib,/etc)/systemd/system
@@ -14,6 +16,9 @@ SOAKFLAGS ?=
 DEMOFLAGS ?=
 BENCHFLAGS ?=
 BIN ?= bin/cri-logshim
+# kubectl-logshim, and what is made of the help of the program, are built beside it.
+BESIDE = $$(dirname '$(BIN)')
+KUBECTL = $(if $(wildcard cmd/kubectl-logshim),yes)
 # Of packages and releases; GOARCH in the environment is that of build and install.
 ARCHES ?= amd64 arm64
 OUT ?=
@@ -47,8 +52,19 @@ test: ## Run every test, and the linters (as root, else those that need no root)
 	tools/test.sh
 
 .PHONY: build
-build: ## Build bin/cri-logshim, a static binary
+build: ## Build bin/cri-logshim and bin/kubectl-logshim, static binaries
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.version=$(VERSION)' -o '$(BIN)' ./cmd/cri-logshim
+	[ -z '$(KUBECTL)' ] || CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.version=$(VERSION)' -o "$(BESIDE)/kubectl-logshim" ./cmd/kubectl-logshim
+
+# A binary for another machine cannot write anything here, so one for this machine does.
+.PHONY: share
+share: build
+	@rm -rf "$(BESIDE)/share"
+	@generator='$(BIN)'; "$$generator" version >/dev/null 2>&1 || { \
+		generator="$(BESIDE)/generator"; \
+		CGO_ENABLED=0 GOOS= GOARCH= $(GO) build -trimpath -ldflags '-s -w' -o "$$generator" ./cmd/cri-logshim || exit 1; \
+	}; \
+	"$$generator" generate man "$(BESIDE)/share/man/man1" && "$$generator" generate completions "$(BESIDE)/share"
 
 .PHONY: package
 package: ## Build Debian and RPM packages for ARCHES into out/ (OUT)
@@ -75,9 +91,14 @@ bench: ## Measure against the bare runtime, a typed proxy and kubelet; out/bench
 	tools/bench.sh $(BENCHFLAGS)
 
 .PHONY: install
-install: build ## Install binary, systemd units and default configuration (DESTDIR, PREFIX)
+install: share ## Install binaries, systemd units, default configuration, manual pages (DESTDIR, PREFIX)
 	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBDIR)' '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSCONFDIR)/cri-logshim'
 	install -m 0755 '$(BIN)' '$(DESTDIR)$(BINDIR)/cri-logshim'
+	[ -z '$(KUBECTL)' ] || install -m 0755 "$(BESIDE)/kubectl-logshim" '$(DESTDIR)$(BINDIR)/kubectl-logshim'
+	@find "$(BESIDE)/share" -type f -printf '%P\n' | while read -r file; do \
+		installed='$(DESTDIR)$(DATADIR)'/$$file; \
+		install -d "$${installed%/*}" && install -m 0644 "$(BESIDE)/share/$$file" "$$installed" || exit 1; \
+	done
 	install -m 0755 systemd/bypass.sh '$(DESTDIR)$(LIBDIR)/bypass.sh'
 	@for unit in $(UNITS); do \
 		installed='$(DESTDIR)$(UNITDIR)'/$$unit; \
@@ -95,10 +116,15 @@ install: build ## Install binary, systemd units and default configuration (DESTD
 .PHONY: uninstall
 uninstall: ## Remove what install installed, but for the configuration
 	@[ -n '$(DESTDIR)' ] || echo 'Before: point kubelet at the runtime, then systemctl disable --now cri-logshim.socket cri-logshim.service'
-	rm -f '$(DESTDIR)$(BINDIR)/cri-logshim' '$(DESTDIR)$(LIBDIR)/bypass.sh' $(foreach unit,$(UNITS),'$(DESTDIR)$(UNITDIR)/$(unit)')
+	rm -f '$(DESTDIR)$(BINDIR)/cri-logshim' '$(DESTDIR)$(BINDIR)/kubectl-logshim' '$(DESTDIR)$(LIBDIR)/bypass.sh' $(foreach unit,$(UNITS),'$(DESTDIR)$(UNITDIR)/$(unit)')
+	rm -f '$(DESTDIR)$(DATADIR)/man/man1/cri-logshim.1' '$(DESTDIR)$(DATADIR)/man/man1/cri-logshim-'*.1 '$(DESTDIR)$(DATADIR)/bash-completion/completions/cri-logshim' \
+		'$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/cri-logshim.fish' '$(DESTDIR)$(DATADIR)/zsh/site-functions/_cri-logshim'
 	[ ! -d '$(DESTDIR)$(LIBDIR)' ] || rmdir '$(DESTDIR)$(LIBDIR)'
 	@# Folders that install has made, if they were not there: nothing else is in them then.
-	@for folder in '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(dir $(UNITDIR))'; do \
+	@for folder in '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(dir $(UNITDIR))' '$(DESTDIR)$(DATADIR)'/man/man1 \
+		'$(DESTDIR)$(DATADIR)'/bash-completion/completions '$(DESTDIR)$(DATADIR)'/bash-completion \
+		'$(DESTDIR)$(DATADIR)'/fish/vendor_completions.d '$(DESTDIR)$(DATADIR)'/fish \
+		'$(DESTDIR)$(DATADIR)'/zsh/site-functions '$(DESTDIR)$(DATADIR)'/zsh; do \
 		[ ! -d "$$folder" ] || rmdir --ignore-fail-on-non-empty "$$folder"; \
 	done
 	@echo 'kept $(DESTDIR)$(SYSCONFDIR)/cri-logshim'

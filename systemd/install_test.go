@@ -3,6 +3,7 @@ package systemd_test
 import (
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,6 +27,7 @@ func TestInstallAndUninstall(t *testing.T) {
 			runMake(t, "install", dest, prefix)
 			binary := filepath.Join(strings.TrimPrefix(prefix, "/"), "bin/cri-logshim")
 			way := filepath.Join(strings.TrimPrefix(prefix, "/"), "lib/cri-logshim", script)
+			share := filepath.Join(strings.TrimPrefix(prefix, "/"), "share")
 			want := map[string]bool{
 				binary:                           true,
 				way:                              true,
@@ -34,13 +36,26 @@ func TestInstallAndUninstall(t *testing.T) {
 				filepath.Join(units, bypassUnit): true,
 				filepath.Join(units, retryUnit):  true,
 				"etc/cri-logshim/config.yaml":    true,
+
+				share + "/man/man1/cri-logshim.1":                     true,
+				share + "/bash-completion/completions/cri-logshim":    true,
+				share + "/fish/vendor_completions.d/cri-logshim.fish": true,
+				share + "/zsh/site-functions/_cri-logshim":            true,
 			}
-			if diff := cmp.Diff(want, filesIn(t, dest)); diff != "" {
+			if _, err := os.Stat("../cmd/kubectl-logshim"); err == nil {
+				want[filepath.Join(filepath.Dir(binary), "kubectl-logshim")] = true
+			}
+			got := filesIn(t, dest)
+			maps.DeleteFunc(got, func(name string, _ bool) bool {
+				page, manual := strings.CutPrefix(name, share+"/man/man1/cri-logshim-")
+				return manual && strings.HasSuffix(page, ".1") && strings.Count(page, "/") == 0
+			})
+			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("installed (-want +got):\n%s", diff)
 			}
-			got := values(readFile(t, filepath.Join(dest, units, service)), "ExecStart")
-			if !cmp.Equal(got, []string{prefix + "/bin/cri-logshim serve"}) {
-				t.Errorf("the service starts %q", got)
+			starts := values(readFile(t, filepath.Join(dest, units, service)), "ExecStart")
+			if !cmp.Equal(starts, []string{prefix + "/bin/cri-logshim serve"}) {
+				t.Errorf("the service starts %q", starts)
 			}
 			for _, unit := range []string{service, bypassUnit} {
 				if text := readFile(t, filepath.Join(dest, units, unit)); !strings.Contains(text, " /"+way) && !strings.Contains(text, "=/"+way) {
@@ -62,7 +77,7 @@ func TestInstallAndUninstall(t *testing.T) {
 			if diff := cmp.Diff(map[string]bool{"etc/cri-logshim/config.yaml": true}, filesIn(t, dest)); diff != "" {
 				t.Errorf("left behind (-want +got):\n%s", diff)
 			}
-			for _, folder := range []string{units, filepath.Dir(units), filepath.Dir(way)} {
+			for _, folder := range []string{units, filepath.Dir(units), filepath.Dir(way), share + "/zsh", share + "/man/man1"} {
 				if _, err := os.Stat(filepath.Join(dest, folder)); !errors.Is(err, fs.ErrNotExist) {
 					t.Errorf("the folder /%s is left behind: %v", folder, err)
 				}

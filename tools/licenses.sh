@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Prints the licenses of everything that is linked into the binary: of Go itself and of each module, by name and version.
+# Prints the licenses of everything that is linked into the binaries: of Go itself and of each module, by name and version.
 source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
 
 # print_licenses prints what a folder says of its license under a headline.
@@ -15,7 +15,7 @@ print_licenses() {
 	[[ $found ]]
 }
 
-printf 'What is linked into cri-logshim, and under which licenses.\n\n'
+printf 'What is linked into cri-logshim and kubectl-logshim, and under which licenses.\n\n'
 print_licenses Go "$("$go" env GOROOT)" || printf 'Go: see https://go.dev/LICENSE\n\n'
 modules=$("$go" list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}' ./cmd/cri-logshim | LC_ALL=C sort -u)
 while read -r path version folder; do

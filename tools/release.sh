@@ -41,7 +41,8 @@ lay_out() {
 		GO="$go" VERSION="$VERSION" BIN="$work/$arch/cri-logshim" DESTDIR="$root" PREFIX=/usr >&2
 	mkdir -p "$doc/docs" # as in the repository, so that links between them lead somewhere
 	cp README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE packaging/copyright "$work/third-party-licenses.txt" "$doc/"
-	cp docs/*.md "$doc/docs/"
+	cp -r docs/. "$doc/docs/"
+	[[ ! -d monitoring ]] || cp -r monitoring "$doc/"
 	cp -r packaging "$root/packaging" # beside the tree, for nfpm
 	chmod -R u=rwX,go=rX "$root" # whatever the modes of a checkout are
 	find "$root" -exec touch --date="@$SOURCE_DATE_EPOCH" {} +
@@ -61,7 +62,10 @@ make_archive() {
 	mkdir -p "$folder/systemd" "$folder/docs"
 	cp "$work/$arch/cri-logshim" README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE "$work/third-party-licenses.txt" "$folder/"
 	cp systemd/*.service systemd/*.socket systemd/bypass.sh systemd/config.yaml "$folder/systemd/"
-	cp docs/*.md "$folder/docs/"
+	[[ ! -e $work/$arch/kubectl-logshim ]] || cp "$work/$arch/kubectl-logshim" "$folder/"
+	cp -r "$work/$arch/share" "$folder/"
+	cp -r docs/. "$folder/docs/"
+	[[ ! -d monitoring ]] || cp -r monitoring "$folder/"
 	tar --create --directory "$work/$arch" --format=ustar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --mode=u+w,go=rX \
 		--owner=0 --group=0 --numeric-owner "$name" | gzip --no-name >"$made/$name.tar.gz"
 }

@@ -161,6 +161,17 @@ func TestDebianPackage(t *testing.T) {
 	})
 }
 
+// fromHelp tells whether a file is one of those that are made of the help of the program.
+func fromHelp(file string) bool {
+	const share = "/usr/share/"
+	if folder, name := path.Split(file); folder == share+"man/man1/" {
+		return strings.HasPrefix(name, "cri-logshim") && strings.HasSuffix(name, ".1")
+	}
+	return slices.Contains([]string{
+		share + "bash-completion/completions/cri-logshim", share + "fish/vendor_completions.d/cri-logshim.fish", share + "zsh/site-functions/_cri-logshim",
+	}, file)
+}
+
 // checkPackaged looks at what an installation has put where.
 func checkPackaged(t *testing.T, d *testbed.Debian, version string) {
 	t.Helper()
@@ -169,15 +180,16 @@ func checkPackaged(t *testing.T, d *testbed.Debian, version string) {
 	}
 	in(t, d, packagedShim, "check-config")
 	files := changed(t, d)
-	for _, file := range []string{packagedShim, packagedUnits + testbed.ShimUnit, packagedUnits + testbed.ShimSocket, packagedConfig, packagedPrograms + "bypass.sh", "/usr/share/doc/cri-logshim/copyright"} {
+	for _, file := range []string{packagedShim, packagedUnits + testbed.ShimUnit, packagedUnits + testbed.ShimSocket, packagedConfig, packagedPrograms + "bypass.sh", "/usr/share/doc/cri-logshim/copyright",
+		"/usr/share/man/man1/cri-logshim.1", "/usr/share/bash-completion/completions/cri-logshim"} {
 		if !slices.Contains(files, file) {
 			t.Errorf("%s is not installed", file)
 		}
 	}
 	for _, file := range files {
-		program := file == packagedShim || strings.HasPrefix(file, packagedPrograms)
+		program := file == packagedShim || file == "/usr/bin/kubectl-logshim" || strings.HasPrefix(file, packagedPrograms)
 		if !strings.HasPrefix(file, packagedUnits+"cri-logshim") && !strings.HasPrefix(file, "/usr/share/doc/cri-logshim/") &&
-			!program && file != packagedConfig {
+			!program && !fromHelp(file) && file != packagedConfig {
 			t.Errorf("%s is none of the package's business", file)
 		}
 		want := "644 root:root\n"

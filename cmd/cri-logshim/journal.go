@@ -7,6 +7,8 @@ import (
 
 	"github.com/coreos/go-systemd/v22/journal"
 	"github.com/sirupsen/logrus"
+
+	"github.com/cri-logshim/cri-logshim/terminal"
 )
 
 // journaled tells whether what is printed on stderr goes straight to systemd's journal,
@@ -50,9 +52,13 @@ func prefix(p journal.Priority) string { return fmt.Sprintf("<%d>", p) }
 // can be done where this fails too.
 func printError(w io.Writer, err error, journaled bool) {
 	for line := range strings.Lines(err.Error()) {
+		line = strings.TrimSuffix(line, "\n")
+		if terminal.Is(w) {
+			line = terminal.Harmless(line) // it may hold names of others
+		}
 		if journaled {
 			line = prefix(journal.PriErr) + line
 		}
-		_, _ = fmt.Fprintln(w, strings.TrimSuffix(line, "\n"))
+		_, _ = fmt.Fprintln(w, line)
 	}
 }

@@ -3,10 +3,13 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
 
 	"github.com/cri-logshim/cri-logshim/config"
 )
@@ -59,5 +62,32 @@ func TestErrorsForTheJournal(t *testing.T) {
 		if out.String() != want {
 			t.Errorf("journal %t: %q, want %q", journaled, out.String(), want)
 		}
+	}
+}
+
+// What an error quotes of others is not acted upon by the terminal that it is shown on.
+func TestErrorOnTerminal(t *testing.T) {
+	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer master.Close()
+	if err := unix.IoctlSetPointerInt(int(master.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	number, err := unix.IoctlGetInt(int(master.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	screen, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer screen.Close()
+	printError(screen, errors.New("there is no pod \x1b]0;owned\a"), false)
+	got := make([]byte, 100)
+	n, err := master.Read(got)
+	if want := "there is no pod ^[]0;owned^G\r\n"; err != nil || string(got[:n]) != want {
+		t.Errorf("the terminal gets %q, %v, want %q", got[:n], err, want)
 	}
 }

@@ -65,7 +65,7 @@ func (d *details) put(label string, how look, text string) {
 		return
 	}
 	for _, part := range wrap(harmless(text), room) {
-		l := textLine(faint, pad(label, labelCells+gap, false))
+		l := textLine(faint, pad(label, labelCells+gap))
 		l.add(how, part)
 		d.lines = append(d.lines, l)
 		label = ""

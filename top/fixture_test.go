@@ -20,12 +20,12 @@ func busyNode() sample {
 		Time: now, Host: "worker-7", Version: "1.0.0", Mode: "proxy", Started: now.Add(-75 * time.Hour),
 		Runtime: api.Runtime{Name: "containerd", Version: "v2.4.2", State: "ready"},
 		Kubelet: api.Kubelet{Calls: true},
-		Logs:    12, Active: 8, Rotations: 4183,
+		Logs:    11, Active: 8, Elsewhere: 1, Rotations: 4183,
 		Disk: api.Disk{
-			LogBytes: new(int64(6_812 * mi)), KeptBytes: new(int64(412 * mi)), MaxBytes: new(int64(8192 * mi)),
+			LogBytes: new(int64(2_577 * mi)), KeptBytes: new(int64(412 * mi)), MaxBytes: new(int64(3072 * mi)),
 			FreeBytes: new(int64(31_744 * mi)), MinFreeBytes: new(int64(12_288 * mi)),
 		},
-		Readers: []api.Reader{{Name: "fluent-bit", LagBytes: 38 * mi, Containers: 12, ContainersBehind: 1}},
+		Readers: []api.Reader{{Name: "fluent-bit", LagBytes: 38 * mi, Containers: 11, ContainersBehind: 1}},
 		Errors: []api.Event{{
 			Time: now.Add(-4 * time.Minute), Level: "warning", Reason: "LateRotation",
 			Message: "the log grew to 1.31 times its limit before it was rotated", Namespace: "batch", Pod: "reindex-28961-4kq7d", Container: "worker",

@@ -35,7 +35,7 @@ func helpLines() []line {
 			lines = append(lines, line{})
 			continue
 		}
-		l := textLine(strong, pad(h[0], labelCells, false))
+		l := textLine(strong, pad(h[0], labelCells))
 		l.add(plain, h[1])
 		lines = append(lines, l)
 	}

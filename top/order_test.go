@@ -94,11 +94,11 @@ func TestColumnsForTheRoomThereIs(t *testing.T) {
 	for _, order := range Orders() {
 		var before []column
 		for cells := 250; cells > 0; cells-- {
-			t2 := newTable(busyNode().logs, noon(), order, false, cells)
-			if before != nil && len(t2.columns) > len(before) {
-				t.Errorf("by %s: %d columns in %d cells, and %d in one more", order, len(t2.columns), cells, len(before))
+			table := newTable(busyNode().logs, noon(), order, false, cells)
+			if before != nil && len(table.columns) > len(before) {
+				t.Errorf("by %s: %d columns in %d cells, and %d in one more", order, len(table.columns), cells, len(before))
 			}
-			before = t2.columns
+			before = table.columns
 			titles := make([]string, 0, len(before))
 			for _, c := range before {
 				titles = append(titles, c.title)

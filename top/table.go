@@ -28,7 +28,7 @@ func newTable(logs []api.Log, now time.Time, order Order, reverse bool, cells in
 	for _, c := range t.columns {
 		widest := width(c.title)
 		if c.order == order {
-			widest += 1 // the arrow
+			widest++ // the arrow
 		}
 		for _, l := range logs {
 			widest = max(widest, width(c.cell(l, now).text))
@@ -119,7 +119,7 @@ func (t *table) leastWorth() int {
 // head is the line of the columns' names; an arrow stands at what rows are sorted by.
 func (t *table) head() line {
 	var l line
-	l.add(plain, pad("", markCells, false))
+	l.add(plain, pad("", markCells))
 	for i, c := range t.columns {
 		title := c.title
 		if c.order != "" && c.order == t.order {
@@ -172,9 +172,9 @@ func rowMark(l api.Log) (look, string) {
 func (t *table) put(l *line, i int, what piece) {
 	c, last := t.columns[i], i == len(t.columns)-1
 	text := squeeze(what.text, t.widths[i])
-	blanks := pad("", t.widths[i]-width(text), false)
+	blanks := pad("", t.widths[i]-width(text))
 	if i > 0 {
-		l.add(plain, pad("", gap, false))
+		l.add(plain, pad("", gap))
 	}
 	if c.number {
 		l.add(plain, blanks)

@@ -94,13 +94,9 @@ func begin(text string, cells int) int {
 	return len(text)
 }
 
-// pad fills a text with blanks up to so many cells, before it or behind it.
-func pad(text string, cells int, before bool) string {
-	blanks := strings.Repeat(" ", max(0, cells-width(text)))
-	if before {
-		return blanks + text
-	}
-	return text + blanks
+// pad fills a text with blanks up to so many cells.
+func pad(text string, cells int) string {
+	return text + strings.Repeat(" ", max(0, cells-width(text)))
 }
 
 // wrap breaks a harmless text into lines of at most so many cells, behind a blank or a slash

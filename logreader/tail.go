@@ -56,7 +56,7 @@ func (h *history) tailOf(ctx context.Context, f File, wanted int64) (offset, ski
 	}
 	b := &backward{r: handle, end: size}
 	for {
-		rec, at, err := b.previous()
+		rec, err := b.previous()
 		switch {
 		case errors.Is(err, io.EOF):
 			return 0, 0, counted, false, nil
@@ -72,7 +72,7 @@ func (h *history) tailOf(ctx context.Context, f File, wanted int64) (offset, ski
 			counted++
 			continue
 		}
-		offset, skip, err := h.beginOf(b, rec.Stream, at)
+		offset, skip, err := h.beginOf(b, rec.Stream)
 		return offset, skip, counted, true, err
 	}
 }
@@ -81,17 +81,18 @@ func (h *history) tailOf(ctx context.Context, f File, wanted int64) (offset, ski
 // other stream are between its pieces.
 const pieceRoom = 64 << 10
 
-// beginOf is where to begin so that the first line of either stream is whole. The line before
-// those that are wanted ends with the record that b has given last; what is skipped then are
-// the lines that end up to there.
-func (h *history) beginOf(b *backward, stream logline.Stream, at int64) (offset, skip int64, err error) {
+// beginOf is where to begin so that the first line of either stream is whole, if it begins in
+// this file. The line before those that are wanted ends with the record that b has given last;
+// what is skipped then are the lines that end up to there.
+func (h *history) beginOf(b *backward, stream logline.Stream) (offset, skip int64, err error) {
 	behind := b.after
+	b.floor = behind - pieceRoom
 	if h.o.Stream != logline.None {
 		return behind, 0, nil
 	}
 	offset, ends := behind, int64(1)
-	for behind-at < pieceRoom {
-		rec, begin, err := b.previous()
+	for {
+		rec, err := b.previous()
 		switch {
 		case errors.Is(err, io.EOF):
 			return offset, skip, nil
@@ -105,11 +106,9 @@ func (h *history) beginOf(b *backward, stream logline.Stream, at int64) (offset,
 		case !rec.Partial:
 			return offset, skip, nil
 		default:
-			offset, skip = begin, ends
+			offset, skip = b.end, ends
 		}
-		at = begin
 	}
-	return offset, skip, nil
 }
 
 // backward gives the records of a plain file from the last one on.
@@ -118,6 +117,7 @@ type backward struct {
 	end   int64 // where the record that was given last begins; at first the file's end
 	after int64 // where it ends, with its newline
 	begun bool
+	floor int64  // where to stop looking for the beginning of a record; not above 0: nowhere
 	from  int64  // where buf begins in the file
 	buf   []byte // what is before end; of a record longer than most only its beginning
 }
@@ -128,16 +128,15 @@ const (
 	mostRecord = logline.DefaultLimit
 )
 
-// previous returns the record before the one given last, and where it begins; io.EOF: there is
-// none.
-func (b *backward) previous() (logline.Record, int64, error) {
+// previous returns the record before the one given last; io.EOF: there is none.
+func (b *backward) previous() (logline.Record, error) {
 	if !b.begun {
 		if err := b.dropTorn(); err != nil {
-			return logline.Record{}, 0, err
+			return logline.Record{}, err
 		}
 	}
 	if b.end == 0 {
-		return logline.Record{}, 0, io.EOF
+		return logline.Record{}, io.EOF
 	}
 	searched := max(len(b.buf)-1, 0) // before its newline
 	for {
@@ -145,12 +144,15 @@ func (b *backward) previous() (logline.Record, int64, error) {
 			text := bytes.TrimSuffix(b.buf[n+1:], []byte{'\n'})
 			b.after, b.end = b.end, b.from+int64(n)+1
 			b.buf = b.buf[:n+1]
-			return logline.ParseRecord(bytes.TrimLeft(text, " \x00")), b.end, nil
+			return logline.ParseRecord(bytes.TrimLeft(text, " \x00")), nil
+		}
+		if b.floor > 0 && b.from <= b.floor {
+			return logline.Record{}, io.EOF
 		}
 		atNewline := len(b.buf) == 0
 		read, err := b.more()
 		if err != nil {
-			return logline.Record{}, 0, err
+			return logline.Record{}, err
 		}
 		if searched = read; atNewline {
 			searched-- // the one that ends the record
@@ -186,6 +188,10 @@ func (b *backward) more() (int, error) {
 			err = io.ErrUnexpectedEOF // somebody has cut the file
 		}
 		return 0, err
+	}
+	if len(bytes.Trim(larger[:length], " \x00")) == 0 {
+		b.from -= length // a hole, which comes before a record and is no part of it
+		return 0, nil
 	}
 	copy(larger[length:], kept)
 	b.buf, b.from = larger, b.from-length

@@ -61,6 +61,11 @@ func benchmark(ctx context.Context, s settings, stdout, progress io.Writer) (err
 			return err
 		}
 	}
+	if s.reading > 0 {
+		if err := readingPart(ctx, s, dir, programs, &r, progress); err != nil {
+			return err
+		}
+	}
 	r.Seconds = time.Since(r.Began).Seconds()
 	return conclude(s, r, stdout)
 }

@@ -89,6 +89,7 @@ type settings struct {
 	idle time.Duration // time of each third of the idle part; 0: no such part
 
 	compression int // rounds of the compression part; 0: no such part
+	reading     int // rounds of the reading part; 0: no such part
 }
 
 func parseSettings(args []string, stderr io.Writer) (settings, error) {
@@ -110,6 +111,7 @@ func parseSettings(args []string, stderr io.Writer) (settings, error) {
 	f.DurationVar(&s.kubelet, "kubelet", 50*time.Second, "time that each container writes in the kubelet part, at most 90s; 0: no kubelet part")
 	f.DurationVar(&s.idle, "idle", time.Minute, "time that the logs of the idle part are silent, and then that they are written to, at most 2m; 0: no idle part")
 	f.IntVar(&s.compression, "compression", 20, "rounds of the compression part, at most 200; 0: no such part")
+	f.IntVar(&s.reading, "reading", 10, "rounds of the reading part, at most 100; 0: no such part")
 	trial := f.String("kubelet-run", "", "run only floods of the kubelet part whose names match this `regexp`")
 	if err := f.Parse(args); err != nil {
 		return settings{}, err
@@ -167,6 +169,9 @@ func (s settings) validate() error {
 	}
 	if s.compression < 0 || s.compression > 200 {
 		errs = append(errs, fmt.Errorf("-compression: must be 0 to 200, is %d", s.compression))
+	}
+	if s.reading < 0 || s.reading > 100 {
+		errs = append(errs, fmt.Errorf("-reading: must be 0 to 100, is %d", s.reading))
 	}
 	if s.kubelet < 0 || s.kubelet > 90*time.Second {
 		errs = append(errs, fmt.Errorf("-kubelet: must be 0s to 90s, is %v", s.kubelet))

@@ -28,6 +28,8 @@ type Options struct {
 	// Status returns what /status shows as JSON.
 	Status  func() any
 	Metrics prometheus.Gatherer
+	// Page answers / and /page/ for operators; nil: nobody does.
+	Page http.Handler
 	Log     logrus.FieldLogger
 }
 
@@ -58,7 +60,7 @@ func Serve(ctx context.Context, handler http.Handler, listeners ...net.Listener)
 	return group.Wait()
 }
 
-// ForOperators answers /healthz, /readyz, /metrics and /status.
+// ForOperators answers /healthz, /readyz, /metrics and /status, and has the page at /.
 func ForOperators(o Options) http.Handler {
 	mux := forAll(o, func(reasons []string) []string { return reasons })
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
@@ -71,7 +73,11 @@ func ForOperators(o Options) http.Handler {
 		// Whoever has asked and gone away needs no answer.
 		_, _ = w.Write(append(text, '\n'))
 	})
-	return mux
+	if o.Page != nil {
+		mux.Handle("GET /{$}", o.Page)
+		mux.Handle("GET /page/", o.Page)
+	}
+	return onThisMachine(mux)
 }
 
 // ForMonitoring answers /healthz, /readyz and /metrics, for whoever can reach the

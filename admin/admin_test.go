@@ -56,7 +56,7 @@ func TestAnswers(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			w := httptest.NewRecorder()
-			admin.ForOperators(test.options).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), test.method, test.path, nil))
+			admin.ForOperators(test.options).ServeHTTP(w, asked(t, test.method, test.path))
 			if w.Code != test.code || !strings.Contains(w.Body.String(), test.body) {
 				t.Errorf("answered %d %q, want %d with %q", w.Code, w.Body, test.code, test.body)
 			}

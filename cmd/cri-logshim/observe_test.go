@@ -28,7 +28,7 @@ func getFrom(t *testing.T, endpoint, path string) (code int, body string) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socketOf(endpoint))
 	}}
 	defer transport.CloseIdleConnections()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://admin"+path, nil)
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://localhost"+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,7 +13,7 @@ import (
 )
 
 //go:embed page.html static
-var files embed.FS //nolint:gochecknoglobals // go:embed needs a variable, which nobody changes
+var files embed.FS
 
 // asset is a file that the page names.
 type asset struct {

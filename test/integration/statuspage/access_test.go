@@ -57,11 +57,24 @@ func TestHeard(t *testing.T) {
 		}
 	}
 	for _, want := range []heard{
-		{"banner", ""}, {"main", ""}, {"contentinfo", ""}, {"search", ""},
-		{"heading", "cri-logshim worker-3"}, {"heading", "Not all of the work is done"}, {"heading", "Logs"}, {"heading", "Events"},
-		{"searchbox", "Search logs and events by namespace, pod or container"}, {"combobox", "Which logs"}, {"checkbox", "Warnings and errors only"},
-		{"table", "The log of each container on the node. The headers sort it."}, {"columnheader", "Write rate"}, {"button", "Write rate"},
-		{"rowheader", "batch/render-frames-7xk2p render"}, {"button", "batch/render-frames-7xk2p render"}, {"log", "Events"}, {"link", "Skip to the logs"},
+		{"banner", ""},
+		{"main", ""},
+		{"contentinfo", ""},
+		{"search", ""},
+		{"heading", "cri-logshim worker-3"},
+		{"heading", "Not all of the work is done"},
+		{"heading", "Logs"},
+		{"heading", "Events"},
+		{"searchbox", "Search logs and events by namespace, pod or container"},
+		{"combobox", "Which logs"},
+		{"checkbox", "Warnings and errors only"},
+		{"table", "The log of each container on the node. The headers sort it."},
+		{"columnheader", "Write rate"},
+		{"button", "Write rate"},
+		{"rowheader", "batch/render-frames-7xk2p render"},
+		{"button", "batch/render-frames-7xk2p render"},
+		{"log", "Events"},
+		{"link", "Skip to the logs"},
 	} {
 		if !slices.ContainsFunc(all, func(h heard) bool { return h.role == want.role && (want.name == "" || h.name == want.name) }) {
 			t.Errorf("nothing is told of the %s %q", want.role, want.name)

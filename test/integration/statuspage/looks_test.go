@@ -65,8 +65,13 @@ func TestReadableEverywhere(t *testing.T) {
 	n := serve(t, inTrouble())
 	grounds := map[string]bool{}
 	for _, l := range []look{
-		{width: 1280, height: 900}, {width: 1280, height: 900, dark: true}, {width: 1000, height: 700}, {width: 768, height: 1024, touch: true, dark: true},
-		{width: 390, height: 844, touch: true}, {width: 360, height: 740, touch: true, dark: true}, {width: 320, height: 640, touch: true},
+		{width: 1280, height: 900},
+		{width: 1280, height: 900, dark: true},
+		{width: 1000, height: 700},
+		{width: 768, height: 1024, touch: true, dark: true},
+		{width: 390, height: 844, touch: true},
+		{width: 360, height: 740, touch: true, dark: true},
+		{width: 320, height: 640, touch: true},
 	} {
 		t.Run(l.String(), func(t *testing.T) {
 			b := newBrowser(t, l)

@@ -2,6 +2,7 @@ package statuspage
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -72,6 +73,8 @@ func (s *served) stop() {
 	if err := s.server.Close(); err != nil {
 		s.t.Error(err)
 	}
-	<-s.ended
+	if err := <-s.ended; !errors.Is(err, http.ErrServerClosed) {
+		s.t.Error(err)
+	}
 	s.server = nil
 }

@@ -43,8 +43,8 @@ func ParseOrder(name string) (Order, error) {
 func sortLogs(logs []api.Log, order Order, reverse bool) {
 	slices.SortStableFunc(logs, func(a, b api.Log) int {
 		x, y := order.figure(a), order.figure(b)
-		if known := compareKnown(x, y); known != 0 {
-			return known
+		if by := compareKnown(x, y); by != 0 {
+			return by
 		}
 		if x != nil && y != nil && *x != *y {
 			if reverse {

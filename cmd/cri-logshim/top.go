@@ -81,6 +81,12 @@ func newTopCommand(o *options) *cobra.Command {
 	flags.IntVarP(&f.times, "iterations", "n", 0, "write this `number` of tables and end, as text; 0: without end")
 	f.output = addOutputFlag(cmd, outputTable, outputJSON)
 	f.color = terminal.AddColorFlags(flags)
+	orders := make([]string, 0, len(top.Orders()))
+	for _, order := range top.Orders() {
+		orders = append(orders, string(order))
+	}
+	// The error is that of a flag that there is not.
+	_ = cmd.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(orders, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
@@ -123,15 +129,22 @@ func knowsOnlyASCII(env func(string) string) bool {
 	return false
 }
 
+// asText tells whether text is wanted wherever it goes.
+func (f *topFlags) asText() bool { return f.plain || f.times > 0 || f.output.format == outputJSON }
+
+// canBeDrawnOn tells whether there is a terminal that moves its cursor. Serial consoles often do
+// not know their size, and then there is no telling where anything would be.
+func canBeDrawnOn(in io.Reader, out io.Writer, term string) bool {
+	return terminal.Is(in) && terminal.Is(out) && terminal.Width(out) > 0 && term != "" && term != "dumb"
+}
+
 // run shows the logs, live or as text, until the operator or a signal ends it.
 func (f *topFlags) run(cmd *cobra.Command, source top.Source, o top.Options) error {
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	in, out := cmd.InOrStdin(), cmd.OutOrStdout()
-	isText := f.plain || f.times > 0 || f.output.format == outputJSON || os.Getenv("TERM") == "dumb" || os.Getenv("TERM") == "" ||
-		!terminal.Is(in) || !terminal.Is(out)
 	var err error
-	if isText {
+	if f.asText() || !canBeDrawnOn(in, out, os.Getenv("TERM")) {
 		err = top.Plain(ctx, source, top.PlainOptions{Options: o, JSON: f.output.format == outputJSON, Times: f.times, Trouble: cmd.ErrOrStderr()}, out)
 	} else {
 		err = top.Live(ctx, source, o, in, out)

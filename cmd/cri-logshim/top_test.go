@@ -116,14 +116,22 @@ type session struct {
 }
 
 // onTerminal starts a command of the program on a terminal of its own.
-func onTerminal(t *testing.T, env []string, args ...string) *session {
+func onTerminal(t *testing.T, args ...string) *session {
+	t.Helper()
+	return onTerminalOf(t, pty.Winsize{Cols: 100, Rows: 24}, nil, args...)
+}
+
+// onTerminalOf is onTerminal with a terminal that says it has some size.
+func onTerminalOf(t *testing.T, size pty.Winsize, env []string, args ...string) *session {
 	t.Helper()
 	master, slave, err := pty.Open()
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := &session{cmd: exec.Command(ownBinary(t), args...), screen: newVT(100, 24), keys: master, read: make(chan struct{})}
-	s.size(t, 100, 24)
+	if err := pty.Setsize(master, &size); err != nil {
+		t.Fatal(err)
+	}
 	s.before = modes(t, master)
 	s.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "TERM=xterm-256color", "LANG=C.UTF-8"}, env...)
 	s.cmd.Stdin, s.cmd.Stdout, s.cmd.Stderr = slave, slave, slave
@@ -225,7 +233,7 @@ func TestTopOnATerminal(t *testing.T) {
 	p.write(t)
 	fake := newAdminFake(500)
 	fake.listen(t, p)
-	s := onTerminal(t, nil, "top", "--config", p.file(), "--interval", "100ms")
+	s := onTerminal(t, "top", "--config", p.file(), "--interval", "100ms")
 
 	s.shows(t, "cri-logshim 1.0.0 on worker-7", "500 logs, by rate")
 	s.row(t, "▸", "web-000")
@@ -287,7 +295,7 @@ func TestTopLeavesTheTerminalAsItWas(t *testing.T) {
 			p := newPlace(t)
 			p.write(t)
 			newAdminFake(3).listen(t, p)
-			s := onTerminal(t, nil, "top", "--config", p.file())
+			s := onTerminal(t, "top", "--config", p.file())
 			s.shows(t, "3 logs, by rate")
 			if alternate, hidden, _ := s.screen.state(); !alternate || !hidden {
 				t.Errorf("while it runs: own screen %t, hidden cursor %t", alternate, hidden)
@@ -306,20 +314,35 @@ func TestTopLeavesTheTerminalAsItWas(t *testing.T) {
 func TestTopAsText(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		env, args []string
+		env, args  []string
+		sizeIsZero bool
 	}{
-		"once":          {nil, []string{"--once"}},
-		"two tables":    {nil, []string{"-n", "2", "--interval", "100ms"}},
-		"dumb terminal": {[]string{"TERM=dumb"}, []string{"-n", "1"}},
+		"once":            {args: []string{"--once"}},
+		"two tables":      {args: []string{"-n", "2", "--interval", "100ms"}},
+		"dumb terminal":   {env: []string{"TERM=dumb"}},
+		"no terminal set": {env: []string{"TERM="}},
+		"serial console":  {sizeIsZero: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t)
 			p.write(t)
 			newAdminFake(3).listen(t, p)
-			s := onTerminal(t, c.env, append([]string{"top", "--config", p.file()}, c.args...)...)
-			s.ends(t, 0)
+			size := pty.Winsize{Cols: 100, Rows: 24}
+			if c.sizeIsZero {
+				size = pty.Winsize{}
+			}
+			s := onTerminalOf(t, size, c.env, append([]string{"top", "--config", p.file()}, c.args...)...)
 			s.shows(t, "web-002")
+			if alternate, _, _ := s.screen.state(); alternate {
+				t.Error("it draws")
+			}
+			if c.args == nil {
+				s.press(t, "\x03")
+				s.ends(t, 130)
+				return
+			}
+			s.ends(t, 0)
 		})
 	}
 	t.Run("a pipe", func(t *testing.T) {

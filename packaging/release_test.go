@@ -56,8 +56,10 @@ func TestReleaseIsReproducible(t *testing.T) {
 		}
 		folder := "cri-logshim-0.9.0-rc.1-linux-" + arch.name
 		files := unpack(t, filepath.Join(first, folder+".tar.gz"))
-		for _, name := range []string{"LICENSE", "third-party-licenses.txt", "systemd/cri-logshim.service", "systemd/cri-logshim.socket", "systemd/cri-logshim-bypass.service", "systemd/bypass.sh", "systemd/config.yaml",
-			"share/man/man1/cri-logshim.1", "share/man/man1/cri-logshim-logs.1", "share/bash-completion/completions/cri-logshim"} {
+		for _, name := range []string{
+			"LICENSE", "third-party-licenses.txt", "systemd/cri-logshim.service", "systemd/cri-logshim.socket", "systemd/cri-logshim-bypass.service", "systemd/bypass.sh", "systemd/config.yaml",
+			"share/man/man1/cri-logshim.1", "share/man/man1/cri-logshim-logs.1", "share/bash-completion/completions/cri-logshim",
+		} {
 			if len(files[path.Join(folder, name)]) == 0 {
 				t.Errorf("%s.tar.gz does not hold %s", folder, name)
 			}

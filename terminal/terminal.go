@@ -2,7 +2,7 @@
 // may be coloured, and how text that others have written is shown there without a terminal
 // acting on it.
 //
-// It knows nothing of what is shown.
+// A terminal is taken for one of UTF-8. The package knows nothing of what is shown.
 package terminal
 
 import (

@@ -63,6 +63,9 @@ func (s Search) selects(text []byte) bool {
 	return slices.ContainsFunc(s.Patterns, func(p Pattern) bool { return p.in(text) }) != s.Invert
 }
 
+// mostFound is how many parts of a line are marked for a pattern.
+const mostFound = 1000
+
 // found are the parts of a text that were looked for, as pairs of offsets in their order, none
 // empty and none within another.
 func (s Search) found(text []byte) []int {
@@ -72,7 +75,7 @@ func (s Search) found(text []byte) []int {
 	text = text[:min(len(text), searchLimit)]
 	var all [][]int
 	for _, p := range s.Patterns {
-		all = append(all, p.expression.FindAllIndex(text, -1)...)
+		all = append(all, p.expression.FindAllIndex(text, mostFound)...)
 	}
 	slices.SortFunc(all, func(a, b []int) int { return a[0] - b[0] })
 	var pairs []int

@@ -43,7 +43,7 @@ func TestSearchIsGrep(t *testing.T) {
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, 0))
 	file := filepath.Join(t.TempDir(), "log")
-	for range 300 {
+	for range 100 {
 		var text strings.Builder
 		var lines []logreader.Line
 		for n := range r.IntN(40) {

@@ -116,7 +116,11 @@ func (o *Options) matches(s logline.Stream, t time.Time) bool {
 func (h *history) take(ctx context.Context) (logline.Line, error) {
 	for {
 		if h.flushing {
-			if line, ok := h.lines.Rest(); ok {
+			line, ok := h.lines.Rest()
+			switch {
+			case ok && errors.Is(line.Err, logline.ErrTorn) && h.isBeingWritten():
+				continue
+			case ok:
 				return line, nil
 			}
 			h.flushing = false
@@ -141,6 +145,15 @@ func (h *history) take(ctx context.Context) (logline.Line, error) {
 			return logline.Line{}, err
 		}
 	}
+}
+
+// isBeingWritten tells whether a record without an end, at the end of all, may have one already.
+func (h *history) isBeingWritten() bool {
+	if !h.over || h.at.handle == nil || h.at.settled {
+		return false
+	}
+	settled, err := h.at.handle.Settled()
+	return err == nil && !settled
 }
 
 // giveUp tells of a file that cannot be read any further.

@@ -86,7 +86,7 @@ func (*memoryHandle) Settled() (bool, error) { return true, nil }
 func (*memoryHandle) Close() error { return nil }
 
 // gzipped compresses text.
-func gzipped(t testing.TB, text []byte) []byte {
+func gzipped(t *testing.T, text []byte) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)

@@ -133,14 +133,14 @@ func (p *place) isTextOf(ctx context.Context, src Source, c Container, f File) (
 	if f.Compression != Plain {
 		z, err := decoder(handle, f.Compression)
 		if err != nil {
-			return false, nil //nolint:nilerr // damaged: reading it will tell
+			return false, nil // damaged: reading it will tell
 		}
 		defer z.Close() //nolint:errcheck // it tells nothing that reading has not told
 		text = z
 	}
 	theirs := make([]byte, len(mine))
 	if _, err := fill(text, theirs); err != nil && !errors.Is(err, io.EOF) {
-		return false, nil //nolint:nilerr // as above
+		return false, nil // as above
 	}
 	return bytes.Equal(mine, theirs), nil
 }

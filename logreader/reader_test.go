@@ -24,7 +24,7 @@ func app() logreader.Container {
 }
 
 // read reads what options choose, pieces of a line put together, each as "stream: text".
-func read(t testing.TB, src logreader.Source, o logreader.Options) (lines []string, warned []error) {
+func read(t *testing.T, src logreader.Source, o logreader.Options) (lines []string, warned []error) {
 	t.Helper()
 	o.Warn = func(err error) { warned = append(warned, err) }
 	r := logreader.New(src, []logreader.Container{app()}, o)

@@ -121,7 +121,7 @@ func (w *writer) removePod() {
 type follower struct {
 	t     *testing.T
 	r     *logreader.Reader
-	ctx   context.Context
+	ctx   context.Context //nolint:containedctx // of the one test that it lives for
 	warns []error
 	mu    sync.Mutex
 }

@@ -44,7 +44,7 @@ func Show(ctx context.Context, src logreader.Source, containers []logreader.Cont
 		}
 	}
 	if garbage > 0 && warn != nil {
-		warn(fmt.Errorf("%d pieces of the logs are no records of a container's output; they are shown as they are", garbage))
+		warn(fmt.Errorf("what is no record of a container's output was shown as it is, in %d places", garbage))
 	}
 	if partly {
 		return ErrPartly

@@ -17,7 +17,7 @@ const askTimeout = 10 * time.Second
 // error then. It asks once before it takes the terminal, so that a daemon that is not there is
 // an ordinary error. The terminal is as it was when it returns.
 func Live(ctx context.Context, source Source, o Options, in io.Reader, out io.Writer) error {
-	if err := o.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)

@@ -19,7 +19,8 @@ type Options struct {
 	Colour, ASCII bool
 }
 
-func (o Options) check() error {
+// Check returns an error about what cannot hold.
+func (o Options) Check() error {
 	if o.Interval < minInterval {
 		return fmt.Errorf("interval %s: must be at least %s", o.Interval, minInterval)
 	}

@@ -32,7 +32,7 @@ type report struct {
 // colours. It returns the error of ctx if that is done before all looks are taken, and the
 // daemon's if it did not answer at the first look, or not at the last.
 func Plain(ctx context.Context, source Source, o PlainOptions, out io.Writer) error {
-	if err := o.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return err
 	}
 	look := actionsOn(ctx, source, time.Now).look

@@ -36,7 +36,7 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		Version:       readBuildInfo().Version,
 	}
-	root.AddCommand(newServeCommand(&o), newCheckConfigCommand(&o), newExplainCommand(&o), newLogsCommand(), newNodeCommand(), newBypassCommand(&o), newTopCommand(&o), newVersionCommand(), newGenerateCommand())
+	root.AddCommand(newServeCommand(&o), newCheckConfigCommand(&o), newExplainCommand(&o), newLogsCommand(), newNodeCommand(), newBypassCommand(&o), newTopCommand(), newVersionCommand(), newGenerateCommand())
 	refuseUnknown(root)
 	codeUsage(root)
 	return root

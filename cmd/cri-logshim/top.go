@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cri-logshim/cri-logshim/config"
 	"github.com/cri-logshim/cri-logshim/exitcode"
 	"github.com/cri-logshim/cri-logshim/terminal"
 	"github.com/cri-logshim/cri-logshim/top"
@@ -49,8 +50,9 @@ type topFlags struct {
 	color             *terminal.ColorFlags
 }
 
-func newTopCommand(o *options) *cobra.Command {
+func newTopCommand() *cobra.Command {
 	var f topFlags
+	var o options
 	cmd := &cobra.Command{
 		Use:     "top",
 		Short:   "Show live which logs grow, and what they take",
@@ -62,15 +64,16 @@ func newTopCommand(o *options) *cobra.Command {
 			if err != nil {
 				return exitcode.With(exitcode.Usage, err)
 			}
-			source, err := o.topSource()
+			o.given = cmd.Flags().Changed
+			source, err := newAdminSource(adminEndpoint(&o, cmd.ErrOrStderr()))
 			if err != nil {
 				return err
 			}
 			return f.run(cmd, source, asked)
 		},
 	}
-	o.addFlags(cmd)
 	flags := cmd.Flags()
+	flags.StringVarP(&o.configPath, "config", "c", defaultConfigPath, "configuration `file`, which says where the daemon is asked; the default one may be absent")
 	flags.DurationVar(&f.interval, "interval", 2*time.Second, "the `time` to wait before the daemon is asked again")
 	flags.StringVar(&f.sort, "sort", string(top.ByRate), "`order` of the rows: rate, disk, current, rotations or name")
 	flags.BoolVar(&f.reverse, "reverse", false, "reverse the order")
@@ -88,6 +91,17 @@ func newTopCommand(o *options) *cobra.Command {
 	// The error is that of a flag that there is not.
 	_ = cmd.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(orders, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
+}
+
+// adminEndpoint is where the daemon is asked. A file that cannot be read or is wrong is no reason
+// to show nothing: the daemon goes on with what it had.
+func adminEndpoint(o *options, stderr io.Writer) string {
+	c, err := o.load()
+	if err != nil {
+		c = config.Default()
+		fmt.Fprintf(stderr, "cri-logshim: asking at the default place, %s, since the configuration cannot be read: %s\n", c.Admin.Listen, terminal.Harmless(err.Error()))
+	}
+	return c.Admin.Listen
 }
 
 // options are what the flags and the environment ask for.
@@ -112,10 +126,11 @@ func (f *topFlags) options(out io.Writer, env func(string) string) (top.Options,
 	case f.once:
 		f.times = 1
 	}
-	return top.Options{
+	asked := top.Options{
 		Interval: f.interval, Order: order, Reverse: f.reverse, Filter: filter,
 		Colour: color, ASCII: knowsOnlyASCII(env),
-	}, nil
+	}
+	return asked, asked.Check()
 }
 
 // knowsOnlyASCII tells whether the locale says that the terminal shows nothing else. Where

@@ -21,6 +21,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/cri-logshim/cri-logshim/admin/api"
+	"github.com/cri-logshim/cri-logshim/config"
 )
 
 // adminFake is a daemon as far as top sees one, at the socket of a place.
@@ -31,6 +32,7 @@ type adminFake struct {
 	mu      sync.Mutex
 	logs    []api.Log
 	rotated []string
+	old     bool // knows nothing of the API
 }
 
 func newAdminFake(logs int) *adminFake {
@@ -48,6 +50,10 @@ func newAdminFake(logs int) *adminFake {
 func (f *adminFake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.old {
+		http.NotFound(w, r)
+		return
+	}
 	var answer any
 	switch r.Method + " " + r.URL.Path {
 	case "GET " + api.PathNode:
@@ -310,6 +316,40 @@ func TestTopLeavesTheTerminalAsItWas(t *testing.T) {
 	}
 }
 
+// Whoever cannot or does not want to see colours must get none, and a console that knows only
+// ASCII nothing else.
+func TestTopWithoutColours(t *testing.T) {
+	t.Parallel()
+	size := pty.Winsize{Cols: 100, Rows: 24}
+	for name, c := range map[string]struct {
+		env, args []string
+		want      bool
+	}{
+		"by default": {want: true},
+		"NO_COLOR":   {env: []string{"NO_COLOR=1"}},
+		"--no-color": {args: []string{"--no-color"}},
+		"ASCII":      {env: []string{"LC_ALL=C"}, want: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t)
+			p.write(t)
+			newAdminFake(3).listen(t, p)
+			s := onTerminalOf(t, size, c.env, append([]string{"top", "--config", p.file()}, c.args...)...)
+			s.shows(t, "3 logs, by rate", "? help")
+			if got := s.screen.coloured(); got != c.want {
+				t.Errorf("colours: %t, want %t", got, c.want)
+			}
+			isASCII := !strings.ContainsFunc(s.screen.String(), func(r rune) bool { return r > '~' })
+			if isASCII != (name == "ASCII") {
+				t.Errorf("ASCII only: %t", isASCII)
+			}
+			s.press(t, "q")
+			s.ends(t, 0)
+		})
+	}
+}
+
 // Where there is no terminal that could be drawn on, or none is wanted, nothing must be drawn.
 func TestTopAsText(t *testing.T) {
 	t.Parallel()
@@ -372,4 +412,53 @@ func TestTopAsText(t *testing.T) {
 			t.Errorf("when nobody reads any more: %v", cmd.ProcessState)
 		}
 	})
+}
+
+// What an operator reads when there is nothing to show has to say what to do, with the exit code
+// for it.
+func TestTopWithoutADaemon(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		prepare func(*testing.T, *place)
+		args    []string
+		code    int
+		want    string
+	}{
+		"no socket": {func(*testing.T, *place) {}, nil, 4, "there is no such socket; is cri-logshim running?"},
+		"an older daemon": {func(t *testing.T, p *place) {
+			f := newAdminFake(1)
+			f.old = true
+			f.listen(t, p)
+		}, nil, 1, "is it older than this command?"},
+		"no admin socket": {func(t *testing.T, p *place) {
+			p.config.Admin = config.Admin{}
+			p.write(t)
+		}, nil, 1, "admin.listen is empty"},
+		"a sort that there is not": {func(*testing.T, *place) {}, []string{"--sort", "size"}, 2, "must be one of rate, disk, current, rotations, name"},
+		"a filter that is none":    {func(*testing.T, *place) {}, []string{"--filter", "("}, 2, "missing closing )"},
+		"no interval":              {func(*testing.T, *place) {}, []string{"--interval", "0"}, 2, "must be at least 100ms"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newPlace(t)
+			p.write(t)
+			c.prepare(t, p)
+			cmd := exec.Command(ownBinary(t), append([]string{"top", "--once", "--config", p.file()}, c.args...)...)
+			said, _ := cmd.CombinedOutput() // the code is looked at
+			if got := cmd.ProcessState.ExitCode(); got != c.code || !strings.Contains(string(said), c.want) {
+				t.Errorf("exit code %d, want %d, and %q in %q", got, c.code, c.want, said)
+			}
+		})
+	}
+}
+
+// A configuration that is being edited is no reason not to look at the node.
+func TestTopWithAWrongConfiguration(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t)
+	p.writeText(t, "nonsense: [")
+	said, _ := exec.Command(ownBinary(t), "top", "--once", "--config", p.file()).CombinedOutput() // there may be a daemon at the default place
+	if want := "asking at the default place, unix:///run/cri-logshim/admin.sock, since the configuration cannot be read"; !strings.Contains(string(said), want) {
+		t.Errorf("it said %q, and not %q", said, want)
+	}
 }

@@ -22,7 +22,7 @@ type vt struct {
 	cursorHidden  bool
 	pending       []byte
 	unknown       []string
-	titles        int
+	colours       int // how often one was set
 }
 
 func newVT(width, height int) *vt {
@@ -79,6 +79,13 @@ func (v *vt) state() (alternate, cursorHidden bool, unknown []string) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.alternate, v.cursorHidden, v.unknown
+}
+
+// coloured tells whether a colour was set.
+func (v *vt) coloured() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.colours > 0
 }
 
 // Write implements io.Writer.
@@ -170,7 +177,6 @@ func (v *vt) escape(text []byte) int {
 		return len(found[0])
 	}
 	if found := osc.Find(text); found != nil {
-		v.titles++
 		return len(found)
 	}
 	if found := dcs.Find(text); found != nil {
@@ -259,8 +265,14 @@ func (v *vt) control(private, parameters, final string) {
 		}
 	case "?h", "?l":
 		v.mode(n, final == "h")
-	case "m", ">m", "?m", "=u", ">u", "<u", "?u", "c", ">c", " q", ">q", "?$p", "?n", "n", "t", "?W":
-		// colours, tabs where they are, and questions that a terminal need not answer
+	case "m":
+		for _, code := range n {
+			if code >= 30 && code < 50 && code != 39 && code != 49 || code >= 90 && code < 108 {
+				v.colours++
+			}
+		}
+	case ">m", "?m", "=u", ">u", "<u", "?u", "c", ">c", " q", ">q", "?$p", "?n", "n", "t", "?W":
+		// tabs where they are, keys as they are, and questions that a terminal need not answer
 	default:
 		v.unknown = append(v.unknown, fmt.Sprintf("%q", "\x1b["+private+parameters+final))
 	}

@@ -76,8 +76,8 @@ func (h *history) openFirst(ctx context.Context, files []File, s start) error {
 		p = &place{file: f, settled: true, failed: true}
 	}
 	h.skip = s.skip
-	h.openAhead(ctx, files[s.index:])
-	return h.enter(p)
+	h.files, h.from = files, s.index
+	return h.enter(ctx, p)
 }
 
 // choose leaves the files of the attempt that was asked for.

@@ -79,7 +79,8 @@ type logsCommand struct {
 }
 
 func (l *logsCommand) run(cmd *cobra.Command, args []string) error {
-	l.stderr = cmd.ErrOrStderr()
+	progress := terminal.NewProgress(cmd.ErrOrStderr(), os.Getenv, time.Now)
+	l.stderr = progress.Around(cmd.ErrOrStderr())
 	l.o.given = cmd.Flags().Changed
 	wanted, err := l.choice.Wanted(args)
 	if err != nil {
@@ -93,6 +94,7 @@ func (l *logsCommand) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return exitcode.With(exitcode.Usage, err)
 	}
+	form.Progress = progress
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second one ends the program at once

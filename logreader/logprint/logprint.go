@@ -12,8 +12,10 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"io/fs"
 
 	"github.com/cri-logshim/cri-logshim/logreader"
+	"github.com/cri-logshim/cri-logshim/terminal"
 )
 
 // Format is what a line is shown as.
@@ -55,6 +57,9 @@ type Options struct {
 	TextColors bool
 	// Search is nil for all lines.
 	Search *Search
+	// Progress tells how much is read while nothing is shown; nil: nobody does. It is not used
+	// where the output is a pipe, behind which may be a program that draws on the same terminal.
+	Progress *terminal.Progress
 }
 
 // Printer shows lines, one after the other. It is for one goroutine.
@@ -62,21 +67,40 @@ type Printer struct {
 	out    *bufio.Writer
 	joiner *joiner
 	finder *finder // nil: every line is shown
+
+	prompt   bool               // whether what is found is shown at once
+	progress *terminal.Progress // may be nil
 }
 
 // New returns a Printer that writes to w. Whoever uses it closes it.
 func New(w io.Writer, o Options) (*Printer, error) {
-	out := bufio.NewWriterSize(w, outBuffer)
+	if !isSeen(w) {
+		o.Progress = nil
+	}
+	out := bufio.NewWriterSize(o.Progress.Around(w), outBuffer)
 	form, err := newForm(out, o)
 	if err != nil {
 		return nil, err
 	}
-	p := &Printer{out: out, joiner: &joiner{form: form}}
+	p := &Printer{out: out, joiner: &joiner{form: form}, prompt: o.Terminal, progress: o.Progress}
 	if o.Search != nil {
 		mark := o.Color && (o.Format == Text || o.Format == "")
 		p.finder = newFinder(*o.Search, mark, p.joiner.put)
 	}
 	return p, nil
+}
+
+// isSeen tells whether an output is a terminal or a file.
+func isSeen(w io.Writer) bool {
+	if terminal.Is(w) {
+		return true
+	}
+	file, ok := w.(interface{ Stat() (fs.FileInfo, error) })
+	if !ok {
+		return false
+	}
+	info, err := file.Stat()
+	return err == nil && info.Mode().IsRegular()
 }
 
 // newForm returns what writes lines in the format that is asked for.
@@ -99,15 +123,22 @@ func newForm(out *bufio.Writer, o Options) (form, error) {
 // are more pieces to come holds up others, for a few megabytes or until Flush, and is then cut.
 // An error is that of the output.
 func (p *Printer) Print(line logreader.Line) error {
+	if p.progress != nil && !p.joiner.open { // an open line may be on the screen already
+		p.progress.Read(len(line.Text))
+	}
 	if p.finder == nil {
 		return p.joiner.put(shown{Line: line})
 	}
-	return p.finder.take(line)
+	if err := p.finder.take(line); err != nil || !p.prompt || p.out.Buffered() == 0 {
+		return err
+	}
+	return p.out.Flush() // what is found next may be far
 }
 
 // Flush writes everything that is shown so far. It is called before there is a pause, as at the
 // end of a log that is followed.
 func (p *Printer) Flush() error {
+	p.progress.Pause()
 	if err := p.joiner.release(); err != nil {
 		return err
 	}
@@ -116,6 +147,7 @@ func (p *Printer) Flush() error {
 
 // Close shows what has no end yet, and writes everything. It does not close the output.
 func (p *Printer) Close() error {
+	p.progress.Pause()
 	if p.finder != nil {
 		if err := p.finder.end(); err != nil {
 			return err

@@ -163,3 +163,22 @@ func TestFlagsRefuse(t *testing.T) {
 		}
 	}
 }
+
+// Who looks for something sees it when it is found, not when everything is searched.
+func TestFoundIsShownAtOnce(t *testing.T) {
+	o := optionsOf(t, "--grep=needle")
+	o.Terminal = true
+	var out bytes.Buffer
+	p, err := New(&out, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{"hay", "needle", "hay"} {
+		if err := p.Print(lineOf(web, text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := out.String(); got != "needle\n" {
+		t.Errorf("on the screen is %q", got)
+	}
+}

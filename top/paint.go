@@ -77,8 +77,6 @@ func toASCII(text string) string {
 			return '#'
 		case '░', '·':
 			return '.'
-		case '–':
-			return '-'
 		case '▸':
 			return '>'
 		case '▼':

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -380,5 +381,30 @@ func BenchmarkPrint(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// Every field that an object may have is in the manual.
+func TestManualTellsFields(t *testing.T) {
+	manual, err := os.ReadFile("../../docs/reading-logs.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	torn := logreader.Line{Line: logline.Line{Text: []byte("x"), Err: logline.ErrTorn}, Origin: web}
+	long := piecesOf(web, "\xff|y")
+	out := printed(t, optionsOf(t, "-o=json", "--grep=x", "-C2"), torn, long[1], long[0])
+	fields := map[string]any{}
+	for line := range strings.Lines(out) {
+		if err := json.Unmarshal([]byte(line), &fields); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(fields) != 14 {
+		t.Errorf("%d fields were seen, not all: %v", len(fields), fields)
+	}
+	for field := range fields {
+		if !strings.Contains(string(manual), "`"+field+"`") {
+			t.Errorf("docs/reading-logs.md does not tell of %s", field)
+		}
 	}
 }

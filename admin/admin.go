@@ -30,7 +30,10 @@ type Options struct {
 	Metrics prometheus.Gatherer
 	// Page answers / and /page/ for operators; nil: nobody does.
 	Page http.Handler
-	Log     logrus.FieldLogger
+	// Facts and Events are what the API tells operators; nil: there is no API.
+	Facts  Facts
+	Events *Events
+	Log    logrus.FieldLogger
 }
 
 // shutdownTimeout is how long a request under way has at the end.
@@ -40,6 +43,7 @@ const shutdownTimeout = time.Second
 func Serve(ctx context.Context, handler http.Handler, listeners ...net.Listener) error {
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute}
 	group, ctx := errgroup.WithContext(ctx)
+	server.BaseContext = func(net.Listener) context.Context { return ctx } // so that no question for events holds up the end
 	for _, l := range listeners {
 		group.Go(func() error {
 			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
@@ -60,7 +64,7 @@ func Serve(ctx context.Context, handler http.Handler, listeners ...net.Listener)
 	return group.Wait()
 }
 
-// ForOperators answers /healthz, /readyz, /metrics and /status, and has the page at /.
+// ForOperators answers /healthz, /readyz, /metrics and /status, what the API tells, and has the page at /.
 func ForOperators(o Options) http.Handler {
 	mux := forAll(o, func(reasons []string) []string { return reasons })
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
@@ -73,6 +77,9 @@ func ForOperators(o Options) http.Handler {
 		// Whoever has asked and gone away needs no answer.
 		_, _ = w.Write(append(text, '\n'))
 	})
+	if o.Facts != nil && o.Events != nil {
+		read{o.Facts, o.Events}.register(mux)
+	}
 	if o.Page != nil {
 		mux.Handle("GET /{$}", o.Page)
 		mux.Handle("GET /page/", o.Page)

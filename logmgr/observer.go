@@ -338,7 +338,7 @@ func (o *Observer) lookThrough() error {
 	space, err := root.Space()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.node = newNodeStatus(space, o.Node.shortage(inAll(o.logs).disk+o.sights.seen.total(), space))
+	o.node = newNodeStatus(space, o.Node, o.Node.shortage(inAll(o.logs).disk+o.sights.seen.total(), space))
 	o.metrics.set(o.logs)
 	return err
 }

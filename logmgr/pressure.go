@@ -184,7 +184,7 @@ func (p *pressure) despair(m *Manager, left shortage) {
 
 // publish shows the outcome of a look.
 func (p *pressure) publish(m *Manager, found measured) {
-	status := newNodeStatus(found.space, found.shortage)
+	status := newNodeStatus(found.space, *p.node.Load(), found.shortage)
 	if found.counted {
 		status.LogBytes = &found.logs
 	}

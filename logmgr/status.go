@@ -48,14 +48,30 @@ type NodeStatus struct {
 	// it cannot be told, or the number of inodes has no limit.
 	FreeBytes  *int64 `json:"freeBytes,omitempty"`
 	FreeInodes *int64 `json:"freeInodes,omitempty"`
+	// MaxBytes, MinFreeBytes and MinFreeInodes are the bounds; nil: none, or a share of a whole
+	// that cannot be told.
+	MaxBytes      *int64 `json:"maxBytes,omitempty"`
+	MinFreeBytes  *int64 `json:"minFreeBytes,omitempty"`
+	MinFreeInodes *int64 `json:"minFreeInodes,omitempty"`
 	// Broken says which bounds are broken and by how much; empty: none.
 	Broken string `json:"broken,omitempty"`
 }
 
-// newNodeStatus is about a file system, of which the zero Space tells nothing, and the bounds
-// that are broken.
-func newNodeStatus(space logfile.Space, broken shortage) NodeStatus {
+// newNodeStatus is about a file system, of which the zero Space tells nothing, the bounds, and which
+// of them are broken.
+func newNodeStatus(space logfile.Space, bounds Node, broken shortage) NodeStatus {
 	s := NodeStatus{Broken: broken.String()}
+	if bounds.MaxBytes > 0 {
+		s.MaxBytes = &bounds.MaxBytes
+	}
+	if bounds.MinFree != (Floor{}) && space.Bytes > 0 {
+		least := bounds.MinFree.of(space.Bytes)
+		s.MinFreeBytes = &least
+	}
+	if bounds.MinFreeInodes != (Floor{}) && space.Inodes > 0 {
+		least := bounds.MinFreeInodes.of(space.Inodes)
+		s.MinFreeInodes = &least
+	}
 	if space.Bytes > 0 {
 		s.FreeBytes = &space.FreeBytes
 	}

@@ -22,6 +22,7 @@ import (
 	"google.golang.org/grpc/connectivity"
 
 	"github.com/cri-logshim/cri-logshim/admin"
+	"github.com/cri-logshim/cri-logshim/admin/page"
 	"github.com/cri-logshim/cri-logshim/config"
 	"github.com/cri-logshim/cri-logshim/event"
 	"github.com/cri-logshim/cri-logshim/logmgr"
@@ -48,6 +49,9 @@ type daemon struct {
 	runtime     *docker.Runtime
 	logs        logKeeper
 	bell        *logmgr.Inotify
+	events      *admin.Events
+	facts       *facts
+	page        http.Handler
 	link        *linkKeeper
 	serves      chan struct{} // closed when calls are answered
 	listener    *proxy.Listener
@@ -71,12 +75,18 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 		endWork: func() {},
 		options: o, config: c, log: newLogger(c.Log, stderr), registry: prometheus.NewRegistry(),
 		bell: logmgr.NewInotify(), drained: make(chan struct{}), serves: make(chan struct{}),
+		events: admin.NewEvents(),
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
 		}
 	}()
+	d.log.AddHook(d.events)
+	d.facts = &facts{daemon: d, started: time.Now()}
+	if d.page, err = page.New(page.Options{Source: d.facts, Log: d.log}); err != nil {
+		return nil, err
+	}
 	if d.predecessor, err = findPredecessor(); err != nil {
 		return nil, err
 	}
@@ -119,6 +129,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 		Log:             d.log,
 		Interceptors: append(observers(d.log, d.registry),
 			func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+				d.facts.called()
 				return hooks(srv, ss, info, handler)
 			}),
 	})
@@ -260,7 +271,10 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 
 // answers are what HTTP is answered with.
 func (d *daemon) answers() admin.Options {
-	return admin.Options{Alive: d.alive, Trouble: d.trouble, Status: d.status, Metrics: d.registry, Log: d.log}
+	return admin.Options{
+		Alive: d.alive, Trouble: d.trouble, Status: d.status, Metrics: d.registry, Log: d.log,
+		Page: d.page, Facts: d.facts, Events: d.events,
+	}
 }
 
 // serveAdmin answers on a listener, if there is one, until ctx is done.

@@ -23,6 +23,8 @@ type logKeeper interface {
 	Beat(ctx context.Context) error
 	Trouble() []string
 	Status() logmgr.Status
+	// View is what is known of each log.
+	View(ctx context.Context) (logmgr.View, error)
 }
 
 // keepLogs makes what the mode asks for, and the interceptor that stands in the way of

@@ -68,6 +68,7 @@ type Printer struct {
 	joiner *joiner
 	finder *finder // nil: every line is shown
 
+	told     bool               // whether the output has failed
 	prompt   bool               // whether what is found is shown at once
 	progress *terminal.Progress // may be nil
 }
@@ -127,12 +128,18 @@ func (p *Printer) Print(line logreader.Line) error {
 		p.progress.Read(len(line.Text))
 	}
 	if p.finder == nil {
-		return p.joiner.put(shown{Line: line})
+		return p.tell(p.joiner.put(shown{Line: line}))
 	}
 	if err := p.finder.take(line); err != nil || !p.prompt || p.out.Buffered() == 0 {
-		return err
+		return p.tell(err)
 	}
-	return p.out.Flush() // what is found next may be far
+	return p.tell(p.out.Flush()) // what is found next may be far
+}
+
+// tell remembers that an error was told.
+func (p *Printer) tell(err error) error {
+	p.told = p.told || err != nil
+	return err
 }
 
 // Flush writes everything that is shown so far. It is called before there is a pause, as at the
@@ -140,14 +147,18 @@ func (p *Printer) Print(line logreader.Line) error {
 func (p *Printer) Flush() error {
 	p.progress.Pause()
 	if err := p.joiner.release(); err != nil {
-		return err
+		return p.tell(err)
 	}
-	return p.out.Flush()
+	return p.tell(p.out.Flush())
 }
 
-// Close shows what has no end yet, and writes everything. It does not close the output.
+// Close shows what has no end yet, and writes everything. It does not close the output, and of an
+// output that has failed before it says nothing again.
 func (p *Printer) Close() error {
 	p.progress.Pause()
+	if p.told {
+		return nil
+	}
 	if p.finder != nil {
 		if err := p.finder.end(); err != nil {
 			return err

@@ -284,7 +284,8 @@ type fullDisk struct{}
 
 func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("no space") }
 
-// An output that cannot be written to ends the printing, at once where much is printed.
+// An output that cannot be written to ends the printing, at once where much is printed, and is
+// told of once.
 func TestOutputFails(t *testing.T) {
 	for _, o := range []Options{{}, {Format: JSON}, {Terminal: true}} {
 		p, err := New(fullDisk{}, o)
@@ -293,6 +294,15 @@ func TestOutputFails(t *testing.T) {
 		}
 		if err := p.Print(lineOf(web, strings.Repeat("x", 2*outBuffer))); err == nil {
 			t.Errorf("%+v: Print says nothing", o)
+		}
+		if err := p.Close(); err != nil {
+			t.Errorf("%+v: Close says once more: %v", o, err)
+		}
+		if p, err = New(fullDisk{}, o); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Print(lineOf(web, "x")); err != nil {
+			t.Fatal(err)
 		}
 		if err := p.Close(); err == nil {
 			t.Errorf("%+v: Close says nothing", o)

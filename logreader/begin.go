@@ -82,12 +82,7 @@ func (h *history) openFirst(ctx context.Context, files []File, s start) error {
 
 // choose leaves the files of the attempt that was asked for.
 func (h *history) choose(now Listing) (Listing, error) {
-	var known []uint32
-	for _, f := range now.Files {
-		if !slices.Contains(known, f.Attempt) {
-			known = append(known, f.Attempt)
-		}
-	}
+	known := attemptsOf(now.Files)
 	switch {
 	case h.o.Previous && len(known) < 2:
 		return now, &NoPreviousError{h.c, known}
@@ -97,7 +92,7 @@ func (h *history) choose(now Listing) (Listing, error) {
 		now.Ended = true
 		now.Files = slices.DeleteFunc(now.Files, func(f File) bool { return f.Attempt != previous })
 	case h.attempt != nil && len(known) == 0 && !h.o.Follow:
-		return now, &NoPreviousError{h.c, nil}
+		return now, &NoPreviousError{h.c, h.known}
 	}
 	return now, nil
 }

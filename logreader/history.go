@@ -29,8 +29,9 @@ type history struct {
 	c   Container
 	o   Options
 
-	bell    Bell    // nil: not following
-	attempt *uint32 // the only one that is read; nil: all
+	bell    Bell     // nil: not following
+	attempt *uint32  // the only one that is read; nil: all
+	known   []uint32 // the attempts that there are, if one is chosen
 
 	at     *place
 	next   *place // opened ahead; nil: not

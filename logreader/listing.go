@@ -26,10 +26,22 @@ func (h *history) list(ctx context.Context) (Listing, error) {
 	}
 	if h.attempt != nil {
 		wanted := *h.attempt
+		h.known = attemptsOf(now.Files)
 		now.Ended = now.Ended || slices.ContainsFunc(now.Files, func(f File) bool { return f.Attempt > wanted })
 		now.Files = slices.DeleteFunc(now.Files, func(f File) bool { return f.Attempt != wanted })
 	}
 	return now, nil
+}
+
+// attemptsOf are the attempts that files are of, in their order.
+func attemptsOf(files []File) []uint32 {
+	var known []uint32
+	for _, f := range files {
+		if !slices.Contains(known, f.Attempt) {
+			known = append(known, f.Attempt)
+		}
+	}
+	return known
 }
 
 // after is where in a listing the files begin that follow the present one, and whether others

@@ -1,6 +1,7 @@
 package logreader
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -41,7 +42,9 @@ type merge struct {
 	stop    context.CancelFunc // nil: not begun
 	running sync.WaitGroup
 	warning sync.Mutex
-	given   int // the source of the line that was given last; -1: none
+	given   int   // the source of the line that was given last; -1: none
+	failed  int   // sources that have ended with an error
+	err     error // of the last of them, if all have
 }
 
 // source is one history as the merge sees it.
@@ -140,7 +143,7 @@ func (m *merge) next(ctx context.Context) (Line, error) {
 			return m.give(i), nil
 		}
 		if m.isOver() {
-			return Line{}, io.EOF
+			return Line{}, cmp.Or(m.err, io.EOF)
 		}
 	}
 }
@@ -151,7 +154,7 @@ func (m *merge) gather(ctx context.Context) error {
 	for {
 		select {
 		case b := <-m.coming:
-			if err := m.take(b); err != nil {
+			if err := m.take(ctx, b); err != nil {
 				return err
 			}
 			continue
@@ -167,7 +170,7 @@ func (m *merge) gather(ctx context.Context) error {
 		}
 		select {
 		case b := <-m.coming:
-			if err := m.take(b); err != nil {
+			if err := m.take(ctx, b); err != nil {
 				return err
 			}
 		case <-ctx.Done():
@@ -177,13 +180,16 @@ func (m *merge) gather(ctx context.Context) error {
 }
 
 // take notes a batch.
-func (m *merge) take(b *batch) error {
+func (m *merge) take(ctx context.Context, b *batch) error {
 	s := &m.sources[b.from]
 	s.idle = b.idle
 	if b.err != nil {
 		s.over = true
-		if !errors.Is(b.err, io.EOF) {
-			return b.err
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case !errors.Is(b.err, io.EOF):
+			m.fail(s, b.err)
 		}
 	}
 	if len(b.lines) == 0 {
@@ -192,6 +198,15 @@ func (m *merge) take(b *batch) error {
 	}
 	s.queue = append(s.queue, b)
 	return nil
+}
+
+// fail notes that a source has nothing more to give, which is no reason to lose the others.
+func (m *merge) fail(s *source, err error) {
+	if m.failed++; m.failed == len(m.sources) {
+		m.err = err
+		return
+	}
+	s.history.o.Warn(err)
 }
 
 // mustWait tells whether the earliest line cannot be known yet, or whether there is none.

@@ -130,8 +130,10 @@ func (h *history) settle(ctx context.Context) error {
 	if p.settled = settled; settled {
 		return nil
 	}
-	if err := h.o.Idle(); err != nil {
-		return err
+	if h.o.Follow { // or else there are later lines, and others wait for those
+		if err := h.o.Idle(); err != nil {
+			return err
+		}
 	}
 	return pause(ctx, settlePause)
 }

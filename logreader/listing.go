@@ -52,7 +52,7 @@ func (h *history) after(ctx context.Context, files []File) (from int, gap bool, 
 		return 0, false, nil
 	}
 	i := slices.IndexFunc(files, p.is)
-	if i < 0 && p.file.Current() {
+	if i < 0 && p.file.Key == "" {
 		i, err = h.find(ctx, files)
 	}
 	if i < 0 {
@@ -86,8 +86,8 @@ func (h *history) reopen(ctx context.Context) error {
 }
 
 // find looks for the present file where neither its identity nor its name help: it was current
-// when it was opened, and has been rotated and compressed since, or the source knows no
-// identities.
+// when it was opened, or is one of Docker's, and has been compressed since, or the source knows
+// no identities.
 func (h *history) find(ctx context.Context, files []File) (i int, err error) {
 	p := h.at
 	rotated := false

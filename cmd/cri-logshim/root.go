@@ -16,7 +16,11 @@ default.`
 const ownCodesHelp = `
 "node status" and "bypass status" have exit codes of their own, which their help tells.`
 
-const rootExample = `  # Look at what would be in force, then serve
+const rootExample = `  # Who is filling this disk, and what did that pod say before it died?
+  cri-logshim top
+  cri-logshim logs shop/web-0 --previous
+
+  # Look at what would be in force, then serve
   cri-logshim check-config
   cri-logshim serve
 

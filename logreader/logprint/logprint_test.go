@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -170,75 +169,6 @@ func TestFlushHoldsNothingBack(t *testing.T) {
 	}
 }
 
-// A line that is as long as many lines is shown in bounded memory, and so are those that wait
-// for its end: whatever is asked for.
-func TestMemoryIsBounded(t *testing.T) {
-	const pieces, size = 128, 1 << 20
-	pattern, err := Compile("needle", false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, o := range map[string]Options{
-		"text": {}, "terminal": {Terminal: true}, "json": {Format: JSON},
-		"found":         {Search: &Search{Patterns: []Pattern{pattern}, Invert: true}},
-		"not found":     {Search: &Search{Patterns: []Pattern{pattern}, Context: &Context{Before: 1000, After: 1}}},
-		"found, marked": {Color: true, Search: &Search{Patterns: []Pattern{pattern}, Context: &Context{Before: 1000}}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			p, err := New(io.Discard, o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			line := lineOf(web, strings.Repeat("x", size))
-			peak := 0
-			for n := range pieces {
-				line.Continued, line.More = n > 0, n < pieces-1
-				if err := p.Print(line); err != nil {
-					t.Fatal(err)
-				}
-				if n%16 == 0 {
-					if err := p.Print(lineOf(side, string(line.Text))); err != nil {
-						t.Fatal(err)
-					}
-				}
-				peak = max(peak, p.keeps())
-			}
-			if err := p.Close(); err != nil {
-				t.Fatal(err)
-			}
-			if limit := maxHeld + maxContext + 16*size; peak > limit {
-				t.Errorf("%d bytes are kept of lines, at most %d may be", peak, limit)
-			}
-		})
-	}
-}
-
-// keeps is how many bytes of lines a Printer holds.
-func (p *Printer) keeps() int {
-	kept := 0
-	for _, line := range p.joiner.held {
-		kept += cap(line.Text)
-	}
-	switch form := p.joiner.form.(type) {
-	case *textForm:
-		kept += cap(form.room) + cap(form.rest)
-	case *jsonForm:
-		kept += cap(form.room) + cap(form.rest)
-	}
-	if p.finder == nil {
-		return kept
-	}
-	for _, s := range p.finder.order {
-		for _, line := range s.before {
-			kept += cap(line.Text)
-		}
-		for _, gathered := range s.pieces {
-			kept += cap(gathered.line.Text)
-		}
-	}
-	return kept
-}
-
 // A line that is cut since others wait is told to be, and nothing of it is lost.
 func TestCutLineIsMarked(t *testing.T) {
 	var lines []logreader.Line
@@ -251,32 +181,6 @@ func TestCutLineIsMarked(t *testing.T) {
 	got := strings.Split(strings.TrimSpace(printed(t, Options{Format: JSON}, lines...)), "\n")
 	if len(got) != 7 || !strings.Contains(got[0], `"log":"begin","partial":true}`) || !strings.Contains(got[6], `"log":"end","continued":true}`) {
 		t.Errorf("%d objects, the first %.200s, the last %.200s", len(got), got[0], got[len(got)-1])
-	}
-}
-
-func TestPrintAllocatesNothing(t *testing.T) {
-	pattern, err := Compile("needle", false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, o := range map[string]Options{
-		"text": {Prefix: true, Timestamps: true}, "terminal": {Terminal: true}, "json": {Format: JSON},
-		"search": {Search: &Search{Patterns: []Pattern{pattern}, Context: &Context{}}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			p, err := New(io.Discard, o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			line := lineOf(web, "some text with an escape \x1b[1m in it")
-			if allocated := testing.AllocsPerRun(1000, func() {
-				if err := p.Print(line); err != nil {
-					t.Fatal(err)
-				}
-			}); allocated >= 1 {
-				t.Errorf("%.1f allocations for a line", allocated)
-			}
-		})
 	}
 }
 
@@ -307,90 +211,6 @@ func TestOutputFails(t *testing.T) {
 		if err := p.Close(); err == nil {
 			t.Errorf("%+v: Close says nothing", o)
 		}
-	}
-}
-
-// Whatever the text, JSON is valid and holds it, but for bytes that are no UTF-8.
-func FuzzJSON(f *testing.F) {
-	f.Add([]byte("a\"\\\x00\xff\u202e\u2028"), uint(2))
-	f.Add([]byte("\xe6\x97\xa9\xf0\x9f\x98\x80"), uint(1))
-	f.Fuzz(func(t *testing.T, text []byte, cut uint) {
-		got := printed(t, Options{Format: JSON}, cutUp(web, text, cut)...)
-		var object struct {
-			Log          string `json:"log"`
-			InvalidBytes int    `json:"invalidBytes"`
-			Partial      bool   `json:"partial"`
-		}
-		if err := json.Unmarshal([]byte(got), &object); err != nil || strings.Count(got, "\n") != 1 {
-			t.Fatalf("%q becomes %s: %v", text, got, err)
-		}
-		want := []rune(string(text)) // U+FFFD for each byte that is no UTF-8
-		whole := strings.Count(string(text), "\ufffd")
-		replaced := strings.Count(string(want), "\ufffd") - whole
-		if object.Log != string(want) || object.InvalidBytes != replaced || object.Partial {
-			t.Fatalf("%q becomes %s", text, got)
-		}
-	})
-}
-
-// Whatever the text and the names, a terminal gets nothing that it acts on but what is ours.
-func FuzzTerminal(f *testing.F) {
-	f.Add([]byte("\x1b[31mred\x1b[0m\xff\u009b"), "po\x1bd", "c\u202e", uint(3), byte(0))
-	f.Add([]byte("needle\x1b[31"), "pod", "c", uint(1), byte(0x1f))
-	f.Fuzz(func(t *testing.T, text []byte, pod, container string, cut uint, how byte) {
-		origin := &logreader.Origin{Namespace: pod, Pod: pod, PodUID: container, Container: container}
-		o := Options{Format: []Format{Text, JSON, Raw}[int(how>>5)%3], Terminal: true, Prefix: how&1 != 0, Timestamps: how&2 != 0, Color: how&4 != 0}
-		if how&8 != 0 {
-			pattern, err := Compile("needle|[0-9]+", how&16 != 0)
-			if err != nil {
-				t.Fatal(err)
-			}
-			o.Search = &Search{Patterns: []Pattern{pattern}, Context: &Context{Before: 1, After: 1}}
-		}
-		got := printed(t, o, cutUp(origin, text, cut)...)
-		for _, ours := range []string{foundColor, "\x1b[0m", "\x1b[36m"} {
-			if o.Color && o.Format == Text {
-				got = strings.ReplaceAll(got, ours, "")
-			}
-		}
-		for at, char := range got {
-			if char != '\n' && char != '\t' && (char < ' ' || char >= 0x7f && char < 0xa0 || char >= 0x202a && char <= 0x202e || !strings.HasPrefix(got[at:], string(char))) {
-				t.Fatalf("%q of %q is shown as %q", text, pod, got)
-			}
-		}
-		if n := strings.Count(got, "\n"); n > 1 {
-			t.Fatalf("%q of %q becomes %d lines: %q", text, pod, n, got)
-		}
-	})
-}
-
-// cutUp is a line in pieces of a length.
-func cutUp(origin *logreader.Origin, text []byte, cut uint) []logreader.Line {
-	var lines []logreader.Line
-	size := int(cut%9) + 1
-	for at := 0; at == 0 || at < len(text); at += size {
-		line := lineOf(origin, string(text[at:min(at+size, len(text))]))
-		line.Continued, line.More = at > 0, at+size < len(text)
-		lines = append(lines, line)
-	}
-	return lines
-}
-
-func BenchmarkPrint(b *testing.B) {
-	line := lineOf(web, `10.0.0.1 - - [06/Oct/2016:00:17:09 +0000] GET /api/v1/items?page=7 HTTP/1.1 200 5316 - curl/7.88.1`)
-	for _, o := range []Options{{}, {Timestamps: true}, {Terminal: true}, {Format: JSON}} {
-		b.Run(fmt.Sprintf("%s,terminal=%t,timestamps=%t", o.Format, o.Terminal, o.Timestamps), func(b *testing.B) {
-			p, err := New(io.Discard, o)
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.SetBytes(int64(len(line.Text)) + 1)
-			for b.Loop() {
-				if err := p.Print(line); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
 	}
 }
 

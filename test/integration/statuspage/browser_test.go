@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 
@@ -52,9 +53,9 @@ func (l look) String() string {
 	return fmt.Sprintf("%d %s", l.width, light)
 }
 
-// newBrowser starts a browser. At the end of the test it must have had nothing to complain of
-// but what a test has forgiven.
-func newBrowser(t *testing.T, l look) *browser {
+// newBrowser starts a browser, for which names may lead elsewhere. At the end of the test it must
+// have had nothing to complain of but what a test has forgiven.
+func newBrowser(t *testing.T, l look, names ...string) *browser {
 	t.Helper()
 	chromium, err := testbed.InstalledChromium(t.TempDir())
 	if err != nil {
@@ -68,6 +69,9 @@ func newBrowser(t *testing.T, l look) *browser {
 				t.Error(err)
 			}
 		}))
+	if len(names) > 0 {
+		options = append(options, chromedp.Flag("host-resolver-rules", strings.Join(names, ",")))
+	}
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(cancel)
 	b := &browser{t: t}
@@ -160,6 +164,18 @@ func (b *browser) open(url string) {
 	b.t.Helper()
 	b.must(chromedp.Navigate(url))
 	b.until(`document.documentElement.classList.contains('live')`)
+}
+
+// ask shows whatever is answered, and returns how.
+func (b *browser) ask(url string) *network.Response {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	response, err := chromedp.Run(ctx, chromedp.NavigateResponse(url))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return response
 }
 
 // until waits for an expression to be true.

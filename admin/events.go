@@ -97,8 +97,9 @@ func levelOf(level logrus.Level) string {
 		return "info"
 	case logrus.WarnLevel:
 		return "warning"
+	default:
+		return "error"
 	}
-	return "error"
 }
 
 // messageOf is what an entry says, with the error that has caused it.

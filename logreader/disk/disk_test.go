@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -330,4 +331,15 @@ func TestMerged(t *testing.T) {
 	n.write(n.pods+"/"+dirOf(web())+"/0.log", mine.String())
 	n.write(n.pods+"/"+dirOf(other)+"/0.log."+n.stamp()+".gz", theirs.String())
 	n.expect(n.read(options(), web(), other), 0, 5000)
+	gone := web()
+	gone.Name = "gone"
+	n.expect(n.read(options(), web(), other, gone), 0, 5000)
+	if len(n.warned) != 1 || !errors.Is(n.warned[0], fs.ErrNotExist) {
+		t.Errorf("warned of %v, want of the container that has gone", n.warned)
+	}
+	o := options()
+	o.Tail = 100
+	if got := n.read(o, web(), other); len(got) != 200 || got[199] != "4999" {
+		t.Errorf("of the last 100 lines of two containers there are %d, the last is %q", len(got), got[len(got)-1])
+	}
 }

@@ -157,7 +157,7 @@ func (h *history) isLast(f File) bool {
 	switch {
 	case f.Attempt != h.last.Attempt:
 		return f.Attempt > h.last.Attempt
-	case f.ID != (ID{}) && f.ID == h.last.ID:
+	case f.ID != (ID{}) && f.ID.Is(h.last.ID):
 		return true
 	case h.last.Current():
 		return f.Current() || f.Key != "" && f.Rotated.After(h.lastBefore)

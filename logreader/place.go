@@ -107,7 +107,7 @@ func (p *place) is(f File) bool {
 	if f.Attempt != p.file.Attempt {
 		return false
 	}
-	if p.file.ID != (ID{}) && f.ID == p.file.ID {
+	if p.file.ID != (ID{}) && f.ID.Is(p.file.ID) {
 		return true
 	}
 	return p.file.Key != "" && f.Key == p.file.Key

@@ -69,8 +69,15 @@ type File struct {
 // Current tells whether the file is the one that is written to, or was when its attempt ended.
 func (f File) Current() bool { return f.Rotated.IsZero() }
 
-// ID is a file's identity on a disk.
+// ID is a file's identity on a disk. The number of an inode is given to another file when its
+// own is removed, so a name that is given anew, as that of the current file is, does not tell the
+// two apart without the time of their birth. That may be zero: not known.
 type ID struct{ Device, Inode, Born uint64 }
+
+// Is tells whether two identities may be those of one file.
+func (id ID) Is(other ID) bool {
+	return id.Device == other.Device && id.Inode == other.Inode && (id.Born == other.Born || id.Born == 0 || other.Born == 0)
+}
 
 // Compression is how a file is compressed.
 type Compression uint8

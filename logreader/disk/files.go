@@ -76,6 +76,9 @@ func (d *Disk) look(rel string) (logreader.Listing, error) {
 	}
 	now.Files = withoutDoubles(now.Files)
 	slices.SortStableFunc(now.Files, inOrder)
+	if err := addBirths(d.live, rel, now.Files); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return now, err
+	}
 	return now, nil
 }
 
@@ -86,6 +89,31 @@ func scan(root *logfile.Root, rel string) (logs []logfile.Log, err error) {
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
 	return dir.ScanAttempts()
+}
+
+// addBirths adds the times of birth of the files whose names are given anew: a rotated file's is
+// its own.
+func addBirths(root *logfile.Root, rel string, files []logreader.File) (err error) {
+	dir, err := root.Dir(rel)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	for i, f := range files {
+		name, live := strings.CutPrefix(f.Name, inLive)
+		if !f.Current() || !live {
+			continue
+		}
+		born, err := dir.Birth(name, logfile.ID{Dev: f.ID.Device, Ino: f.ID.Inode})
+		switch {
+		case err == nil:
+			files[i].ID.Born = uint64(born.UnixNano())
+		case errors.Is(err, errors.ErrUnsupported), errors.Is(err, fs.ErrNotExist), errors.Is(err, logfile.ErrChanged):
+		default:
+			return err
+		}
+	}
+	return nil
 }
 
 // sortInto adds the files of one attempt's log.

@@ -27,14 +27,27 @@ func (d *Disk) Open(_ context.Context, c logreader.Container, f logreader.File) 
 	if err != nil {
 		return nil, err
 	}
-	var st unix.Stat_t
-	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
-		return nil, errors.Join(fmt.Errorf("stat %q: %w", file.Name(), err), file.Close())
+	id, err := identify(file)
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
 	}
-	if st.Ino != f.ID.Inode || uint64(st.Dev) != f.ID.Device { //nolint:unconvert // 32 bits wide on some machines
+	if !id.Is(f.ID) {
 		return nil, errors.Join(fmt.Errorf("open %q: %w: another file bears its name", file.Name(), fs.ErrNotExist), file.Close())
 	}
 	return handle{file}, nil
+}
+
+// identify asks the kernel which file this is.
+func identify(file *os.File) (logreader.ID, error) {
+	var st unix.Statx_t
+	if err := unix.Statx(int(file.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_INO|unix.STATX_BTIME, &st); err != nil {
+		return logreader.ID{}, fmt.Errorf("stat %q: %w", file.Name(), err)
+	}
+	id := logreader.ID{Device: unix.Mkdev(st.Dev_major, st.Dev_minor), Inode: st.Ino}
+	if st.Mask&unix.STATX_BTIME != 0 {
+		id.Born = uint64(time.Unix(st.Btime.Sec, int64(st.Btime.Nsec)).UnixNano())
+	}
+	return id, nil
 }
 
 // locate opens the directory in which the file of a listing is.

@@ -91,7 +91,7 @@ func onDisk(l api.Log) string {
 	if l.Files == nil {
 		return known(l.DiskBytes)
 	}
-	return fmt.Sprintf("%s in %s files", known(l.DiskBytes), number(int64(*l.Files)))
+	return known(l.DiskBytes) + " in " + count(*l.Files, "file")
 }
 
 func overshoot(l api.Log) string {

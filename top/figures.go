@@ -62,6 +62,14 @@ func number(n int64) string {
 	return text
 }
 
+// count shows how many things there are.
+func count(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return number(int64(n)) + " " + thing
+}
+
 // span shows a length of time by its largest unit, and by two where that says little.
 func span(d time.Duration) string {
 	const day = 24 * time.Hour

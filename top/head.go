@@ -141,8 +141,8 @@ func readerLine(n api.Node) (line, bool) {
 		return line{}, false
 	}
 	r := n.Readers[0]
-	return textLine(plain, fmt.Sprintf("Furthest behind: %s, %s in %s of %s logs", harmless(r.Name), size(r.LagBytes),
-		number(int64(r.ContainersBehind)), number(int64(r.Containers)))), true
+	return textLine(plain, fmt.Sprintf("Furthest behind: %s, %s in %s of %s", harmless(r.Name), size(r.LagBytes),
+		number(int64(r.ContainersBehind)), count(r.Containers, "log"))), true
 }
 
 // eventLine says what went wrong last.
@@ -163,7 +163,10 @@ func eventLine(n api.Node) (line, bool) {
 	return l, true
 }
 
-// awayLine says that the daemon does not answer, and since when.
-func awayLine(since, now time.Time, err error) line {
-	return textLine(alarm, fmt.Sprintf("! No answer for %s, shown is what was last: %s", span(max(0, now.Sub(since))), harmless(err.Error())))
+// awayLines say that the daemon does not answer, since when, and why.
+func awayLines(since, now time.Time, err error) []line {
+	return []line{
+		textLine(alarm, fmt.Sprintf("! No answer for %s; shown is what was last", span(max(0, now.Sub(since))))),
+		textLine(alarm, "! "+harmless(err.Error())),
+	}
 }

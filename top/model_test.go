@@ -206,7 +206,7 @@ func TestDaemonGoesAndComesBack(t *testing.T) {
 	m := newView(busyNode(), 120, 30)
 	m.Update(answered{err: errors.New("connection refused"), at: noon().Add(2 * time.Second)})
 	m.Update(ticked(noon().Add(7 * time.Second)))
-	for _, want := range []string{"! No answer for 5s, shown is what was last: connection refused", "reindex-28961-4kq7d"} {
+	for _, want := range []string{"! No answer for 5s; shown is what was last", "! connection refused", "reindex-28961-4kq7d"} {
 		if !strings.Contains(text(m), want) {
 			t.Errorf("%q is not shown:\n%s", want, text(m))
 		}

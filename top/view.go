@@ -47,7 +47,7 @@ func (m *model) headLines() []line {
 	}
 	lines := headLines(m.sample.node)
 	if m.away != nil {
-		lines = append([]line{awayLine(m.awaySince, m.now, m.away)}, lines...)
+		lines = append(awayLines(m.awaySince, m.now, m.away), lines...)
 	}
 	return lines
 }
@@ -104,7 +104,7 @@ func (m *model) pageLines() []line {
 	}
 	var lines []line
 	if m.away != nil {
-		lines = append(lines, awayLine(m.awaySince, m.now, m.away))
+		lines = awayLines(m.awaySince, m.now, m.away)
 	}
 	log, is := m.find(m.subject)
 	if !is {
@@ -145,9 +145,9 @@ func (m *model) standing() line {
 	if m.paused {
 		l.add(warning, "PAUSED  ")
 	}
-	shown := number(int64(len(m.rows))) + " logs"
+	shown := count(len(m.sample.logs), "log")
 	if len(m.rows) < len(m.sample.logs) {
-		shown = number(int64(len(m.rows))) + " of " + number(int64(len(m.sample.logs))) + " logs"
+		shown = number(int64(len(m.rows))) + " of " + shown
 	}
 	l.add(plain, shown+", by "+string(m.order))
 	if m.reverse {

@@ -462,3 +462,28 @@ func TestTopWithAWrongConfiguration(t *testing.T) {
 		t.Errorf("it said %q, and not %q", said, want)
 	}
 }
+
+// The daemon itself has to answer what top asks, in each mode, and be missed when it has ended.
+func TestTopOfADaemon(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []config.Mode{config.ModeProxy, config.ModeObserve} {
+		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			p, f := newPlace(t), newFakeRuntime()
+			p.config.Mode = mode
+			f.runContainer(t, p.config.PodLogsDir, 64<<10)
+			f.serve(t, p.config.RuntimeEndpoint)
+			d := p.serve(t, extras{})
+			eventually(t, "answering", func() bool { code, _ := get(t, p, "/healthz"); return code != 0 })
+			s := onTerminal(t, "top", "--config", p.file(), "--interval", "100ms")
+			s.shows(t, "mode "+string(mode), "fake", "ready", "1 log, by rate")
+			s.row(t, "▸", "64Ki")
+			s.press(t, "\r")
+			s.shows(t, "Container ID", f.logPath[len(p.config.PodLogsDir):][:20])
+			d.end(t)
+			s.shows(t, "! No answer for", "! cannot ask the daemon at")
+			s.press(t, "q")
+			s.ends(t, 0)
+		})
+	}
+}

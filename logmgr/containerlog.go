@@ -38,6 +38,9 @@ type containerLog struct {
 	nudge chan struct{} // makes its tender look at once
 	urged atomic.Bool   // it is to be rotated though it is not full: the disk is
 
+	// order is a rotation that somebody has asked for and waits for; nil: none.
+	order atomic.Pointer[order]
+
 	// size is that of the current file and 1, as of the last look, or 0: nobody has looked;
 	// disk is what it takes. Both are in bytes.
 	size, disk atomic.Int64

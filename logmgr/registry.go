@@ -237,6 +237,9 @@ func (r *registry) wake(l *containerLog) {
 // slept follows when nobody tends a log any longer.
 func (r *registry) slept(l *containerLog, panicked bool) {
 	l.awake, l.cancel = false, nil
+	if l.containers == 0 || l.live == nil || l.elsewhere || panicked {
+		l.answer(Rotation{}, errors.New("the log is not written any more, or cannot be looked at"))
+	}
 	r.metrics.awake.Dec()
 	again := l.again
 	l.again = false

@@ -137,6 +137,7 @@ func (t *tender) swapped(rotated string, info logfile.Info, took time.Duration) 
 		t.m.metrics.fill.Observe(share)
 		l.weigh(now, old) // to its last byte
 		l.history.meter.rotate(t.m.Now(), share)
+		defer l.answer(Rotation{File: rotated, Bytes: old.Size}, nil)
 		t.tellLate(old.Size)
 		l.log().WithField("file", rotated).WithField("size", old.Size).WithField("took", took).Debug("rotated")
 	}

@@ -3,6 +3,7 @@ package logmgr
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path"
 	"time"
@@ -110,7 +111,10 @@ func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 		return longestLook, seen
 	}
 	ripens, never := t.ripens(now)
-	due := info.Size > 0 && (l.pace.due(t.policy.MaxSize) || ripens == 0 && !never || l.urged.Load())
+	due := info.Size > 0 && (l.pace.due(t.policy.MaxSize) || ripens == 0 && !never || l.urged.Load() || l.order.Load() != nil)
+	if info.Size == 0 {
+		l.answer(Rotation{}, errEmpty)
+	}
 	hold := t.untilHold()
 	// A file in doubt counts also while the new one is empty: so it looks when the
 	// runtime has made it and hangs before it writes there.
@@ -122,6 +126,9 @@ func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 		return wait, seen
 	}
 	// What is due and has to wait is not put to sleep over its limit.
+	if left := l.retry.left(now); left > 0 {
+		l.answer(Rotation{}, fmt.Errorf("the last rotation has failed, and the next is tried in %s", left.Round(time.Second)))
+	}
 	if left := max(l.retry.left(now), l.pace.young(now)); left > 0 {
 		return min(left, longestLook), false
 	}
@@ -133,6 +140,9 @@ func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 		full = int64(l.pace.full(t.policy.MaxSize))
 	}
 	t.rotate(ctx, info, full)
+	if ctx.Err() == nil {
+		l.answer(Rotation{}, errNotRotated(l.history.meter.last()))
+	}
 	return shortestLook, false
 }
 

@@ -17,6 +17,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/cri-logshim/cri-logshim/admin/api"
 )
 
 // Options say what is served.
@@ -33,7 +35,11 @@ type Options struct {
 	// Facts and Events are what the API tells operators; nil: there is no API.
 	Facts  Facts
 	Events *Events
-	Log    logrus.FieldLogger
+	// Worker does what the API is asked to do; nil: it only tells.
+	Worker Worker
+	// Profiles serves /debug/pprof/ to operators.
+	Profiles bool
+	Log      logrus.FieldLogger
 }
 
 // shutdownTimeout is how long a request under way has at the end.
@@ -79,6 +85,15 @@ func ForOperators(o Options) http.Handler {
 	})
 	if o.Facts != nil && o.Events != nil {
 		read{o.Facts, o.Events}.register(mux)
+		mux.HandleFunc("GET /openapi.yaml", func(w http.ResponseWriter, _ *http.Request) {
+			send(w, "application/yaml", http.StatusOK, []byte(api.OpenAPI()))
+		})
+	}
+	if o.Worker != nil {
+		change{o.Worker}.register(mux)
+	}
+	if o.Profiles {
+		profiles(mux)
 	}
 	if o.Page != nil {
 		mux.Handle("GET /{$}", o.Page)

@@ -29,6 +29,7 @@ type pressure struct {
 	node    atomic.Pointer[Node]
 	changed chan struct{} // holds a token when node is another
 	seen    atomic.Pointer[NodeStatus]
+	orders  chan *prune
 
 	// Owned by run.
 	bytes, inodes credit
@@ -40,7 +41,7 @@ type pressure struct {
 }
 
 func newPressure(node Node) *pressure {
-	p := &pressure{changed: make(chan struct{}, 1)}
+	p := &pressure{changed: make(chan struct{}, 1), orders: make(chan *prune)}
 	p.node.Store(&node)
 	p.seen.Store(&NodeStatus{})
 	return p
@@ -67,6 +68,8 @@ func (p *pressure) run(ctx context.Context, m *Manager) error {
 		case <-ctx.Done():
 			return nil
 		case <-p.changed:
+		case order := <-p.orders:
+			m.protect("prune", func() { p.carryOut(ctx, m, order) })
 		case <-timer.C:
 			m.protect("look at the node", func() { p.look(ctx, m) })
 		}

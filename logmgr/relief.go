@@ -185,7 +185,7 @@ func (m *Manager) removeFor(ctx context.Context, all []*holding, s shortage) (go
 			if !s.any() || ctx.Err() != nil {
 				break
 			}
-			f := m.removeNext(all[items[i].Container], s)
+			f := m.removeNext(all[items[i].Container], s.reason())
 			s = s.less(f)
 			gone.bytes += f.bytes
 			gone.inodes += f.inodes
@@ -196,7 +196,7 @@ func (m *Manager) removeFor(ctx context.Context, all []*holding, s shortage) (go
 
 // removeNext removes the oldest piece of a holding. When it cannot go, none of the
 // holding's may go any more.
-func (m *Manager) removeNext(h *holding, s shortage) (gone freed) {
+func (m *Manager) removeNext(h *holding, reason retention.Reason) (gone freed) {
 	if len(h.stock.removable) == 0 {
 		return freed{} // an earlier one was held
 	}
@@ -205,7 +205,7 @@ func (m *Manager) removeNext(h *holding, s shortage) (gone freed) {
 	h.stock.removable = h.stock.removable[1:]
 	held := false
 	remove := func(dir *logfile.Dir) (err error) {
-		gone, held, err = m.removePiece(h.history, dir, p, s.reason(), h.missed)
+		gone, held, err = m.removePiece(h.history, dir, p, reason, h.missed)
 		return err
 	}
 	var err error

@@ -273,7 +273,7 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 func (d *daemon) answers() admin.Options {
 	return admin.Options{
 		Alive: d.alive, Trouble: d.trouble, Status: d.status, Metrics: d.registry, Log: d.log,
-		Page: d.page, Facts: d.facts, Events: d.events,
+		Page: d.page, Facts: d.facts, Events: d.events, Worker: d.facts,
 	}
 }
 

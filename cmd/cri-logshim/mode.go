@@ -23,6 +23,8 @@ type logKeeper interface {
 	Beat(ctx context.Context) error
 	Trouble() []string
 	Status() logmgr.Status
+	Rotate(ctx context.Context, id string) (logmgr.Rotation, error)
+	Prune(ctx context.Context, o logmgr.PruneOrder) ([]logmgr.PrunedFile, error)
 	// View is what is known of each log.
 	View(ctx context.Context) (logmgr.View, error)
 }

@@ -1,0 +1,77 @@
+package logmgr_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/cri-logshim/cri-logshim/logmgr"
+	"github.com/cri-logshim/cri-logshim/logmgr/runtimetest"
+)
+
+// A dry run tells exactly what the order then removes, and removes nothing; what may not go
+// stays, and without Kept so does what outlives its pod.
+func TestPruneDoesWhatTheDryRunTells(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.policy = logmgr.Policy{MaxSize: 100 * kib, MaxFiles: 10, KeepAfterRemoval: time.Hour}
+		r.options.KeepDir = r.dir + "-kept"
+		r.start()
+		c, gone := r.run("app"), r.run("gone")
+		r.print(c, 200*kib, 2*time.Second)
+		r.print(gone, 200*kib, 2*time.Second)
+		r.pass(5 * time.Second)
+		r.exit(gone)
+		r.remove(gone)
+		r.removePod(gone)
+		r.pass(5 * time.Second)
+		left := names(t, c.Path())
+		prune := func(o logmgr.PruneOrder) []logmgr.PrunedFile {
+			t.Helper()
+			files, err := r.Prune(t.Context(), o)
+			r.must(err)
+			return files
+		}
+		if files := prune(logmgr.PruneOrder{}); len(files) > 0 {
+			t.Errorf("without a reason %+v went", files)
+		}
+		told := prune(logmgr.PruneOrder{DryRun: true, Kept: true})
+		if len(told) == 0 || told[0].Namespace != "ns" || told[0].Pod != "pod" || told[0].Container != "gone" || told[0].Reason != "kept" || told[len(told)-1].Bytes == 0 {
+			t.Errorf("%+v would go", told)
+		}
+		if again := prune(logmgr.PruneOrder{DryRun: true, Kept: true}); !slices.Equal(told, again) {
+			t.Errorf("after a dry run %+v would go, before %+v", again, told)
+		}
+		if files := prune(logmgr.PruneOrder{Kept: true}); !slices.Equal(files, told) {
+			t.Errorf("%+v went, and was to be %+v", files, told)
+		}
+		if files := prune(logmgr.PruneOrder{DryRun: true, Kept: true}); len(files) > 0 {
+			t.Errorf("%+v are still there", files)
+		}
+		if after := names(t, c.Path()); !slices.Equal(after, left) {
+			t.Errorf("of a log in use %v are left of %v", after, left)
+		}
+		r.verify(c)
+	})
+}
+
+// Who no longer waits is let go of.
+func TestPruneThatNobodyWaitsFor(t *testing.T) {
+	r := newRig(t)
+	r.start()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := r.Prune(ctx, logmgr.PruneOrder{DryRun: true}); err != nil && !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	r.end()
+}
+
+// removePod removes the pod's directory, as kubelet does.
+func (r *rig) removePod(c *runtimetest.Container) {
+	r.Helper()
+	r.must(os.RemoveAll(filepath.Dir(filepath.Dir(c.Path()))))
+}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	runtimev1 "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -26,6 +27,7 @@ const (
 	roleVariable = "PROXY_BENCHMARK_ROLE"
 	roleServer   = "server"
 	roleProxy    = "proxy"
+	roleMeasured = "measured" // a proxy that tells what it adds
 )
 
 // runRole serves on the socket of that name in the working directory until
@@ -37,11 +39,7 @@ func runRole(role string) error {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	socket := roleProxy
-	if role == roleServer {
-		socket = roleServer
-	}
-	l, err := Listen("unix://"+dir+"/"+socket, nil)
+	l, err := Listen("unix://"+dir+"/"+role, nil)
 	if err != nil {
 		return err
 	}
@@ -53,7 +51,12 @@ func runRole(role string) error {
 	if role == roleServer {
 		return serveCanned(ctx, l)
 	}
-	p, err := New(Options{RuntimeEndpoint: "unix://" + dir + "/" + roleServer})
+	o := Options{RuntimeEndpoint: "unix://" + dir + "/" + roleServer}
+	if role == roleMeasured {
+		h := prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "added", Buckets: prometheus.ExponentialBuckets(1e-6, 4, 12)}, []string{"grpc_method"})
+		o.Added = func(method string, d time.Duration) { h.WithLabelValues(method).Observe(d.Seconds()) }
+	}
+	p, err := New(o)
 	if err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ import (
 // forwarder is the one handler of all forwarded methods.
 type forwarder struct {
 	runtime, image *grpc.ClientConn
+	meter          meter
 
 	// requests counts the goroutines that read the requests of bidirectional
 	// streams. One of them ends when its stream does, which is a moment after
@@ -72,13 +73,15 @@ func (f *forwarder) unary(ctx context.Context, conn *grpc.ClientConn, m *method,
 	defer response.free()
 	if err := ss.RecvMsg(&request); errors.Is(err, io.EOF) {
 		// A call without a message. The runtime shall say what it thinks of it.
-		return f.bidirectional(ctx, conn, m.info.FullMethod, ss)
+		return f.meter.upstream(ctx, func() error { return f.bidirectional(ctx, conn, m.info.FullMethod, ss) })
 	} else if err != nil {
 		return err
 	}
 
 	var header, trailer metadata.MD
-	err := conn.Invoke(ctx, m.info.FullMethod, &request, &response, grpc.Header(&header), grpc.Trailer(&trailer))
+	err := f.meter.upstream(ctx, func() error {
+		return conn.Invoke(ctx, m.info.FullMethod, &request, &response, grpc.Header(&header), grpc.Trailer(&trailer))
+	})
 	ss.SetTrailer(trailer)
 	if headerErr := ss.SetHeader(header); err == nil {
 		err = headerErr

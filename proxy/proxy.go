@@ -44,9 +44,15 @@ type Options struct {
 	// DrainTimeout is how long calls in flight have to complete, while everything is
 	// served, before the listener is closed. Zero means 1 s.
 	DrainTimeout time.Duration
+	// Added is told of each unary call of a known method how long it was handled here, less what
+	// it has waited for its request and for the runtime: what the interceptors take, and what
+	// they make it wait for. Nil means nobody. It must not block.
+	Added func(fullMethod string, d time.Duration)
 	// Log is told when the runtime comes and goes, and what a drain cuts off.
 	// Nil means nobody.
 	Log logrus.FieldLogger
+
+	now func() time.Time // nil: time.Now
 }
 
 // Proxy forwards CRI calls to a runtime.
@@ -92,6 +98,10 @@ func New(o Options) (*Proxy, error) {
 		o.Log = &logrus.Logger{Out: io.Discard, Formatter: new(logrus.TextFormatter), Level: logrus.PanicLevel}
 	}
 
+	if o.now == nil {
+		o.now = time.Now
+	}
+	meter := meter{now: o.now, added: o.Added}
 	runtime, image, err := dialBoth(o.RuntimeEndpoint, o.ImageEndpoint)
 	if err != nil {
 		return nil, err
@@ -102,7 +112,7 @@ func New(o Options) (*Proxy, error) {
 		drainTimeout: o.DrainTimeout,
 		log:          o.Log,
 		endpoints:    []*upstream{runtime},
-		forwarder:    &forwarder{runtime: runtime.conn, image: image.conn},
+		forwarder:    &forwarder{runtime: runtime.conn, image: image.conn, meter: meter},
 		health:       health.NewServer(),
 		aborted:      aborted,
 		abort:        sync.OnceFunc(func() { close(aborted) }),
@@ -116,7 +126,11 @@ func New(o Options) (*Proxy, error) {
 
 	ending := make(chan struct{})
 	p.endStreams = sync.OnceFunc(func() { close(ending) })
-	interceptors := append(append([]grpc.StreamServerInterceptor(nil), o.Interceptors...), p.calls.counting(ending))
+	var interceptors []grpc.StreamServerInterceptor
+	if o.Added != nil {
+		interceptors = append(interceptors, meter.intercept)
+	}
+	interceptors = append(append(interceptors, o.Interceptors...), p.calls.counting(ending))
 	p.server = grpc.NewServer(append(serverTuning(),
 		grpc.ForceServerCodecV2(newCodec()),
 		grpc.UnknownServiceHandler(p.forwarder.handle),

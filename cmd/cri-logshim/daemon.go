@@ -121,11 +121,16 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	// the proxy's connection, and the proxy calls the hooks: one of them has to
 	// be filled in later. Nothing is served before that.
 	var hooks grpc.StreamServerInterceptor
+	added, err := newAdded(d.registry)
+	if err != nil {
+		return nil, err
+	}
 	//nolint:contextcheck // its calls have contexts of their own
 	d.proxy, err = proxy.New(proxy.Options{
 		RuntimeEndpoint: c.RuntimeEndpoint,
 		ImageEndpoint:   c.ImageEndpoint,
 		DrainTimeout:    max(c.DrainTimeout, time.Nanosecond), // 0 would be the proxy's default
+		Added:           added,
 		Log:             d.log,
 		Interceptors: append(observers(d.log, d.registry),
 			func(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
@@ -136,6 +141,7 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	if err != nil {
 		return nil, err
 	}
+	d.registry.MustRegister(newUpstreamState(d.proxy.RuntimeState))
 	d.runtime = docker.New(criruntime.New(d.proxy.Runtime()), c.Docker.Endpoint, d.log)
 	hooks, err = d.keepLogs(logmgr.Options{
 		PodLogsDir: c.PodLogsDir,

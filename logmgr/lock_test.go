@@ -45,8 +45,10 @@ func TestSecondManagerWaits(t *testing.T) {
 		if got := r.said("another cri-logshim manages these logs"); got != 1 {
 			t.Errorf("said %d times that it waits", got)
 		}
+		r.views(0)
 		stopFirst()
 		r.pass(time.Second)
+		r.views(1)
 		if got := c.Reopens(); got != 1 {
 			t.Errorf("%d rotations within a second after the first manager's end", got)
 		}
@@ -67,6 +69,17 @@ func (r *rig) beats() {
 	defer cancel()
 	if err := r.Beat(ctx); err != nil {
 		r.Error(err)
+	}
+}
+
+// views makes sure that the manager tells at once of so many logs: whoever looks at the node while
+// it waits would be kept waiting too, and learn nothing.
+func (r *rig) views(logs int) {
+	r.Helper()
+	ctx, cancel := context.WithTimeout(r.Context(), time.Millisecond)
+	defer cancel()
+	if v, err := r.View(ctx); err != nil || len(v.Logs) != logs {
+		r.Errorf("%d logs are told of, %v, want %d", len(v.Logs), err, logs)
 	}
 }
 

@@ -2,6 +2,7 @@ package logmgr
 
 import (
 	"context"
+	"fmt"
 	"path"
 	"time"
 )
@@ -53,11 +54,17 @@ type LogView struct {
 	active bool
 }
 
-// View copies what is known. It touches no file.
+// View copies what is known. It touches no file. While another process manages the logs nothing is
+// known, and Trouble says so.
 func (m *Manager) View(ctx context.Context) (View, error) {
+	if m.waiting.Load() || !m.begun.Load() {
+		return View{}, nil
+	}
 	var v View
-	err := m.ask(ctx, func(r *registry) { v = r.view(time.Now()) })
-	return v, err
+	if err := m.ask(ctx, func(r *registry) { v = r.view(time.Now()) }); err != nil {
+		return View{}, fmt.Errorf("ask the log manager: %w", err) // it may still write to v
+	}
+	return v, nil
 }
 
 // view copies what the registry knows.

@@ -93,29 +93,36 @@ func (f *facts) runtime(ctx context.Context) api.Runtime {
 	state := f.daemon.proxy.RuntimeState()
 	r := api.Runtime{Endpoint: f.daemon.config.RuntimeEndpoint, State: stateOf(state)}
 	if state != connectivity.Ready {
-		f.forget()
+		f.remember("", "") // another may come in its place
 		return r
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.name == "" {
-		ctx, cancel := context.WithTimeout(ctx, versionTime)
-		defer cancel()
-		name, version, err := f.daemon.runtime.Version(ctx)
-		if err != nil {
-			return r // it is asked again, and what keeps it from answering is told elsewhere
-		}
-		f.name, f.version = name, version
+	r.Name, r.Version = f.known()
+	if r.Name != "" {
+		return r
 	}
-	r.Name, r.Version = f.name, f.version
+	ctx, cancel := context.WithTimeout(ctx, versionTime)
+	defer cancel()
+	name, version, err := f.daemon.runtime.Version(ctx)
+	if err != nil {
+		return r // it is asked again, and what keeps it from answering is told elsewhere
+	}
+	f.remember(name, version)
+	r.Name, r.Version = name, version
 	return r
 }
 
-// forget the runtime's name: another may come in its place.
-func (f *facts) forget() {
+// known is what the runtime has said of itself; empty: nothing yet.
+func (f *facts) known() (name, version string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.name, f.version = "", ""
+	return f.name, f.version
+}
+
+// remember what the runtime has said of itself.
+func (f *facts) remember(name, version string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.name, f.version = name, version
 }
 
 func stateOf(s connectivity.State) string {

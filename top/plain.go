@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cri-logshim/cri-logshim/admin/api"
+	"github.com/cri-logshim/cri-logshim/terminal"
 )
 
 // PlainOptions say how the view is written as text.
@@ -78,7 +79,12 @@ func (o PlainOptions) write(out io.Writer, s sample, isFirst bool) error {
 		if logs == nil {
 			logs = []api.Log{}
 		}
-		return json.NewEncoder(out).Encode(report{s.node, logs})
+		text, err := json.Marshal(report{s.node, logs})
+		if err != nil {
+			return err
+		}
+		_, err = out.Write(append(terminal.HarmlessJSON(text), '\n'))
+		return err
 	}
 	lines := append(headLines(s.node), line{})
 	t := newTable(logs, s.node.Time, o.Order, o.Reverse, 0)

@@ -5,12 +5,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/cri-logshim/cri-logshim/admin/api"
+	"github.com/cri-logshim/cri-logshim/terminal"
 )
 
 // scripted is a source that answers one error after the other; nil is an answer, and after the
@@ -91,6 +93,28 @@ func TestPlainJSON(t *testing.T) {
 	o.Filter = NewFilter("", "no such log")
 	if err := Plain(t.Context(), &scripted{sample: busyNode()}, o, &out); err != nil || !strings.Contains(out.String(), `"logs":[]`) || strings.Count(out.String(), "\n") != 1 {
 		t.Errorf("%v: %s", err, out.String())
+	}
+}
+
+// A name in JSON, which may be shown on a terminal, is not acted upon there.
+func TestPlainJSONIsHarmless(t *testing.T) {
+	t.Parallel()
+	o := plainOptions(1)
+	o.JSON = true
+	s := busyNode()
+	const name = "web\x1b]0;owned\a\u009b2J\u202e"
+	s.logs[0].Pod = name
+	var out bytes.Buffer
+	if err := Plain(t.Context(), &scripted{sample: s}, o, &out); err != nil {
+		t.Fatal(err)
+	}
+	text := strings.TrimSuffix(out.String(), "\n")
+	var got report
+	if err := json.Unmarshal([]byte(text), &got); err != nil || strings.ContainsFunc(text, terminal.Steers) {
+		t.Errorf("%v: %q", err, text)
+	}
+	if !slices.ContainsFunc(got.Logs, func(l api.Log) bool { return l.Pod == name }) {
+		t.Errorf("the name is another: %q", text)
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/cri-logshim/cri-logshim/terminal"
 )
 
 // What structured things are printed as by every command that prints any.
@@ -64,10 +66,14 @@ func (o *output) print(w io.Writer, v any, text func(io.Writer) error) error {
 	}
 }
 
+// printJSON prints v. It may hold names of others, which nothing on a terminal is to act on.
 func printJSON(w io.Writer, v any) error {
-	encoder := json.NewEncoder(w)
-	encoder.SetIndent("", "  ")
-	return encoder.Encode(v)
+	text, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(terminal.HarmlessJSON(text), '\n'))
+	return err
 }
 
 // printYAML goes by way of JSON, so that both have the same names in the same order.
@@ -78,23 +84,33 @@ func printYAML(w io.Writer, v any) error {
 	if err := encoder.Encode(v); err != nil {
 		return err
 	}
-	var node yaml.Node // JSON is YAML, too
-	if err := yaml.Unmarshal(text.Bytes(), &node); err != nil {
+	var node yaml.Node // JSON is YAML, too, but for some controls as they are
+	if err := yaml.Unmarshal(terminal.HarmlessJSON(text.Bytes()), &node); err != nil {
 		return fmt.Errorf("make YAML of JSON: %w", err)
 	}
 	if err := inBlocks(&node); err != nil {
 		return fmt.Errorf("make YAML of JSON: %w", err)
 	}
-	out := yaml.NewEncoder(w)
+	var printed bytes.Buffer
+	out := yaml.NewEncoder(&printed)
 	out.SetIndent(2)
-	return errors.Join(out.Encode(&node), out.Close())
+	if err := errors.Join(out.Encode(&node), out.Close()); err != nil {
+		return fmt.Errorf("make YAML of JSON: %w", err)
+	}
+	_, err := w.Write(terminal.HarmlessJSON(printed.Bytes())) // in quotes, YAML has the escapes of JSON
+	return err
 }
 
 // inBlocks takes the braces of JSON off, and the quotes where YAML of any version needs none.
 func inBlocks(node *yaml.Node) error {
 	switch {
 	case node.Kind == yaml.ScalarNode && node.Tag == "!!str":
-		return node.Encode(node.Value)
+		if err := node.Encode(node.Value); err != nil {
+			return err
+		}
+		if strings.ContainsFunc(node.Value, func(char rune) bool { return char != '\n' && terminal.Steers(char) }) {
+			node.Style = yaml.DoubleQuotedStyle
+		}
 	case len(node.Content) > 0: // {} and [] stay
 		node.Style = 0
 	}

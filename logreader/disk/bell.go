@@ -21,6 +21,11 @@ const (
 	// elsewhere than in the directories that are watched.
 	withoutWatch = 100 * time.Millisecond
 
+	// mostWatched is how many bells of one Disk have an inotify instance: a user has 128 unless
+	// the machine is set otherwise, and root's are kubelet's and the runtime's, too. What is
+	// followed beyond that is looked at once in longest.
+	mostWatched = 32
+
 	events = unix.IN_MODIFY | unix.IN_CREATE | unix.IN_MOVED_FROM | unix.IN_MOVED_TO | unix.IN_DELETE | unix.IN_DELETE_SELF | unix.IN_CLOSE_WRITE
 )
 
@@ -31,6 +36,7 @@ type bell struct {
 	rel     string
 	inotify *os.File // nil: the kernel has none left
 	buf     []byte
+	crowded bool // there are too many others
 
 	armed  time.Time     // when the directories were last looked for
 	within time.Duration // for how long a wait may be relied on
@@ -43,8 +49,10 @@ func (d *Disk) Watch(_ context.Context, c logreader.Container) (logreader.Bell, 
 		return nil, err
 	}
 	b := &bell{d: d, rel: rel, buf: make([]byte, 16<<10)}
-	if fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK); err == nil {
-		b.inotify = os.NewFile(uintptr(fd), "inotify")
+	if b.crowded = d.watched.Add(1) > mostWatched; !b.crowded {
+		if fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK); err == nil {
+			b.inotify = os.NewFile(uintptr(fd), "inotify")
+		}
 	}
 	b.arm()
 	return b, nil
@@ -69,7 +77,7 @@ func (b *bell) arm() {
 		}
 	}
 	b.within = longest
-	if !all || b.hasLinks() {
+	if !b.crowded && (!all || b.hasLinks()) {
 		b.within = withoutWatch
 	}
 }
@@ -122,6 +130,7 @@ func (b *bell) Wait(ctx context.Context) error {
 
 // Close implements logreader.Bell.
 func (b *bell) Close() error {
+	b.d.watched.Add(-1)
 	if b.inotify == nil {
 		return nil
 	}

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
 	"github.com/cri-logshim/cri-logshim/logreader"
@@ -31,6 +32,7 @@ type Options struct {
 type Disk struct {
 	o          Options
 	live, kept *logfile.Root // kept is nil if nothing is
+	watched    atomic.Int32  // bells that there are
 }
 
 // Open opens the directories. That of kept logs may be missing.

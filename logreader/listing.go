@@ -73,6 +73,10 @@ func (h *history) reopen(ctx context.Context) error {
 	old := h.at
 	p, err := openPlace(ctx, h.src, h.c, old.file, old.offset)
 	switch {
+	case errors.Is(err, fs.ErrNotExist) && h.missed < beginAttempts:
+		h.missed++
+		old.moved = true // once more: the next listing tells where to
+		return pause(ctx, time.Millisecond)
 	case ctx.Err() != nil:
 		return errors.Join(context.Cause(ctx), p.close())
 	case err != nil:
@@ -81,7 +85,7 @@ func (h *history) reopen(ctx context.Context) error {
 	}
 	old.handle, p.handle = p.handle, old.handle
 	old.ahead, p.ahead = p.ahead, old.ahead
-	old.settled, old.moved = p.settled, false
+	old.settled, old.moved, h.missed = p.settled, false, 0
 	return p.close()
 }
 

@@ -29,17 +29,19 @@ func (s nameless) Files(ctx context.Context, c logreader.Container) (logreader.L
 
 func (s nameless) Open(_ context.Context, c logreader.Container, f logreader.File) (logreader.Handle, error) {
 	path := s.n.pods + "/" + dirOf(c) + "/" + strings.TrimPrefix(f.Name, "pods/")
-	info, err := os.Stat(path)
+	held, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	return &named{path: path, was: info}, nil
+	info, err := held.Stat()
+	return &named{path: path, was: info, held: held}, err
 }
 
 // named opens its file anew for each read.
 type named struct {
 	path   string
 	was    fs.FileInfo
+	held   *os.File // so that no other file gets its inode
 	offset int64
 }
 
@@ -94,7 +96,7 @@ func (h *named) Settled() (bool, error) {
 	return settled, err
 }
 
-func (*named) Close() error { return nil }
+func (h *named) Close() error { return h.held.Close() }
 
 // A source that opens files by names alone is followed as well, as long as nothing is removed.
 func TestFollowNames(t *testing.T) {

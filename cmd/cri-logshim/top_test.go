@@ -478,6 +478,14 @@ func TestTopOfADaemon(t *testing.T) {
 			s := onTerminal(t, "top", "--config", p.file(), "--interval", "100ms")
 			s.shows(t, "mode "+string(mode), "fake", "ready", "1 log, by rate")
 			s.row(t, "▸", "64Ki")
+			s.press(t, "R")
+			if mode == config.ModeObserve {
+				s.shows(t, "! ns/pod/app is not managed and cannot be rotated")
+			} else {
+				s.shows(t, "Rotate ns/pod/app now? y/n")
+				s.press(t, "y")
+				s.shows(t, "Rotated ns/pod/app: 64Ki to 0.log.")
+			}
 			s.press(t, "\r")
 			s.shows(t, "Container ID", f.logPath[len(p.config.PodLogsDir):][:20])
 			d.end(t)

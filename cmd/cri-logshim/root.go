@@ -40,7 +40,7 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		Version:       readBuildInfo().Version,
 	}
-	root.AddCommand(newServeCommand(&o), newCheckConfigCommand(&o), newExplainCommand(&o), newLogsCommand(), newNodeCommand(), newBypassCommand(&o), newTopCommand(), newVersionCommand(), newGenerateCommand())
+	root.AddCommand(newServeCommand(&o), newCheckConfigCommand(&o), newExplainCommand(&o), newLogsCommand(), newNodeCommand(), newBypassCommand(&o), newStatusCommand(), newListCommand(), newTopCommand(), newRotateCommand(), newPruneCommand(), newVersionCommand(), newGenerateCommand())
 	refuseUnknown(root)
 	codeUsage(root)
 	return root

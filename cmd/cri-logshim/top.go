@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cri-logshim/cri-logshim/admin/client"
 	"github.com/cri-logshim/cri-logshim/config"
 	"github.com/cri-logshim/cri-logshim/exitcode"
 	"github.com/cri-logshim/cri-logshim/terminal"
@@ -65,7 +66,7 @@ func newTopCommand() *cobra.Command {
 				return exitcode.With(exitcode.Usage, err)
 			}
 			o.given = cmd.Flags().Changed
-			source, err := newAdminSource(adminEndpoint(&o, cmd.ErrOrStderr()))
+			source, err := client.New(adminEndpoint(&o, cmd.ErrOrStderr()))
 			if err != nil {
 				return err
 			}

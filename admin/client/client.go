@@ -1,0 +1,141 @@
+// Package client asks a daemon at its admin API. Its errors say what to do, and have the codes
+// that programs exit with. It knows nothing of what is done with the answers.
+package client
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/cri-logshim/cri-logshim/admin/api"
+	"github.com/cri-logshim/cri-logshim/exitcode"
+)
+
+// maxAnswer is how many bytes an answer of the daemon may have.
+const maxAnswer = 64 << 20
+
+// Client asks one daemon. Its methods may be called by several goroutines at once.
+type Client struct {
+	endpoint string // as people call it
+	base     string
+	http     *http.Client
+}
+
+// New returns the client of an endpoint: unix:// and the path of a socket, or http:// or https://
+// and an address. It connects when it is asked.
+func New(endpoint string) (*Client, error) {
+	if endpoint == "" {
+		return nil, errors.New("admin.listen is empty, so there is nobody to ask: set it in the configuration and reload cri-logshim")
+	}
+	transport := &http.Transport{IdleConnTimeout: time.Minute}
+	if socket, is := strings.CutPrefix(endpoint, "unix://"); is {
+		dialer := &net.Dialer{}
+		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", socket)
+		}
+		return &Client{socket, "http://localhost", &http.Client{Transport: transport}}, nil
+	}
+	at, err := url.Parse(endpoint)
+	if err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Host == "" || at.RawQuery != "" || strings.Trim(at.Path, "/") != "" {
+		return nil, exitcode.Usagef("%q is no endpoint: must be unix:///path/to/socket, http://host:port or https://host:port", endpoint)
+	}
+	return &Client{endpoint, at.Scheme + "://" + at.Host, &http.Client{Transport: transport}}, nil
+}
+
+// Node asks about the daemon and the node.
+func (c *Client) Node(ctx context.Context) (node api.Node, err error) {
+	return node, c.call(ctx, http.MethodGet, api.PathNode, nil, &node)
+}
+
+// Logs asks about all logs.
+func (c *Client) Logs(ctx context.Context) (logs api.LogList, err error) {
+	return logs, c.call(ctx, http.MethodGet, api.PathLogs, nil, &logs)
+}
+
+// Events asks for the events after a sequence number, and waits if there is none.
+func (c *Client) Events(ctx context.Context, since uint64, wait time.Duration) (events api.EventList, err error) {
+	query := url.Values{"since": {strconv.FormatUint(since, 10)}, "wait": {strconv.Itoa(int(wait.Seconds()))}}
+	return events, c.call(ctx, http.MethodGet, api.PathEvents+"?"+query.Encode(), nil, &events)
+}
+
+// Rotate has the log of a container rotated.
+func (c *Client) Rotate(ctx context.Context, id string) (result api.RotateResult, err error) {
+	return result, c.call(ctx, http.MethodPost, api.PathRotate, api.RotateRequest{ID: id}, &result)
+}
+
+// Prune has files removed, or asks which would be.
+func (c *Client) Prune(ctx context.Context, request api.PruneRequest) (result api.PruneResult, err error) {
+	return result, c.call(ctx, http.MethodPost, api.PathPrune, request, &result)
+}
+
+// call asks, and reads the answer.
+func (c *Client) call(ctx context.Context, method, path string, body, answer any) (err error) {
+	var text bytes.Buffer
+	if body != nil {
+		if err := json.NewEncoder(&text).Encode(body); err != nil {
+			return fmt.Errorf("write the question: %w", err)
+		}
+	}
+	request, err := http.NewRequestWithContext(ctx, method, c.base+path, &text)
+	if err != nil {
+		return fmt.Errorf("ask the daemon: %w", err)
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return exitcode.With(exitcode.Unreachable, fmt.Errorf("cannot ask the daemon at %s: %s", c.endpoint, whyUnreached(err)))
+	}
+	defer func() { err = errors.Join(err, response.Body.Close()) }()
+	said := io.LimitReader(response.Body, maxAnswer)
+	if response.StatusCode != http.StatusOK {
+		return refusal(response, said)
+	}
+	if err := json.NewDecoder(said).Decode(answer); err != nil {
+		return fmt.Errorf("read the daemon's answer about %s: %w", path, err)
+	}
+	return nil
+}
+
+// whyUnreached says why nobody has answered, and what to do.
+func whyUnreached(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "there is no such socket; is cri-logshim running? systemctl status cri-logshim tells"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "nobody listens there; is cri-logshim running? systemctl status cri-logshim tells"
+	case errors.Is(err, fs.ErrPermission):
+		return "only root may; run it as root"
+	case errors.Is(err, context.DeadlineExceeded):
+		return "no answer in time"
+	}
+	return err.Error()
+}
+
+// refusal is the error of an answer that is no success.
+func refusal(response *http.Response, said io.Reader) error {
+	var problem api.Problem
+	if err := json.NewDecoder(said).Decode(&problem); err != nil || problem.Title == "" {
+		return fmt.Errorf("the daemon answers %s; is it older than this command?", response.Status)
+	}
+	err := fmt.Errorf("the daemon refuses: %s", problem.Title)
+	if problem.Detail != "" {
+		err = fmt.Errorf("the daemon refuses: %s: %s", problem.Title, problem.Detail)
+	}
+	if response.StatusCode == http.StatusNotFound {
+		return exitcode.With(exitcode.NotFound, err)
+	}
+	return err
+}

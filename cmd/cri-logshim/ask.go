@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os/signal"
+	"strings"
+	"syscall"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cri-logshim/cri-logshim/admin/api"
+	"github.com/cri-logshim/cri-logshim/admin/client"
+	"github.com/cri-logshim/cri-logshim/exitcode"
+	"github.com/cri-logshim/cri-logshim/terminal"
+)
+
+// asking is what commands have in common that ask the daemon.
+type asking struct{ o options }
+
+func (a *asking) addFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVarP(&a.o.configPath, "config", "c", defaultConfigPath, "configuration `file`, which says where the daemon is asked; the default one may be absent")
+}
+
+// run asks the daemon, until the operator ends it.
+func (a *asking) run(cmd *cobra.Command, do func(ctx context.Context, c *client.Client) error) error {
+	a.o.given = cmd.Flags().Changed
+	c, err := client.New(adminEndpoint(&a.o, cmd.ErrOrStderr()))
+	if err != nil {
+		return exitcode.With(exitcode.Unreachable, err)
+	}
+	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	err = do(ctx, c)
+	if ctx.Err() != nil && err != nil {
+		return exitError{int(exitcode.Interrupted)}
+	}
+	return err
+}
+
+// completionTime is how long the daemon has to say what there is to complete.
+const completionTime = time.Second
+
+// complete completes containers that run, by namespace/pod/container.
+func (a *asking) complete(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	c, err := client.New(a.o.forCompletion(cmd).Admin.Listen)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), completionTime)
+	defer cancel()
+	list, err := c.Logs(ctx)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+	var names []string
+	for _, l := range list.Logs {
+		if name := nameOf(l); l.State == "running" && l.Managed && !strings.ContainsFunc(name, notPlain) {
+			names = append(names, name)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// nameOf is what a person calls a log.
+func nameOf(l api.Log) string { return l.Namespace + "/" + l.Pod + "/" + l.Container }
+
+// sizeOf is a number of bytes for a person.
+func sizeOf(bytes int64) string {
+	const step = 1024
+	if bytes < step {
+		return fmt.Sprintf("%d B", bytes)
+	}
+	value, unit := float64(bytes), ""
+	for _, unit = range []string{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"} {
+		if value /= step; value < step {
+			break
+		}
+	}
+	if value < 10 {
+		return fmt.Sprintf("%.1f %s", value, unit)
+	}
+	return fmt.Sprintf("%.0f %s", value, unit)
+}
+
+// known is a size that may not be known.
+func known(bytes *int64) string {
+	if bytes == nil {
+		return "-"
+	}
+	return sizeOf(*bytes)
+}
+
+// table prints rows in columns. Cells are others' text: nothing in them acts on a terminal.
+func table(out io.Writer, rows [][]string) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		for i, cell := range row {
+			row[i] = strings.NewReplacer("\t", " ", "\n", " ").Replace(terminal.Harmless(cell))
+		}
+		if _, err := fmt.Fprintln(w, strings.Join(row, "\t")); err != nil {
+			return err
+		}
+	}
+	return w.Flush()
+}

@@ -2,9 +2,13 @@ package logmgr_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cri-logshim/cri-logshim/logmgr"
+	"github.com/cri-logshim/cri-logshim/logmgr/runtimetest"
 )
 
 // second starts another manager of the same logs, as the next process while the
@@ -46,6 +50,7 @@ func TestSecondManagerWaits(t *testing.T) {
 			t.Errorf("said %d times that it waits", got)
 		}
 		r.views(0)
+		r.refusesOrders(c)
 		stopFirst()
 		r.pass(time.Second)
 		r.views(1)
@@ -80,6 +85,20 @@ func (r *rig) views(logs int) {
 	defer cancel()
 	if v, err := r.View(ctx); err != nil || len(v.Logs) != logs {
 		r.Errorf("%d logs are told of, %v, want %d", len(v.Logs), err, logs)
+	}
+}
+
+// refusesOrders makes sure that a manager that waits takes no orders: it would carry them out when
+// its time has come, perhaps hours after somebody has given them.
+func (r *rig) refusesOrders(c *runtimetest.Container) {
+	r.Helper()
+	ctx, cancel := context.WithTimeout(r.Context(), time.Millisecond)
+	defer cancel()
+	if _, err := r.Rotate(ctx, c.ID()); !errors.Is(err, logmgr.ErrNotRotated) {
+		r.Errorf("a rotation is taken as an order: %v", err)
+	}
+	if _, err := r.Prune(ctx, logmgr.PruneOrder{}); !errors.Is(err, logmgr.ErrNothingRemoved) || errors.Is(err, context.DeadlineExceeded) {
+		r.Errorf("a removal is taken as an order: %v", err)
 	}
 }
 

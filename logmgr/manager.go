@@ -226,10 +226,16 @@ func (m *Manager) ask(ctx context.Context, f func(*registry)) error {
 	}
 }
 
+// works tells whether this process manages the logs. Before that nobody takes its mail.
+func (m *Manager) works() bool { return m.begun.Load() && !m.waiting.Load() }
+
+// errOthers is why nothing is done for those who ask a process that waits for another one to end.
+var errOthers = errors.New("another cri-logshim manages these logs; ask that one, or see that it ends")
+
 // Beat returns nil as long as the registry's goroutine does its work. It does
 // not depend on any file, disk or runtime.
 func (m *Manager) Beat(ctx context.Context) error {
-	if m.waiting.Load() || !m.begun.Load() {
+	if !m.works() {
 		return nil // its time has not come
 	}
 	if err := m.ask(ctx, func(*registry) {}); err != nil {

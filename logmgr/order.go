@@ -56,6 +56,9 @@ func (m *meter) last() string {
 // that. The error wraps ErrNotFound if no such container is known, and ErrNotRotated if there was
 // nothing to rotate. What was asked for may be done later than ctx.
 func (m *Manager) Rotate(ctx context.Context, id string) (Rotation, error) {
+	if m.waiting.Load() { // it would be done much later, when nobody expects it any more
+		return Rotation{}, fmt.Errorf("%w: %w", ErrNotRotated, errOthers)
+	}
 	var o *order
 	var err error
 	if asked := m.ask(ctx, func(r *registry) { o, err = r.order(id) }); asked != nil {

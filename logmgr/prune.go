@@ -43,6 +43,9 @@ type prune struct {
 // goroutine that keeps these bounds, with the same care for readers. It waits for that: what was
 // begun goes on when ctx is done.
 func (m *Manager) Prune(ctx context.Context, o PruneOrder) ([]PrunedFile, error) {
+	if m.waiting.Load() {
+		return nil, fmt.Errorf("%w: %w", ErrNothingRemoved, errOthers)
+	}
 	order := &prune{PruneOrder: o, done: make(chan struct{})}
 	select {
 	case m.pressure.orders <- order:

@@ -57,7 +57,7 @@ type LogView struct {
 // View copies what is known. It touches no file. While another process manages the logs nothing is
 // known, and Trouble says so.
 func (m *Manager) View(ctx context.Context) (View, error) {
-	if m.waiting.Load() || !m.begun.Load() {
+	if !m.works() {
 		return View{}, nil
 	}
 	var v View

@@ -46,6 +46,9 @@ func newRotateCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.run(cmd, func(ctx context.Context, c *client.Client) error {
 				done, err := rotateAll(ctx, c, args)
+				if done == nil {
+					return err
+				}
 				return errors.Join(o.print(cmd.OutOrStdout(), done, func(out io.Writer) error { return printRotated(out, done) }), err)
 			})
 		},

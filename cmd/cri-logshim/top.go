@@ -53,7 +53,7 @@ type topFlags struct {
 
 func newTopCommand() *cobra.Command {
 	var f topFlags
-	var o options
+	var a asking
 	cmd := &cobra.Command{
 		Use:     "top",
 		Short:   "Show live which logs grow, and what they take",
@@ -65,16 +65,16 @@ func newTopCommand() *cobra.Command {
 			if err != nil {
 				return exitcode.With(exitcode.Usage, err)
 			}
-			o.given = cmd.Flags().Changed
-			source, err := client.New(adminEndpoint(&o, cmd.ErrOrStderr()))
+			a.o.given = cmd.Flags().Changed
+			source, err := client.New(adminEndpoint(&a.o, cmd.ErrOrStderr()))
 			if err != nil {
-				return err
+				return exitcode.With(exitcode.Unreachable, err)
 			}
 			return f.run(cmd, source, asked)
 		},
 	}
+	a.addFlags(cmd)
 	flags := cmd.Flags()
-	flags.StringVarP(&o.configPath, "config", "c", defaultConfigPath, "configuration `file`, which says where the daemon is asked; the default one may be absent")
 	flags.DurationVar(&f.interval, "interval", 2*time.Second, "the `time` to wait before the daemon is asked again")
 	flags.StringVar(&f.sort, "sort", string(top.ByRate), "`order` of the rows: rate, disk, current, rotations or name")
 	flags.BoolVar(&f.reverse, "reverse", false, "reverse the order")

@@ -433,7 +433,7 @@ func TestTopWithoutADaemon(t *testing.T) {
 		"no admin socket": {func(t *testing.T, p *place) {
 			p.config.Admin = config.Admin{}
 			p.write(t)
-		}, nil, 1, "admin.listen is empty"},
+		}, nil, 4, "admin.listen is empty"},
 		"a sort that there is not": {func(*testing.T, *place) {}, []string{"--sort", "size"}, 2, "must be one of rate, disk, current, rotations, name"},
 		"a filter that is none":    {func(*testing.T, *place) {}, []string{"--filter", "("}, 2, "missing closing )"},
 		"no interval":              {func(*testing.T, *place) {}, []string{"--interval", "0"}, 2, "must be at least 100ms"},

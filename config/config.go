@@ -189,6 +189,9 @@ type Admin struct {
 	// Metrics is a second one, host:port or unix://, for whoever is not root, without
 	// what names pods and files; empty: off.
 	Metrics string `yaml:"metrics"`
+	// ContainerMetrics adds series for each container to the metrics, which names pods to
+	// whoever can reach them.
+	ContainerMetrics bool `yaml:"containerMetrics"`
 }
 
 // Log is the daemon's own log on stderr.

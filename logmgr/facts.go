@@ -89,7 +89,7 @@ func (m *Manager) SandboxRemoved(id string) {
 
 // Refused counts and reports a name or path that will not be managed.
 func (m *Manager) Refused(c Container, err error) {
-	m.metrics.refused.Inc()
+	m.metrics.refuse(err)
 	event.NotManaged.On(m.logFor(c)).WithError(err).Warn("not managing this container's log")
 }
 

@@ -136,6 +136,7 @@ func (l *containerLog) weigh(now time.Time, info logfile.Info) {
 	l.size.Store(info.Size + 1)
 	l.disk.Store(info.Disk)
 	if grown > 0 || !known {
+		l.history.m.metrics.written.Add(float64(max(grown, 0)))
 		l.history.meter.grow(now, grown, now.Sub(l.pace.at), info.ModTime)
 	}
 }

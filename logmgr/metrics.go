@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
 )
 
 // metrics are what the log manager counts.
@@ -18,11 +20,11 @@ type metrics struct {
 	elsewhereLinks              prometheus.Counter
 	rotations, healed           prometheus.Counter
 	deletedUnread, looks        prometheus.Counter
-	refused, foreignReopens     prometheus.Counter
+	foreignReopens, written     prometheus.Counter
 	panics                      prometheus.Counter
 	compressedIn, compressedOut prometheus.Counter
 	reopen, window, fill        prometheus.Histogram
-	failures, removed           *prometheus.CounterVec
+	failures, removed, refused  *prometheus.CounterVec
 	pressure                    *prometheus.GaugeVec
 }
 
@@ -47,7 +49,7 @@ func newMetrics(reg prometheus.Registerer, work *workload, lags *lags) (*metrics
 		healed:           counter("missing_logs_reopened_total", "Logs that were missing from their path and were reopened."),
 		deletedUnread:    counter("deleted_unread_bytes_total", "Bytes of removed files that a program which had the log open had not read."),
 		looks:            counter("reader_looks_total", "Looks through all processes of the node for those that read logs."),
-		refused:          counter("containers_not_managed_total", "Containers whose log is not managed because of an unsafe name or path."),
+		written:          counter("written_bytes_total", "Bytes that were seen to be written to logs."),
 		foreignReopens:   counter("foreign_reopens_total", "Reopens asked for by another rotator, such as kubelet."),
 		panics:           counter("panics_total", "Panics in work on logs; none of them reached a CRI call."),
 		compressedIn:     counter("compressed_input_bytes_total", "Bytes of rotated files that were compressed, before."),
@@ -56,6 +58,7 @@ func newMetrics(reg prometheus.Registerer, work *workload, lags *lags) (*metrics
 		window:           histogram("rotation_window_seconds", "Time from the rename to the end of the reopen.", latency),
 		fill: histogram("rotated_size_ratio", "Size of a file when it was rotated, as a share of maxSize.",
 			[]float64{0.5, 0.8, 0.9, 0.95, 0.98, 1, 1.02, 1.05, 1.1, 1.15, 1.25, 1.5, 2, 5, 10}),
+		refused:  prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "cri_logshim", Name: "containers_not_managed_total", Help: "Containers whose log is not managed, by what is wrong with its name or path."}, []string{"reason"}),
 		removed:  prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "cri_logshim", Name: "files_removed_total", Help: "Log files removed, by the setting that asked for it."}, []string{"reason"}),
 		pressure: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "cri_logshim", Name: "node_pressure", Help: "1 while a bound of the node is broken and nothing that may go would mend it."}, []string{"bound"}),
 		failures: prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "cri_logshim", Name: "failures_total", Help: "Failed steps of the log manager, by step."}, []string{"step"}),
@@ -64,13 +67,45 @@ func newMetrics(reg prometheus.Registerer, work *workload, lags *lags) (*metrics
 		func() float64 { return float64(work.stuck(time.Now())) })
 	errs := []error{err}
 	for _, c := range []prometheus.Collector{
-		m.managed, m.awake, m.polled, m.keptFiles, m.keptBytes, m.rotations, m.healed, m.removed, m.refused, m.foreignReopens, m.panics,
+		m.managed, m.awake, m.polled, m.keptFiles, m.keptBytes, m.rotations, m.healed, m.removed, m.refused, m.written, m.foreignReopens, m.panics,
 		m.deletedUnread, m.looks, lags, m.pressure, m.elsewhereLinks,
 		m.compressedIn, m.compressedOut, m.reopen, m.window, m.fill, m.failures, stuck,
 	} {
 		errs = append(errs, reg.Register(c))
 	}
+	for _, reason := range refusalReasons() {
+		m.refused.WithLabelValues(reason)
+	}
 	return m, errors.Join(errs...)
+}
+
+// Why a container's log is not managed, in one word.
+const (
+	refusedOutside = "outside_pod_logs_dir"
+	refusedName    = "invalid_name"
+	refusedEscapes = "path_escapes"
+	refusedShared  = "path_taken"
+	refusedOther   = "other"
+)
+
+func refusalReasons() []string {
+	return []string{refusedOutside, refusedName, refusedEscapes, refusedShared, refusedOther}
+}
+
+// refuse counts a container whose log is not managed.
+func (m *metrics) refuse(err error) {
+	reason := refusedOther
+	switch {
+	case errors.Is(err, ErrOutside):
+		reason = refusedOutside
+	case errors.Is(err, logfile.ErrName):
+		reason = refusedName
+	case errors.Is(err, logfile.ErrEscapes):
+		reason = refusedEscapes
+	case errors.Is(err, errPathTaken):
+		reason = refusedShared
+	}
+	m.refused.WithLabelValues(reason).Inc()
 }
 
 func (m *metrics) failed(step string) { m.failures.WithLabelValues(step).Inc() }

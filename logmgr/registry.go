@@ -30,6 +30,9 @@ type registry struct {
 	away       int // logs that are elsewhere
 }
 
+// errPathTaken is wrapped by what says that another container writes to the same log.
+var errPathTaken = errors.New("writes to the same log path")
+
 // container is an entry of the registry.
 type container struct {
 	Container                 // without labels and annotations
@@ -168,7 +171,7 @@ func (r *registry) enter(c *container, s State) {
 	switch s {
 	case StateRunning:
 		if l.live != nil && l.live != c {
-			r.Refused(c.Container, fmt.Errorf("container %s writes to the same log path %q", l.live.ID, c.LogPath))
+			r.Refused(c.Container, fmt.Errorf("container %s %w %q", l.live.ID, errPathTaken, c.LogPath))
 			return
 		}
 		l.live = c

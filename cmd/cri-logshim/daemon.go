@@ -156,6 +156,9 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 		Log:        d.log,
 		Metrics:    d.registry,
 	})
+	if err == nil && c.Admin.ContainerMetrics {
+		err = d.registry.Register(newContainerMetrics(d.logs.View))
+	}
 	return d, err
 }
 

@@ -59,7 +59,7 @@ func TestMetricsManual(t *testing.T) {
 func metricRows(t *testing.T, mode config.Mode) (rows []string) {
 	t.Helper()
 	p := newPlace(t)
-	p.config.Mode = mode
+	p.config.Mode, p.config.Admin.ContainerMetrics = mode, true
 	p.write(t)
 	o := &options{configPath: p.file(), given: func(string) bool { return false }}
 	d, err := newDaemon(t.Context(), o, io.Discard)

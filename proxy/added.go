@@ -44,14 +44,21 @@ type timedCall struct {
 	grpc.ServerStream
 	meter
 	delays
+	received bool // the request, or that there is none
 	//nolint:containedctx // a stream carries its context: that is gRPC's interface
 	ctx context.Context
 }
 
 func (c *timedCall) Context() context.Context { return c.ctx }
 
-// RecvMsg waits for the client, who may send the request long after the header.
+// RecvMsg waits for the client, who may send the request long after the header. Where that is
+// missing, another goroutine waits for what comes instead while this one waits for the runtime,
+// whose time it is then.
 func (c *timedCall) RecvMsg(m any) error {
+	if c.received {
+		return c.ServerStream.RecvMsg(m)
+	}
+	c.received = true
 	began := c.now()
 	defer func() { c.waited += c.now().Sub(began) }()
 	return c.ServerStream.RecvMsg(m)

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"io"
 	"sync"
 	"testing"
 	"time"
@@ -127,4 +128,29 @@ func BenchmarkAdded(b *testing.B) {
 	}
 	b.ReportMetric(float64(measured.median())/float64(plain.median()), "×p50")
 	b.ReportMetric(0, "ns/op")
+}
+
+// A call without a message is read by two goroutines for a moment, and both wait: told apart by
+// the race detector.
+func TestAddedWithoutAMessage(t *testing.T) {
+	t.Parallel()
+	told := make(chan time.Duration, 1)
+	b := newBed(t, func(*recorder.Call) error { return errors.New("no") }, func(o *Options) {
+		o.Added = func(_ string, d time.Duration) { told <- d }
+	})
+	for range 300 {
+		cs, err := b.client.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, versionMethod)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cs.CloseSend(); err != nil {
+			t.Fatal(err)
+		}
+		if err := cs.RecvMsg(new(Frame)); err == nil || errors.Is(err, io.EOF) {
+			t.Fatalf("answered %v", err)
+		}
+		if d := <-told; d < 0 {
+			t.Fatalf("added %v", d)
+		}
+	}
 }

@@ -89,6 +89,24 @@ func TestChanges(t *testing.T) {
 	}
 }
 
+// Profiles are there only where the operator wants them, and never for monitoring.
+func TestProfiles(t *testing.T) {
+	for _, wanted := range []bool{false, true} {
+		o := options(nil)
+		o.Profiles = wanted
+		w := httptest.NewRecorder()
+		admin.ForOperators(o).ServeHTTP(w, asked(t, http.MethodGet, "/debug/pprof/"))
+		if (w.Code == http.StatusOK) != wanted {
+			t.Errorf("wanted: %v, answered %d", wanted, w.Code)
+		}
+		w = httptest.NewRecorder()
+		admin.ForMonitoring(o).ServeHTTP(w, asked(t, http.MethodGet, "/debug/pprof/"))
+		if w.Code != http.StatusNotFound {
+			t.Errorf("for monitoring: answered %d", w.Code)
+		}
+	}
+}
+
 // Whatever is sent, the answer is JSON, and only a request in due form is carried out.
 func FuzzChanges(f *testing.F) {
 	f.Add("/v1/rotate", `{"id":"a"}`)

@@ -192,6 +192,8 @@ type Admin struct {
 	// ContainerMetrics adds series for each container to the metrics, which names pods to
 	// whoever can reach them.
 	ContainerMetrics bool `yaml:"containerMetrics"`
+	// Pprof serves profiles of the process at /debug/pprof/ of Listen.
+	Pprof bool `yaml:"pprof"`
 }
 
 // Log is the daemon's own log on stderr.

@@ -282,7 +282,7 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 func (d *daemon) answers() admin.Options {
 	return admin.Options{
 		Alive: d.alive, Trouble: d.trouble, Status: d.status, Metrics: d.registry, Log: d.log,
-		Page: d.page, Facts: d.facts, Events: d.events, Worker: d.facts,
+		Page: d.page, Facts: d.facts, Events: d.events, Worker: d.facts, Profiles: d.config.Admin.Pprof,
 	}
 }
 

@@ -2,6 +2,7 @@ package logmgr
 
 import (
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -92,7 +93,7 @@ func (m *meter) count(logs, kept []logfile.Log, known map[string]bool) {
 			disk += f.Disk
 		}
 	}
-	for i, log := range append(logs[:len(logs):len(logs)], kept...) {
+	for i, log := range append(slices.Clip(logs), kept...) {
 		add(log.Rotated...)
 		add(log.Temporary...)
 		add(log.Foreign...)

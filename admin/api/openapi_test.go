@@ -85,8 +85,7 @@ func compare(t *testing.T, d document, of reflect.Type, seen map[string]bool) {
 		t.Errorf("%s is described with %d fields, and has %d", of.Name(), len(described.Properties), of.NumField())
 	}
 	request := strings.HasSuffix(of.Name(), "Request")
-	for i := range of.NumField() {
-		field := of.Field(i)
+	for field := range of.Fields() {
 		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 		property, is := described.Properties[name]
 		if !is {

@@ -39,7 +39,14 @@ func runRole(role string) error {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
-	l, err := Listen("unix://"+dir+"/"+role, nil)
+	socket := roleProxy
+	switch role {
+	case roleServer:
+		socket = roleServer
+	case roleMeasured:
+		socket = roleMeasured
+	}
+	l, err := Listen("unix://"+dir+"/"+socket, nil)
 	if err != nil {
 		return err
 	}

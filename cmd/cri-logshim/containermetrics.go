@@ -93,7 +93,7 @@ func (c *containerMetrics) Collect(out chan<- prometheus.Metric) {
 
 // figures are those of now, or where the log manager does not answer in time the last ones.
 func (c *containerMetrics) figures() []containerFigures {
-	ctx, cancel := context.WithTimeout(context.Background(), viewTime)
+	ctx, cancel := context.WithTimeout(context.Background(), viewTime) //nolint:forbidigo // a collector is handed no context
 	defer cancel()
 	view, err := c.view(ctx)
 	c.mu.Lock()

@@ -130,10 +130,15 @@ func summedUp(logs []logmgr.LogView) []containerFigures {
 		return all
 	}
 	other := containerFigures{containerName: containerName{container: otherContainer}}
-	for _, f := range all[mostContainers-1:] {
-		other.add(f)
+	kept := make([]containerFigures, 0, mostContainers)
+	for _, f := range all {
+		if len(kept) == mostContainers-1 || f.containerName == other.containerName {
+			other.add(f) // a second series of the name would cost all metrics
+			continue
+		}
+		kept = append(kept, f)
 	}
-	return append(all[:mostContainers-1], other)
+	return append(kept, other)
 }
 
 func (f *containerFigures) add(o containerFigures) {

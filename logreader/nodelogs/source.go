@@ -1,0 +1,198 @@
+package nodelogs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cri-logshim/cri-logshim/logreader"
+)
+
+// Where logs are below /var/log by default, of pods that there are and of those that were removed.
+const (
+	live = "pods"
+	kept = "cri-logshim/kept"
+)
+
+const (
+	looks   = 5 // how often a directory is read that keeps changing
+	pace    = time.Second
+	settled = 3 * time.Second // a file that was not written to for so long is not written to any more
+)
+
+// Source is a logreader.Source of the logs of one node.
+type Source struct{ server *Server }
+
+// NewSource reads what a server has.
+func NewSource(server *Server) *Source { return &Source{server} }
+
+func roots() []string { return []string{live, kept} }
+
+// list lists what is in a directory below a root; none: it is not there.
+func (s *Source) list(ctx context.Context, root string, below ...string) (entries []Entry, there bool, err error) {
+	entries, err = s.server.List(ctx, append(strings.Split(root, "/"), below...)...)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, false, nil
+	}
+	return entries, err == nil, err
+}
+
+// directories are the names of directories in all roots, each once.
+func (s *Source) directories(ctx context.Context, below ...string) ([]string, error) {
+	var names []string
+	for _, root := range roots() {
+		entries, _, err := s.list(ctx, root, below...)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			if e.Dir {
+				names = append(names, e.Name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
+// Pods implements logreader.Source.
+func (s *Source) Pods(ctx context.Context) ([]logreader.Pod, error) {
+	names, err := s.directories(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var pods []logreader.Pod
+	for _, name := range names {
+		if p, ok := parsePod(name); ok {
+			pods = append(pods, p)
+		}
+	}
+	return pods, nil
+}
+
+// Containers implements logreader.Source.
+func (s *Source) Containers(ctx context.Context, p logreader.Pod) ([]string, error) {
+	return s.directories(ctx, podDirectory(p))
+}
+
+// Files implements logreader.Source. A rotation between the reading of two names could hide a file, so
+// two looks that have seen the same are one listing.
+func (s *Source) Files(ctx context.Context, c logreader.Container) (logreader.Listing, error) {
+	var last []logreader.File
+	for n := 1; ; n++ {
+		now, err := s.look(ctx, c)
+		if err != nil {
+			return now, err
+		}
+		if n > 1 && slices.EqualFunc(last, now.Files, func(a, b logreader.File) bool { return a.Name == b.Name }) || n == looks {
+			return now, s.measure(ctx, c, now.Files)
+		}
+		last = now.Files
+	}
+}
+
+// look reads a container's directories once.
+func (s *Source) look(ctx context.Context, c logreader.Container) (logreader.Listing, error) {
+	var now logreader.Listing
+	found := false
+	seen := map[string]bool{}
+	for _, root := range roots() {
+		entries, there, err := s.list(ctx, root, podDirectory(c.Pod), c.Name)
+		if err != nil {
+			return now, err
+		}
+		found = found || there
+		now.Ended = now.Ended || root == live && !there
+		for _, e := range entries {
+			f, ok := parseFile(e.Name)
+			if !ok || e.Dir {
+				continue
+			}
+			// A file that is kept has the same name in both; a plain file and its compressed twin have one key.
+			key := cmp.Or(f.Key, f.Name)
+			id := fmt.Sprintf("%d/%s", f.Attempt, key)
+			if seen[id] {
+				continue
+			}
+			seen[id] = true
+			f.Name = root + "/" + f.Name
+			now.Files = append(now.Files, f)
+		}
+	}
+	if !found {
+		return now, fmt.Errorf("logs of %s/%s/%s on node %q: %w", c.Namespace, c.Pod.Name, c.Name, s.server.node, fs.ErrNotExist)
+	}
+	slices.SortStableFunc(now.Files, inOrder)
+	return now, nil
+}
+
+// inOrder orders files as they were written.
+func inOrder(a, b logreader.File) int {
+	if n := cmp.Compare(a.Attempt, b.Attempt); n != 0 {
+		return n
+	}
+	if a.Current() != b.Current() {
+		if a.Current() {
+			return 1
+		}
+		return -1
+	}
+	return a.Rotated.Compare(b.Rotated)
+}
+
+// measure asks for sizes and times. A file that has another name by now keeps none.
+func (s *Source) measure(ctx context.Context, c logreader.Container, files []logreader.File) error {
+	for i := range files {
+		info, err := s.server.Stat(ctx, path(c, files[i].Name)...)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return err
+		default:
+			files[i].Size, files[i].LastWrite = info.Size, info.Modified
+		}
+	}
+	return nil
+}
+
+// path is that of a file of a listing below /var/log.
+func path(c logreader.Container, name string) []string {
+	parts := strings.Split(name, "/")
+	root, file := parts[:len(parts)-1], parts[len(parts)-1]
+	return append(slices.Clone(root), podDirectory(c.Pod), c.Name, file)
+}
+
+// Open implements logreader.Source.
+func (s *Source) Open(ctx context.Context, c logreader.Container, f logreader.File) (logreader.Handle, error) {
+	h := &handle{ctx: ctx, server: s.server, path: path(c, f.Name), current: f.Current()}
+	head, err := h.readHead()
+	h.head = head
+	return h, err
+}
+
+// Watch implements logreader.Source. Nobody rings from afar, so it is looked once a second.
+func (*Source) Watch(context.Context, logreader.Container) (logreader.Bell, error) { return bell{}, nil }
+
+type bell struct{}
+
+// Wait implements logreader.Bell.
+func (bell) Wait(ctx context.Context) error { return pause(ctx, pace) }
+
+// Close implements logreader.Bell.
+func (bell) Close() error { return nil }
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}

@@ -28,6 +28,9 @@ func (a *asking) addFlags(cmd *cobra.Command) {
 // run asks the daemon, until the operator ends it.
 func (a *asking) run(cmd *cobra.Command, do func(ctx context.Context, c *client.Client) error) error {
 	a.o.given = cmd.Flags().Changed
+	if _, err := a.o.load(); err != nil && a.o.given("config") {
+		return err // whom the default place belongs to may be somebody else, whose files are not meant
+	}
 	c, err := client.New(adminEndpoint(&a.o, cmd.ErrOrStderr()))
 	if err != nil {
 		return exitcode.With(exitcode.Unreachable, err)

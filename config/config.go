@@ -194,6 +194,19 @@ type Admin struct {
 	ContainerMetrics bool `yaml:"containerMetrics"`
 	// Pprof serves profiles of the process at /debug/pprof/ of Listen.
 	Pprof bool `yaml:"pprof"`
+	// TLS is for Metrics where that is host:port.
+	TLS TLS `yaml:"tls"`
+}
+
+// TLS names PEM files, which are read again when they have changed.
+type TLS struct {
+	// CertFile and KeyFile are the certificate that is served with, and its key; empty: plain
+	// HTTP.
+	CertFile string `yaml:"certFile"`
+	KeyFile  string `yaml:"keyFile"`
+	// ClientCAFile holds the authorities whose certificates clients must show; empty: clients
+	// need none.
+	ClientCAFile string `yaml:"clientCAFile"`
 }
 
 // Log is the daemon's own log on stderr.

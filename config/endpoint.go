@@ -72,6 +72,31 @@ func checkAdmin(c Configuration, fault faultFunc) {
 	checkDiffers(fault, "admin.listen", c.Admin.Listen, "docker.endpoint", c.Docker.Endpoint)
 	checkDiffers(fault, "admin.metrics", c.Admin.Metrics, "docker.endpoint", c.Docker.Endpoint)
 	checkDiffers(fault, "admin.metrics", c.Admin.Metrics, "kubeletEndpoint", c.KubeletEndpoint)
+	checkTLS(c, fault)
+}
+
+// checkTLS checks what is written of files; whether they can be used is seen when they are read.
+func checkTLS(c Configuration, fault faultFunc) {
+	t := c.Admin.TLS
+	if t == (TLS{}) {
+		return
+	}
+	if c.Admin.Metrics == "" || strings.HasPrefix(c.Admin.Metrics, unixScheme) {
+		fault("admin.tls", "is for admin.metrics as host:port only, which is %q", c.Admin.Metrics)
+	}
+	for _, f := range []struct {
+		name, path string
+		needed     bool
+	}{
+		{"admin.tls.certFile", t.CertFile, true}, {"admin.tls.keyFile", t.KeyFile, true}, {"admin.tls.clientCAFile", t.ClientCAFile, false},
+	} {
+		switch {
+		case f.path == "" && f.needed:
+			fault(f.name, "must name a file, since another setting of admin.tls does")
+		case f.path != "" && (!filepath.IsAbs(f.path) || strings.ContainsRune(f.path, 0)):
+			fault(f.name, "must be an absolute path, is %q", f.path)
+		}
+	}
 }
 
 // checkNotCRI refuses an endpoint that CRI calls go to.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -55,13 +56,15 @@ type daemon struct {
 	link        *linkKeeper
 	serves      chan struct{} // closed when calls are answered
 	listener    *proxy.Listener
-	admin       net.Listener  // nil: off
-	metrics     net.Listener  // nil: off
-	drained     chan struct{} // closed when the proxy has ended
-	program     program
-	predecessor *predecessor // nil: there was none
-	endWork     context.CancelFunc
-	handedOver  atomic.Bool // to a successor, which does all work but what is in flight
+	admin       net.Listener // nil: off
+	metrics     net.Listener // nil: off
+	// certificates are what metrics are served with; nil: plain HTTP.
+	certificates *admin.Certificates
+	drained      chan struct{} // closed when the proxy has ended
+	program      program
+	predecessor  *predecessor // nil: there was none
+	endWork      context.CancelFunc
+	handedOver   atomic.Bool // to a successor, which does all work but what is in flight
 }
 
 // newDaemon makes everything that can fail at the start. After an error its
@@ -180,7 +183,34 @@ func (d *daemon) listen(ctx context.Context) error {
 	if d.metrics, err = d.listenAdmin(ctx, settingMetrics, d.config.Admin.Metrics); err != nil {
 		return fmt.Errorf("%s: %w", settingMetrics, err)
 	}
+	return d.readCertificates()
+}
+
+// readCertificates reads what admin.metrics is served with, and warns where that is nothing
+// although others can listen.
+func (d *daemon) readCertificates() (err error) {
+	files := admin.CertificateFiles{Certificate: d.config.Admin.TLS.CertFile, Key: d.config.Admin.TLS.KeyFile, ClientCAs: d.config.Admin.TLS.ClientCAFile}
+	if files.Certificate != "" {
+		if d.certificates, err = admin.NewCertificates(files, d.log); err != nil {
+			return fmt.Errorf("admin.tls: %w", err)
+		}
+		return nil
+	}
+	if d.metrics == nil {
+		return nil
+	}
+	if tcp, is := d.metrics.Addr().(*net.TCPAddr); is && !tcp.IP.IsLoopback() {
+		d.log.WithField("address", tcp).Warn("admin.metrics is served to others without encryption; set admin.tls, or an address of this machine's own such as 127.0.0.1:9465")
+	}
 	return nil
+}
+
+// encrypted is the listener of admin.metrics, with TLS where that is set.
+func (d *daemon) encrypted() net.Listener {
+	if d.metrics == nil || d.certificates == nil {
+		return d.metrics
+	}
+	return tls.NewListener(d.metrics, d.certificates.Config())
 }
 
 // listenCRI opens the socket that kubelet speaks to.
@@ -257,7 +287,9 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 	work(d.manageLogs)
 	work(d.followEvents)
 	work(func(ctx context.Context) error { return serveAdmin(ctx, admin.ForOperators(d.answers()), d.admin) })
-	work(func(ctx context.Context) error { return serveAdmin(ctx, admin.ForMonitoring(d.answers()), d.metrics) })
+	work(func(ctx context.Context) error {
+		return serveAdmin(ctx, admin.ForMonitoring(d.answers()), d.encrypted())
+	})
 	work(d.bell.Run)
 	work(d.annotations.Run)
 	group.Go(func() error {

@@ -180,8 +180,10 @@ func checkPackaged(t *testing.T, d *testbed.Debian, version string) {
 	}
 	in(t, d, packagedShim, "check-config")
 	files := changed(t, d)
-	for _, file := range []string{packagedShim, packagedUnits + testbed.ShimUnit, packagedUnits + testbed.ShimSocket, packagedConfig, packagedPrograms + "bypass.sh", "/usr/share/doc/cri-logshim/copyright",
-		"/usr/share/man/man1/cri-logshim.1", "/usr/share/bash-completion/completions/cri-logshim"} {
+	for _, file := range []string{
+		packagedShim, packagedUnits + testbed.ShimUnit, packagedUnits + testbed.ShimSocket, packagedConfig, packagedPrograms + "bypass.sh", "/usr/share/doc/cri-logshim/copyright",
+		"/usr/share/man/man1/cri-logshim.1", "/usr/share/bash-completion/completions/cri-logshim",
+	} {
 		if !slices.Contains(files, file) {
 			t.Errorf("%s is not installed", file)
 		}

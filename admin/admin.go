@@ -1,4 +1,4 @@
-// Package admin is what is reached over HTTP: health, readiness, metrics and status.
+// Package admin is what is reached over HTTP: health, readiness, metrics, status and the API.
 // Those who are not root get less of it, since files of logs have the names of pods.
 // It serves what it is handed and knows nothing of CRI.
 package admin
@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,10 +22,11 @@ import (
 
 // Options say what is served.
 type Options struct {
-	// Alive returns an error when the daemon has to be restarted.
-	Alive func(context.Context) error
-	// Trouble returns the reasons why the daemon does not do all of its work.
-	Trouble func() []string
+	About About
+	// Alive are the checks of which one fails when the daemon has to be restarted.
+	Alive []Check
+	// Ready are the checks of which one fails when the daemon does not do all of its work.
+	Ready []Check
 	// Status returns what /status shows as JSON.
 	Status  func() any
 	Metrics prometheus.Gatherer
@@ -70,9 +70,11 @@ func Serve(ctx context.Context, handler http.Handler, listeners ...net.Listener)
 	return group.Wait()
 }
 
-// ForOperators answers /healthz, /readyz, /metrics and /status, what the API tells, and has the page at /.
+// ForOperators answers /healthz, /readyz, /statusz, /metrics and /status, what the API tells, and
+// has the page at /.
 func ForOperators(o Options) http.Handler {
-	mux := forAll(o, func(reasons []string) []string { return reasons })
+	mux := forAll(o, frank)
+	mux.HandleFunc("GET /statusz", statusz(o.About, mux))
 	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
 		text, err := json.MarshalIndent(o.Status(), "", "  ")
 		if err != nil {
@@ -103,43 +105,15 @@ func ForOperators(o Options) http.Handler {
 }
 
 // ForMonitoring answers /healthz, /readyz and /metrics, for whoever can reach the
-// address: how many reasons there are against being ready, and not which, since
+// address: which checks fail and how many reasons there are, and not which, since
 // they name files.
-func ForMonitoring(o Options) http.Handler {
-	return forAll(o, func(reasons []string) []string {
-		if len(reasons) == 0 {
-			return nil
-		}
-		return []string{fmt.Sprintf("not ready, reasons: %d; /readyz on admin.listen names them", len(reasons))}
-	})
-}
+func ForMonitoring(o Options) http.Handler { return forAll(o, discreet) }
 
-// forAll answers what everybody may ask, and the reasons against being ready as they
-// are told.
-func forAll(o Options, told func([]string) []string) *http.ServeMux {
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, r *http.Request) {
-		var reasons []string
-		if err := o.Alive(r.Context()); err != nil {
-			reasons = []string{err.Error()}
-		}
-		answer(w, reasons)
-	})
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		answer(w, told(o.Trouble()))
-	})
+// forAll answers what everybody may ask, and why checks fail as that is told.
+func forAll(o Options, told discretion) *routes {
+	mux := &routes{ServeMux: http.NewServeMux()}
+	mux.HandleFunc("GET /healthz", checks("healthz", o.Alive, told))
+	mux.HandleFunc("GET /readyz", checks("readyz", o.Ready, told))
 	mux.Handle("GET /metrics", promhttp.HandlerFor(o.Metrics, promhttp.HandlerOpts{ErrorLog: o.Log}))
 	return mux
-}
-
-// answer says ok, or 503 with a reason a line.
-func answer(w http.ResponseWriter, reasons []string) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	text := "ok\n"
-	if len(reasons) > 0 {
-		w.WriteHeader(http.StatusServiceUnavailable)
-		text = strings.Join(reasons, "\n") + "\n"
-	}
-	// Whoever has asked and gone away needs no answer.
-	_, _ = w.Write([]byte(text))
 }

@@ -27,12 +27,23 @@ func options(alive error, trouble ...string) admin.Options {
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	return admin.Options{
-		Alive:   func(context.Context) error { return alive },
-		Trouble: func() []string { return trouble },
+		Alive:   []admin.Check{passing("cri"), failing("logs", alive)},
+		Ready:   []admin.Check{passing("runtime"), {Name: "logs", Run: func(context.Context) []string { return trouble }}},
 		Status:  func() any { return map[string]int{"example": 7} },
 		Metrics: registry,
 		Log:     log,
 	}
+}
+
+func passing(name string) admin.Check { return failing(name, nil) }
+
+func failing(name string, err error) admin.Check {
+	return admin.Check{Name: name, Run: func(context.Context) []string {
+		if err == nil {
+			return nil
+		}
+		return []string{err.Error()}
+	}}
 }
 
 func TestAnswers(t *testing.T) {
@@ -74,14 +85,25 @@ func TestAnswersForMonitoring(t *testing.T) {
 		body string
 	}{
 		"/healthz": {200, "ok\n"},
-		"/readyz":  {503, "not ready, reasons: 2;"},
+		"/readyz":  {503, "reasons: 2; /readyz?verbose on admin.listen names them\n"},
 		"/metrics": {200, "example_total 7\n"},
 		"/status":  {404, ""},
+		"/statusz": {404, ""},
+
+		"/healthz?verbose": {200, "[+]cri ok\n[+]logs ok\nhealthz check passed\n"},
+		"/readyz?verbose":  {503, "[+]runtime ok\n[-]logs failed: reasons: 2; /readyz?verbose on admin.listen names them\nreadyz check failed\n"},
 	} {
 		w := httptest.NewRecorder()
 		admin.ForMonitoring(o).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
 		if body := w.Body.String(); w.Code != want.code || !strings.Contains(body, want.body) || strings.Contains(body, secret) {
 			t.Errorf("%s: answered %d %q, want %d with %q", path, w.Code, body, want.code, want.body)
+		}
+	}
+	for _, path := range []string{"/healthz", "/healthz?verbose"} {
+		w := httptest.NewRecorder()
+		admin.ForMonitoring(options(errors.New(secret))).ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		if body := w.Body.String(); w.Code != 503 || !strings.Contains(body, "reasons: 1; /healthz?verbose on") || strings.Contains(body, secret) {
+			t.Errorf("%s, not alive: answered %d %q", path, w.Code, body)
 		}
 	}
 	w := httptest.NewRecorder()

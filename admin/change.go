@@ -39,7 +39,7 @@ func (r Refusal) Unwrap() error { return r.Err }
 // change answers the questions of the API that change something.
 type change struct{ worker Worker }
 
-func (c change) register(mux *http.ServeMux) {
+func (c change) register(mux *routes) {
 	mux.HandleFunc("POST "+api.PathRotate, changing(func(ctx context.Context, request api.RotateRequest) (api.RotateResult, error) {
 		if request.ID == "" || len(request.ID) > mostID {
 			return api.RotateResult{}, Refusal{http.StatusBadRequest, fmt.Errorf("id: must be the id of a container, of at most %d bytes", mostID)}

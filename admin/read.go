@@ -28,7 +28,7 @@ type read struct {
 	events *Events
 }
 
-func (a read) register(mux *http.ServeMux) {
+func (a read) register(mux *routes) {
 	mux.HandleFunc("GET "+api.PathNode, func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), askTime)
 		defer cancel()

@@ -51,7 +51,7 @@ func served(t *testing.T, work *laborer) (config string) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	handler := admin.ForOperators(admin.Options{
-		Alive: func(context.Context) error { return nil }, Trouble: func() []string { return nil }, Status: func() any { return nil },
+		Status:  func() any { return nil },
 		Metrics: prometheus.NewRegistry(), Log: logrus.New(), Facts: pagetest.Sample(), Events: admin.NewEvents(), Worker: work,
 	})
 	go func() { ended <- admin.Serve(ctx, handler, l) }()

@@ -257,9 +257,6 @@ func (d *daemon) readers() logmgr.Readers {
 	return finder
 }
 
-// status is what an operator may want to know of the moment.
-func (d *daemon) status() any { return d.logs.Status() }
-
 // run serves until ctx is done and everything has ended, or until it has handed over and
 // its last call has ended. A hangup makes it read its configuration again.
 func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
@@ -310,14 +307,6 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 	return errors.Join(err, d.proxy.Close())
 }
 
-// answers are what HTTP is answered with.
-func (d *daemon) answers() admin.Options {
-	return admin.Options{
-		Alive: d.alive, Trouble: d.trouble, Status: d.status, Metrics: d.registry, Log: d.log,
-		Page: d.page, Facts: d.facts, Events: d.events, Worker: d.facts, Profiles: d.config.Admin.Pprof,
-	}
-}
-
 // serveAdmin answers on a listener, if there is one, until ctx is done.
 func serveAdmin(ctx context.Context, handler http.Handler, listener net.Listener) error {
 	if listener == nil {
@@ -342,13 +331,4 @@ func (d *daemon) close() error {
 		errs = append(errs, d.proxy.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// trouble returns the reasons why not all of the work is done.
-func (d *daemon) trouble() []string {
-	var reasons []string
-	if s := d.proxy.RuntimeState(); s != connectivity.Ready { // from which others may follow
-		reasons = append(reasons, fmt.Sprintf("no connection to the runtime at %s (%s)", d.config.RuntimeEndpoint, s))
-	}
-	return append(append(reasons, d.logs.Trouble()...), d.link.reasons()...)
 }

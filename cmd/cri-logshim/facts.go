@@ -55,7 +55,7 @@ func (f *facts) Node(ctx context.Context) (api.Node, error) {
 		Active:  view.Active, Rotations: view.Rotations,
 		Disk:    diskOf(view.Disk, status.Node),
 		Readers: []api.Reader{},
-		Reasons: append([]string{}, d.trouble()...), Errors: d.events.Errors(),
+		Reasons: append([]string{}, d.trouble(ctx)...), Errors: d.events.Errors(),
 	}
 	if seen := d.events.Rotators(); !seen.IsZero() {
 		n.Kubelet.Rotates, n.Kubelet.RotatesSeen = true, &seen

@@ -77,6 +77,12 @@ func TestReadiness(t *testing.T) {
 	}
 	for range 2 {
 		eventually(t, "not being ready", ready(http.StatusServiceUnavailable))
+		if _, body := get(t, p, "/readyz?verbose"); !strings.HasPrefix(body, "[-]runtime failed: no connection to the runtime at "+p.config.RuntimeEndpoint) || !strings.Contains(body, "\n[+]bypass ok\n") {
+			t.Errorf("not ready without saying which check fails: %q", body)
+		}
+		if _, body := get(t, p, "/healthz?verbose"); body != "[+]cri ok\n[+]logs ok\nhealthz check passed\n" {
+			t.Errorf("the checks of an idle daemon: %q", body)
+		}
 		if code, body := get(t, p, "/healthz"); code != http.StatusOK {
 			t.Errorf("healthz: %d %q without a runtime", code, body)
 		}
@@ -103,7 +109,7 @@ func TestMetricsAddress(t *testing.T) {
 	newFakeRuntime().serve(t, p.config.RuntimeEndpoint)
 	d := p.serve(t, extras{})
 	works(t, p)
-	for path, want := range map[string][2]int{"/status": {200, 404}, "/metrics": {200, 200}, "/healthz": {200, 200}} {
+	for path, want := range map[string][2]int{"/status": {200, 404}, "/statusz": {200, 404}, "/metrics": {200, 200}, "/healthz": {200, 200}} {
 		for i, endpoint := range []string{p.config.Admin.Listen, p.config.Admin.Metrics} {
 			if code, body := getFrom(t, endpoint, path); code != want[i] {
 				t.Errorf("%s at %s: %d %q, want %d", path, endpoint, code, body, want[i])

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -21,13 +22,13 @@ func (d *daemon) purpose() string {
 
 // statusLine is what "systemctl status" shows: what is served, how many logs are managed,
 // and what is wrong.
-func (d *daemon) statusLine() string {
+func (d *daemon) statusLine(ctx context.Context) string {
 	status := d.logs.Status()
 	line := fmt.Sprintf("%s, logs managed: %d", d.purpose(), status.Logs)
 	if n := len(status.Elsewhere); n > 0 {
 		line += fmt.Sprintf(", the runtime's own: %d", n)
 	}
-	reasons := d.trouble()
+	reasons := d.trouble(ctx)
 	if len(reasons) > 0 {
 		line += "; " + reasons[0]
 	}

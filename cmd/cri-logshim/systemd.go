@@ -54,7 +54,7 @@ func (d *daemon) notifySystemd(ctx context.Context) error {
 			d.stopping()
 			return nil
 		case <-status.C:
-			if line := d.statusLine(); line != told {
+			if line := d.statusLine(ctx); line != told {
 				d.tell("STATUS=" + line)
 				told = line
 			}

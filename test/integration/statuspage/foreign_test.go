@@ -38,7 +38,7 @@ func TestForeignPageGetsNothing(t *testing.T) {
 	log.SetOutput(io.Discard)
 	done := &worker{}
 	ours := httptest.NewServer(admin.ForOperators(admin.Options{
-		Alive: func(context.Context) error { return nil }, Trouble: func() []string { return nil }, Status: func() any { return nil },
+		Status:  func() any { return nil },
 		Metrics: prometheus.NewRegistry(), Log: log,
 		Facts: pagetest.Sample(), Events: admin.NewEvents(), Worker: done, Page: serve(t, pagetest.Sample()).page,
 	}))

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -14,7 +15,12 @@ import (
 func onThisMachine(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !ownName(r.Host) {
-			http.Error(w, "this is answered under the name localhost only (as in http://localhost/), since a web page could have led any other name here", http.StatusMisdirectedRequest)
+			const why = "this is answered under the name localhost only (as in http://localhost/), since a web page could have led any other name here"
+			if strings.HasPrefix(r.URL.Path, "/v1/") {
+				problem(w, http.StatusMisdirectedRequest, errors.New(why))
+				return
+			}
+			http.Error(w, why, http.StatusMisdirectedRequest)
 			return
 		}
 		next.ServeHTTP(w, r)

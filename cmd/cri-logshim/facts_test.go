@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/cri-logshim/cri-logshim/admin/api"
+	"github.com/cri-logshim/cri-logshim/admin/api/apitest"
 	"github.com/cri-logshim/cri-logshim/config"
 )
 
@@ -48,6 +49,7 @@ func TestFacts(t *testing.T) {
 			if n := nodeOf(t, p); n.Kubelet.Calls != (mode == config.ModeProxy) {
 				t.Errorf("after a call it tells that calls come: %v", n.Kubelet.Calls)
 			}
+			described(t, p)
 			if code, body := get(t, p, api.PathEvents); code != http.StatusOK || !strings.Contains(body, `"reason":"Serving"`) {
 				t.Errorf("events: %d %q", code, body)
 			}
@@ -59,5 +61,24 @@ func TestFacts(t *testing.T) {
 			}
 			d.end(t)
 		})
+	}
+}
+
+// described wants what the daemon answers to be what the API's description has: one that was made from
+// what is shown in tests would not notice a null, or a word, that only the daemon says.
+func described(t *testing.T, p *place) {
+	t.Helper()
+	description, err := apitest.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{api.PathNode, api.PathLogs, api.PathEvents} {
+		code, body := get(t, p, path)
+		if code != http.StatusOK {
+			t.Errorf("%s: %d %q", path, code, body)
+		}
+		if err := description.Answer(http.MethodGet, path, code, http.Header{"Content-Type": {"application/json"}}, []byte(body)); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -99,6 +99,9 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 	d.reloads = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Namespace: "cri_logshim", Name: "config_reloads_total", Help: "Reloads of the configuration, by result.",
 	}, []string{"result"})
+	for _, result := range []string{"applied", "failed", "invalid"} {
+		d.reloads.WithLabelValues(result) // or the first one would be seen as no increase
+	}
 	d.valid = prometheus.NewGauge(prometheus.GaugeOpts{
 		Namespace: "cri_logshim", Name: "config_valid", Help: "1 if the configuration file is valid, as it was read last; 0 while an older one stays in force.",
 	})

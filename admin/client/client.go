@@ -5,6 +5,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,7 +40,7 @@ func New(endpoint string) (*Client, error) {
 		return nil, errors.New("admin.listen is empty, so there is nobody to ask: set it in the configuration and reload cri-logshim")
 	}
 	transport := &http.Transport{IdleConnTimeout: time.Minute}
-	if socket, is := strings.CutPrefix(endpoint, "unix://"); is {
+	if socket, is := strings.CutPrefix(endpoint, "unix://"); is && strings.HasPrefix(socket, "/") {
 		dialer := &net.Dialer{}
 		transport.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return dialer.DialContext(ctx, "unix", socket)
@@ -96,7 +97,7 @@ func (c *Client) call(ctx context.Context, method, path string, body, answer any
 	}
 	response, err := c.http.Do(request)
 	if err != nil {
-		return exitcode.With(exitcode.Unreachable, fmt.Errorf("cannot ask the daemon at %s: %s", c.endpoint, whyUnreached(err)))
+		return exitcode.With(exitcode.Unreachable, fmt.Errorf("cannot ask the daemon at %s: %w", c.endpoint, explained{whyUnreached(err), err}))
 	}
 	defer func() { err = errors.Join(err, response.Body.Close()) }()
 	said := io.LimitReader(response.Body, maxAnswer)
@@ -104,10 +105,21 @@ func (c *Client) call(ctx context.Context, method, path string, body, answer any
 		return refusal(response, said)
 	}
 	if err := json.NewDecoder(said).Decode(answer); err != nil {
-		return fmt.Errorf("read the daemon's answer about %s: %w", path, err)
+		return fmt.Errorf("read the answer of %s about %s: %w; if it is cut off, ask again, and if it is no JSON, that is not cri-logshim's admin.listen", c.endpoint, path, err)
 	}
 	return nil
 }
+
+// explained is an error in other words.
+type explained struct {
+	words string
+	cause error
+}
+
+func (e explained) Error() string { return e.words }
+
+// Unwrap returns what is explained.
+func (e explained) Unwrap() error { return e.cause }
 
 // whyUnreached says why nobody has answered, and what to do.
 func whyUnreached(err error) string {
@@ -119,7 +131,13 @@ func whyUnreached(err error) string {
 	case errors.Is(err, fs.ErrPermission):
 		return "only root may; run it as root"
 	case errors.Is(err, context.DeadlineExceeded):
-		return "no answer in time"
+		return "no answer in time; the log of cri-logshim may tell what it waits for (journalctl -u cri-logshim)"
+	}
+	if distrust, is := errors.AsType[*tls.CertificateVerificationError](err); is {
+		return fmt.Sprintf("its certificate is not trusted (%v); SSL_CERT_FILE can name a file with its authority's", distrust.Err)
+	}
+	if asked, is := errors.AsType[*url.Error](err); is { // which says once more who was asked
+		return asked.Err.Error()
 	}
 	return err.Error()
 }

@@ -3,6 +3,7 @@ package logmgr
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path"
 	"sync/atomic"
 	"time"
@@ -163,6 +164,12 @@ func (l *containerLog) complain(what string, err error) {
 		l.history.meter.err(what, err)
 		m.complaints.complain(l.path, l.log, what, err)
 	}
+}
+
+// fault complains, and returns the whole of it for whoever has asked.
+func (l *containerLog) fault(what string, err error) error {
+	l.complain(what, err)
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // log is where to speak of the log. It is made when there is something to say: there

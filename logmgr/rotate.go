@@ -29,36 +29,37 @@ const (
 //	                                                        └ unknown: in doubt; when the log is missing it
 //	                                                          is reopened, when the old file still grows, rotated
 //
-// It begins when the file has reached the size of full, for which it waits a little.
-func (t *tender) rotate(ctx context.Context, seen logfile.Info, full int64) {
+// It begins when the file has reached the size of full, for which it waits a little, if it is
+// wanted still. The error, which was complained of, is what has failed; nil also where there was
+// nothing to do any more.
+func (t *tender) rotate(ctx context.Context, seen logfile.Info, full int64, wanted func() bool) error {
 	l := t.l
 	if err := t.lock(ctx); err != nil {
-		return
+		return nil //nolint:nilerr // nobody wants it any longer
 	}
 	defer t.gate.unlock()
 	if ctx.Err() != nil {
-		return // what is begun now would be cut short
+		return nil // what is begun now would be cut short
 	}
 	// Another rotator may have been at work while we waited for the lock.
 	info, err := l.dir.Stat(l.name)
 	if err != nil || info.ID != seen.ID {
-		return
+		return nil //nolint:nilerr // the next look finds out
 	}
 	endWindow := t.gate.openWindow()
 	defer endWindow()
 	if info, err = t.waitForReaders(ctx, info, full); err != nil || info.ID != seen.ID || info.Size < full {
-		return
+		return nil //nolint:nilerr // as above
 	}
-	if t.m.inability.known() {
-		return // since another log has found out meanwhile
+	if t.m.inability.known() || !wanted() {
+		return t.m.inability.err() // since another log has found out meanwhile
 	}
 	began := time.Now()
 	rotated, err := t.moveAside(info)
 	if err != nil {
 		t.m.metrics.failed("rename")
-		l.complain("cannot move the full log aside", err)
 		l.retry.failed(time.Now())
-		return
+		return l.fault("cannot move the full log aside", err)
 	}
 	err = t.reopen(ctx)
 	took := time.Since(began)
@@ -69,17 +70,19 @@ func (t *tender) rotate(ctx context.Context, seen logfile.Info, full int64) {
 	switch {
 	case err == nil:
 		t.swapped(rotated, info, took)
+		return nil
 	case errors.Is(err, ErrRefused):
 		l.retry.failed(time.Now())
 		if !errors.Is(err, ErrCannotReopen) { // that is said for all logs at once
-			l.complain("the runtime refuses to reopen the log, so it goes back to its place", err)
+			err = l.fault("the runtime refuses to reopen the log, so it goes back to its place", err)
 		}
 		t.putBack(rotated, info)
 		t.m.Reconcile() // it refuses when the container has exited
+		return err
 	default:
 		l.retry.failed(time.Now())
 		l.doubt = doubt{name: rotated, since: time.Now()}
-		l.complain("it is not known whether the log was reopened", err)
+		return l.fault("it is not known whether the log was reopened", err)
 	}
 }
 
@@ -129,7 +132,10 @@ func (t *tender) swapped(rotated string, info logfile.Info, took time.Duration) 
 	l.urged.Store(false)
 	t.m.metrics.rotated()
 	t.m.metrics.window.Observe(took.Seconds())
+	made := Rotation{File: rotated, Bytes: info.Size}
+	defer func() { l.answer(made, nil) }()
 	if old, err := l.dir.Stat(rotated); err == nil {
+		made.Bytes = old.Size
 		l.pace.swapped(took, old.Size-info.Size)
 		others := l.pace.swap
 		t.m.swaps.Store(&others)
@@ -137,7 +143,6 @@ func (t *tender) swapped(rotated string, info logfile.Info, took time.Duration) 
 		t.m.metrics.fill.Observe(share)
 		l.weigh(now, old) // to its last byte
 		l.history.meter.rotate(t.m.Now(), share)
-		defer l.answer(Rotation{File: rotated, Bytes: old.Size}, nil)
 		t.tellLate(old.Size)
 		l.log().WithField("file", rotated).WithField("size", old.Size).WithField("took", took).Debug("rotated")
 	}

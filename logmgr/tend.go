@@ -1,6 +1,7 @@
 package logmgr
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,8 +47,11 @@ func (t *tender) tend(ctx context.Context) {
 		if t.m.inability.known() {
 			t.policy.MaxAge = 0
 		}
-		if !t.policy.rotates() && t.notice() {
-			return
+		if !t.policy.rotates() {
+			t.l.answer(Rotation{}, errOff)
+			if t.notice() {
+				return
+			}
 		}
 		wait, fine := longestLook, false
 		if t.policy.rotates() {
@@ -87,12 +91,12 @@ func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 	case err != nil && !t.where.await():
 		return longestLook, false // it may be a link
 	case l.dir == nil:
-		l.complain("cannot open the log's directory", err)
+		t.fail("cannot open the log's directory", err)
 		l.opening.failed(now)
 		return l.opening.wait, false
 	case err != nil:
 		t.m.metrics.failed("stat")
-		l.complain("cannot look at the log", err)
+		t.fail("cannot look at the log", err)
 		return longestLook, false
 	}
 	l.missingSince = time.Time{}
@@ -106,15 +110,18 @@ func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 	}
 	t.adopt(now)
 	t.ageOf(info, now)
-	if t.m.inability.known() {
+	if err := t.m.inability.err(); err != nil {
+		l.answer(Rotation{}, err)
 		l.doubt = doubt{}
 		return longestLook, seen
 	}
-	ripens, never := t.ripens(now)
-	due := info.Size > 0 && (l.pace.due(t.policy.MaxSize) || ripens == 0 && !never || l.urged.Load() || l.order.Load() != nil)
 	if info.Size == 0 {
 		l.answer(Rotation{}, errEmpty)
 	}
+	ripens, never := t.ripens(now)
+	unasked := info.Size > 0 && (l.pace.due(t.policy.MaxSize) || ripens == 0 && !never || l.urged.Load())
+	ordered := l.order.Load()
+	due := unasked || info.Size > 0 && ordered != nil
 	hold := t.untilHold()
 	// A file in doubt counts also while the new one is empty: so it looks when the
 	// runtime has made it and hangs before it writes there.
@@ -133,15 +140,19 @@ func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 		return min(left, longestLook), false
 	}
 	if !t.where.await() && !t.proven(now, info) {
+		t.waitInVain(now)
 		return longestLook, false
 	}
 	full := info.Size
 	if !due && hold == 0 {
 		full = int64(l.pace.full(t.policy.MaxSize))
 	}
-	t.rotate(ctx, info, full)
-	if ctx.Err() == nil {
-		l.answer(Rotation{}, errNotRotated(l.history.meter.last()))
+	wanted := func() bool {
+		return l.policy.Load().rotates() && (unasked || ordered == nil || l.order.Load() == ordered)
+	}
+	err = t.rotate(ctx, info, full, wanted)
+	if ctx.Err() == nil && l.policy.Load().rotates() { // or else tend answers
+		l.answer(Rotation{}, cmp.Or(err, errOtherRotator))
 	}
 	return shortestLook, false
 }
@@ -230,17 +241,22 @@ func (t *tender) missing(ctx context.Context, now time.Time) time.Duration {
 		return left
 	}
 	if !t.where.await() && !t.provenAside(now) {
+		l.answer(Rotation{}, errMissing)
 		return longestLook
 	}
 	if err := t.findDir(); err != nil {
-		l.complain("the log's directory is missing and cannot be made", err)
+		t.fail("the log's directory is missing and cannot be made", err)
 		l.opening.failed(now)
 		return l.opening.wait
 	}
 	if left := l.retry.left(now); left > 0 {
+		l.answer(Rotation{}, fmt.Errorf("%w, and it is tried in %s to have it reopened", errMissing, left.Round(time.Second)))
 		return min(left, longestLook)
 	}
 	t.reopenMissing(ctx)
+	if ctx.Err() == nil {
+		l.answer(Rotation{}, errMissing)
+	}
 	return shortestLook
 }
 

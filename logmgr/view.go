@@ -149,7 +149,7 @@ func (r *registry) unmanaged(c *container) string {
 	case r.inability.known():
 		return "the runtime cannot reopen logs"
 	case c.where.state.Load() == outputAwaited:
-		return "the runtime does not tell where its output is"
+		return errWhereabouts.Error()
 	}
 	return ""
 }

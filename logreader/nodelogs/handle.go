@@ -2,12 +2,12 @@ package nodelogs
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"time"
 )
 
 // headBytes tell a current file from the one that took its name: records begin with the time in
@@ -24,6 +24,12 @@ type handle struct {
 	head    []byte
 	offset  int64
 	stream  *Part
+	broken  int // how many answers have broken off
+	// rotated tells the files of the attempt that were rotated, by their keys. An empty file has no
+	// beginning to be known by, so it is the same as long as none of these has come: before holds those
+	// that there were before the file was opened.
+	rotated func() (map[string]bool, error)
+	before  map[string]bool
 }
 
 // readHead reads what the file begins with.
@@ -47,9 +53,31 @@ func (h *handle) verify() error {
 		return err
 	}
 	if !bytes.HasPrefix(now, h.head) {
-		return fmt.Errorf("%w: another file bears its name", fs.ErrNotExist)
+		return errOther
+	}
+	if len(h.head) == 0 && len(now) > 0 {
+		if err := h.verifyEmpty(); err != nil {
+			return err
+		}
 	}
 	h.head = now
+	return nil
+}
+
+// errOther tells that what was opened has lost its name.
+var errOther = fmt.Errorf("%w: another file bears its name", fs.ErrNotExist)
+
+// verifyEmpty makes sure that a file that was empty so far was not rotated since.
+func (h *handle) verifyEmpty() error {
+	now, err := h.rotated()
+	if err != nil {
+		return err
+	}
+	for key := range now {
+		if !h.before[key] {
+			return errOther
+		}
+	}
 	return nil
 }
 
@@ -76,16 +104,20 @@ func (h *handle) Read(p []byte) (int, error) {
 	}
 	n, err := h.stream.Read(p)
 	h.offset += int64(n)
-	if err != nil {
-		err = errors.Join(err, h.drop())
-		if n > 0 && errors.Is(err, io.EOF) {
-			return n, nil
-		}
-		if errors.Is(err, io.EOF) {
-			return n, io.EOF
-		}
+	if err == nil {
+		return n, nil
 	}
-	return n, err
+	switch failed := h.drop(); {
+	case n > 0 && failed == nil: // what comes next is asked for with the next call
+		return n, nil
+	case errors.Is(err, io.EOF):
+		return n, cmp.Or(failed, io.EOF)
+	case passes(h.ctx, err) && h.broken < attempts:
+		h.broken++
+		return n, nil // io.Reader allows it
+	default:
+		return n, errors.Join(err, failed)
+	}
 }
 
 // drop ends the present answer.
@@ -144,7 +176,7 @@ func (h *handle) Settled() (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if time.Since(info.Modified) > settled {
+	if info.isSettled() {
 		return true, nil
 	}
 	return false, pause(h.ctx, pace/2)

@@ -11,9 +11,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"go.uber.org/goleak"
 
 	"github.com/cri-logshim/cri-logshim/logreader"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const stem = "/0.log.20260101-000000.00000000"
 
@@ -37,7 +42,18 @@ func serve(t *testing.T, handler http.Handler) *Server {
 	return s
 }
 
-func record(n string) string { return "2026-01-01T00:00:00.00000000" + n + "Z stdout F line " + n + "\n" }
+func newSource(t *testing.T, server *Server) *Source {
+	t.Helper()
+	source, err := NewSource(server, DefaultPlaces())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return source
+}
+
+func record(n string) string {
+	return "2026-01-01T00:00:00.00000000" + n + "Z stdout F line " + n + "\n"
+}
 
 func write(t *testing.T, path, text string) {
 	t.Helper()
@@ -67,11 +83,12 @@ func TestHistory(t *testing.T) {
 	live, keep := dir+"/pods/shop_web-0_u1/app", dir+"/cri-logshim/kept/shop_web-0_u1/app"
 	write(t, keep+stem+"1.gz", record("1"))
 	write(t, live+stem+"2.gz", record("2"))
+	write(t, keep+stem+"2", record("2"))
 	write(t, keep+stem+"3", record("3"))
 	write(t, live+stem+"3", record("3"))
 	write(t, live+"/0.log", record("4"))
 	write(t, keep+"/0.log", record("4"))
-	source := NewSource(serve(t, http.FileServer(http.Dir(dir))))
+	source := newSource(t, serve(t, http.FileServer(http.Dir(dir))))
 	for tail, want := range map[int64]string{logreader.All: "line 1,line 2,line 3,line 4", 2: "line 3,line 4"} {
 		r := logreader.New(source, []logreader.Container{web()}, logreader.Options{Tail: tail, Warn: func(err error) { t.Error(err) }})
 		var got []string
@@ -99,7 +116,7 @@ func TestRotatedWhileOpen(t *testing.T) {
 	dir := t.TempDir()
 	log := dir + "/pods/shop_web-0_u1/app/0.log"
 	write(t, log, record("1"))
-	source := NewSource(serve(t, http.FileServer(http.Dir(dir))))
+	source := newSource(t, serve(t, http.FileServer(http.Dir(dir))))
 	h, err := source.Open(t.Context(), web(), logreader.File{Name: "pods/0.log"})
 	if err != nil {
 		t.Fatal(err)
@@ -111,6 +128,74 @@ func TestRotatedWhileOpen(t *testing.T) {
 	}
 }
 
+// A file that had no byte when it was opened has no beginning to be known by. It finds a source that
+// goes on with the file that has taken its name meanwhile, and loses what is between.
+func TestRotatedWhileEmpty(t *testing.T) {
+	dir := t.TempDir()
+	log := dir + "/pods/shop_web-0_u1/app/0.log"
+	write(t, log, "")
+	source := newSource(t, serve(t, http.FileServer(http.Dir(dir))))
+	h, err := source.Open(t.Context(), web(), logreader.File{Name: "pods/0.log"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer h.Close()
+	if text, err := io.ReadAll(h); len(text) > 0 || err != nil {
+		t.Errorf("read %q, %v of an empty file", text, err)
+	}
+	write(t, dir+"/pods/shop_web-0_u1/app"+stem+"1", record("1"))
+	write(t, log, record("2"))
+	if text, err := io.ReadAll(h); len(text) > 0 || !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("read %q, %v of another file", text, err)
+	}
+	again, err := source.Open(t.Context(), web(), logreader.File{Name: "pods/0.log"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	if text, err := io.ReadAll(again); string(text) != record("2") || err != nil {
+		t.Errorf("read %q, %v of the file that has the name now", text, err)
+	}
+}
+
+// Whether a file is written to goes by the node's clock. It finds a source that goes by the clock of
+// this machine, which would wait for years, or leave a file that is still written to.
+func TestSettledByTheClockOfTheNode(t *testing.T) {
+	dir := t.TempDir()
+	log := dir + "/pods/shop_web-0_u1/app/0.log"
+	write(t, log, record("1"))
+	written := time.Now().Add(1000 * time.Hour)
+	if err := os.Chtimes(log, written, written); err != nil {
+		t.Fatal(err)
+	}
+	files := http.FileServer(http.Dir(dir))
+	for ago, want := range map[time.Duration]bool{time.Second: false, time.Minute: true} {
+		source := newSource(t, serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Date", written.Add(ago).UTC().Format(http.TimeFormat))
+			files.ServeHTTP(w, r)
+		})))
+		h, err := source.Open(t.Context(), web(), logreader.File{Name: "pods/0.log"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if settled, err := h.Settled(); settled != want || err != nil {
+			t.Errorf("%v after the last write: settled is %v, %v", ago, settled, err)
+		}
+		if err := h.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A place is a directory below /var/log.
+func TestPlaces(t *testing.T) {
+	for _, place := range []string{"", "/pods", "pods/", "../pods", "a//b", "a/./b"} {
+		if _, err := NewSource(nil, Places{Live: place, Kept: "kept"}); err == nil {
+			t.Errorf("%q was taken", place)
+		}
+	}
+}
+
 // Each way of saying no has its own error.
 func TestRefusals(t *testing.T) {
 	const status = `{"kind":"Status","message":"no"}`
@@ -119,6 +204,7 @@ func TestRefusals(t *testing.T) {
 		body string
 		want error
 	}{
+		{400, `{"kind":"Status","message":"address not allowed"}`, ErrLoopback},
 		{401, status, ErrUnauthorized},
 		{403, status, ErrForbidden},
 		{403, "Forbidden", ErrLogsOff},
@@ -128,7 +214,7 @@ func TestRefusals(t *testing.T) {
 		{503, status, ErrUnreachable},
 	} {
 		server := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			if c.body == status {
+			if strings.HasPrefix(c.body, "{") {
 				w.Header().Set("Content-Type", "application/json")
 			}
 			w.WriteHeader(c.code)

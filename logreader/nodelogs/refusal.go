@@ -25,6 +25,9 @@ var (
 	// ErrUnauthorized is that the API server does not know the user.
 	ErrUnauthorized = errors.New("the API server does not know who asks")
 
+	// ErrLoopback is that the API server passes nothing on to the address that the node has.
+	ErrLoopback = errors.New("the API server passes nothing on to a node with such an address")
+
 	errNoListing = errors.New("this is no directory")
 )
 
@@ -32,8 +35,10 @@ var (
 const maxRefusal = 64 << 10
 
 // refusal says why there is no content. The API server itself answers with a Status object, kubelet
-// behind it with plain text, so the same code means different things:
+// behind it with plain text, so the same code means different things. So the sources of Kubernetes 1.36
+// say; what other versions and servers between them say may be worded otherwise, so only 400 goes by words:
 //
+//	400 Status   the node's address is a loopback or link-local one ("address not allowed")
 //	401          the API server does not know the user
 //	403 Status   the user may not get nodes/proxy
 //	403 text     kubelet does not let the API server in ("Forbidden (user=…, verb=get, resource=nodes, subresource(s)=[log])")
@@ -52,6 +57,8 @@ func (s *Server) refusal(answer *http.Response) error {
 	switch code := answer.StatusCode; {
 	case code == http.StatusUnauthorized:
 		return fmt.Errorf("%w (%s): log in anew, or see which user the kubeconfig file names", ErrUnauthorized, message)
+	case code == http.StatusBadRequest && ofAPIServer && strings.Contains(message, "address not allowed"):
+		return fmt.Errorf("%w (%s): the node is registered with a loopback or link-local address, see kubectl get node %s -o wide; start its kubelet with another --node-ip", ErrLoopback, message, s.node)
 	case code == http.StatusForbidden && ofAPIServer:
 		return fmt.Errorf("%w (%s); somebody who administers the cluster can allow it:\n"+
 			"  kubectl create clusterrole node-logs --verb=get --resource=nodes/proxy\n"+

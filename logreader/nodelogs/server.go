@@ -29,6 +29,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -37,6 +38,8 @@ type Server struct {
 	client *http.Client
 	base   *url.URL
 	node   string
+	// answered is whether there ever was an answer, so that its absence is worth waiting for.
+	answered atomic.Bool
 }
 
 // NewServer reads from a node through the API server at an address. The client logs in, and has no
@@ -76,6 +79,15 @@ func (s *Server) List(ctx context.Context, directory ...string) (entries []Entry
 type Info struct {
 	Size     int64
 	Modified time.Time // the last write, in whole seconds; zero if it was not told
+	// Answered is when the answer was given, by the clock that Modified goes by, since the one of this
+	// machine may be wrong by minutes; zero if it was not told.
+	Answered time.Time
+}
+
+// isSettled tells whether the last write was so long ago that there will most likely be no other. A file
+// whose last write is not known is not settled.
+func (i Info) isSettled() bool {
+	return !i.Modified.IsZero() && !i.Answered.IsZero() && i.Answered.Sub(i.Modified) > settled
 }
 
 // Stat looks at a file.
@@ -119,6 +131,7 @@ func (s *Server) Open(ctx context.Context, offset, length int64, file ...string)
 func partOf(answer *http.Response, offset int64) (*Part, error) {
 	part := &Part{ReadCloser: answer.Body}
 	part.Modified, _ = http.ParseTime(answer.Header.Get("Last-Modified"))
+	part.Answered, _ = http.ParseTime(answer.Header.Get("Date"))
 	switch answer.StatusCode {
 	case http.StatusOK: // an empty file, or a server between us that knows no ranges
 		part.Size = answer.ContentLength
@@ -198,7 +211,7 @@ func (s *Server) get(ctx context.Context, path []string, directory bool, ranged 
 	if ranged != "" {
 		request.Header.Set("Range", ranged)
 	}
-	answer, err := s.client.Do(request)
+	answer, err := s.ask(request)
 	if err != nil {
 		return nil, s.failed(path, err)
 	}

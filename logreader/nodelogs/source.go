@@ -8,30 +8,53 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/cri-logshim/cri-logshim/logreader"
 )
 
-// Where logs are below /var/log by default, of pods that there are and of those that were removed.
-const (
-	live = "pods"
-	kept = "cri-logshim/kept"
-)
+// Places say where logs are below /var/log, as "a/b".
+type Places struct {
+	Live string // of pods that there are
+	Kept string // of those that were removed
+}
+
+// DefaultPlaces are those of kubelet's podLogsDir and of keepDir.
+func DefaultPlaces() Places { return Places{Live: "pods", Kept: "cri-logshim/kept"} }
 
 const (
 	looks   = 5 // how often a directory is read that keeps changing
 	pace    = time.Second
 	settled = 3 * time.Second // a file that was not written to for so long is not written to any more
+	atOnce  = 8               // how many files are looked at at the same time
 )
 
 // Source is a logreader.Source of the logs of one node.
-type Source struct{ server *Server }
+type Source struct {
+	server *Server
+	places Places
 
-// NewSource reads what a server has.
-func NewSource(server *Server) *Source { return &Source{server} }
+	mu sync.Mutex
+	// known are the files of each container's last listing that will not change any more, by name.
+	known map[logreader.Container]map[string]Info
+}
 
-func roots() []string { return []string{live, kept} }
+// NewSource reads what a server has in the given places.
+func NewSource(server *Server, places Places) (*Source, error) {
+	for _, place := range []string{places.Live, places.Kept} {
+		for name := range strings.SplitSeq(place, "/") {
+			if !isName(name) {
+				return nil, fmt.Errorf("%q is no directory below /var/log", place)
+			}
+		}
+	}
+	return &Source{server: server, places: places, known: map[logreader.Container]map[string]Info{}}, nil
+}
+
+func (s *Source) roots() []string { return []string{s.places.Live, s.places.Kept} }
 
 // list lists what is in a directory below a root; none: it is not there.
 func (s *Source) list(ctx context.Context, root string, below ...string) (entries []Entry, there bool, err error) {
@@ -45,7 +68,7 @@ func (s *Source) list(ctx context.Context, root string, below ...string) (entrie
 // directories are the names of directories in all roots, each once.
 func (s *Source) directories(ctx context.Context, below ...string) ([]string, error) {
 	var names []string
-	for _, root := range roots() {
+	for _, root := range s.roots() {
 		entries, _, err := s.list(ctx, root, below...)
 		if err != nil {
 			return nil, err
@@ -100,28 +123,31 @@ func (s *Source) Files(ctx context.Context, c logreader.Container) (logreader.Li
 func (s *Source) look(ctx context.Context, c logreader.Container) (logreader.Listing, error) {
 	var now logreader.Listing
 	found := false
-	seen := map[string]bool{}
-	for _, root := range roots() {
+	seen := map[string]int{}
+	for _, root := range s.roots() {
 		entries, there, err := s.list(ctx, root, podDirectory(c.Pod), c.Name)
 		if err != nil {
 			return now, err
 		}
 		found = found || there
-		now.Ended = now.Ended || root == live && !there
+		now.Ended = now.Ended || root == s.places.Live && !there
 		for _, e := range entries {
 			f, ok := parseFile(e.Name)
 			if !ok || e.Dir {
 				continue
 			}
-			// A file that is kept has the same name in both; a plain file and its compressed twin have one key.
+			// A file that is kept has the same name in both; a plain file and its compressed twin have one
+			// key, and the plain one is read.
 			key := cmp.Or(f.Key, f.Name)
-			id := fmt.Sprintf("%d/%s", f.Attempt, key)
-			if seen[id] {
-				continue
-			}
-			seen[id] = true
 			f.Name = root + "/" + f.Name
-			now.Files = append(now.Files, f)
+			i, twice := seen[key]
+			switch {
+			case !twice:
+				seen[key] = len(now.Files)
+				now.Files = append(now.Files, f)
+			case f.Compression == logreader.Plain && now.Files[i].Compression != logreader.Plain:
+				now.Files[i] = f
+			}
 		}
 	}
 	if !found {
@@ -147,16 +173,38 @@ func inOrder(a, b logreader.File) int {
 
 // measure asks for sizes and times. A file that has another name by now keeps none.
 func (s *Source) measure(ctx context.Context, c logreader.Container, files []logreader.File) error {
-	for i := range files {
-		info, err := s.server.Stat(ctx, path(c, files[i].Name)...)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
+	s.mu.Lock()
+	known := s.known[c]
+	s.mu.Unlock()
+	infos := make([]Info, len(files))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(atOnce)
+	for i, f := range files {
+		if info, ok := known[f.Name]; ok {
+			infos[i] = info
+			continue
+		}
+		group.Go(func() (err error) {
+			infos[i], err = s.server.Stat(ctx, path(c, f.Name)...)
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
 			return err
-		default:
-			files[i].Size, files[i].LastWrite = info.Size, info.Modified
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	lasting := map[string]Info{}
+	for i, info := range infos {
+		files[i].Size, files[i].LastWrite = info.Size, info.Modified
+		if !files[i].Current() && info.isSettled() {
+			lasting[files[i].Name] = info
 		}
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known[c] = lasting
 	return nil
 }
 
@@ -170,13 +218,38 @@ func path(c logreader.Container, name string) []string {
 // Open implements logreader.Source.
 func (s *Source) Open(ctx context.Context, c logreader.Container, f logreader.File) (logreader.Handle, error) {
 	h := &handle{ctx: ctx, server: s.server, path: path(c, f.Name), current: f.Current()}
-	head, err := h.readHead()
-	h.head = head
+	if !h.current {
+		_, err := h.Size()
+		return h, err
+	}
+	var err error
+	h.rotated = func() (map[string]bool, error) { return s.rotated(ctx, c, f.Attempt) }
+	if h.before, err = h.rotated(); err != nil {
+		return nil, err
+	}
+	h.head, err = h.readHead()
 	return h, err
 }
 
+// rotated are the keys of the rotated files of an attempt.
+func (s *Source) rotated(ctx context.Context, c logreader.Container, attempt uint32) (map[string]bool, error) {
+	now, err := s.look(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	keys := map[string]bool{}
+	for _, f := range now.Files {
+		if f.Attempt == attempt && !f.Current() {
+			keys[f.Key] = true
+		}
+	}
+	return keys, nil
+}
+
 // Watch implements logreader.Source. Nobody rings from afar, so it is looked once a second.
-func (*Source) Watch(context.Context, logreader.Container) (logreader.Bell, error) { return bell{}, nil }
+func (*Source) Watch(context.Context, logreader.Container) (logreader.Bell, error) {
+	return bell{}, nil
+}
 
 type bell struct{}
 

@@ -12,11 +12,12 @@ import (
 
 // Flags are the flags of a command that shows lines.
 type Flags struct {
-	flags      *pflag.FlagSet
-	output     string
-	timestamps bool
-	prefix     bool
-	textColors bool
+	flags       *pflag.FlagSet
+	contextFlag string
+	output      string
+	timestamps  bool
+	prefix      bool
+	textColors  bool
 
 	patterns                []string
 	invert, ignoreCase      bool
@@ -25,8 +26,14 @@ type Flags struct {
 }
 
 // AddFlags adds the flags to those of a command.
-func AddFlags(flags *pflag.FlagSet) *Flags {
-	f := &Flags{flags: flags}
+func AddFlags(flags *pflag.FlagSet) *Flags { return addFlags(flags, "context") }
+
+// AddPluginFlags adds the flags to those of a plugin of kubectl, whose --context names a cluster: what is
+// --context elsewhere is --grep-context, and -C stays.
+func AddPluginFlags(flags *pflag.FlagSet) *Flags { return addFlags(flags, "grep-context") }
+
+func addFlags(flags *pflag.FlagSet, contextFlag string) *Flags {
+	f := &Flags{flags: flags, contextFlag: contextFlag}
 	flags.StringVarP(&f.output, "output", "o", string(Text), "output `format`: text, json (an object for each line) or raw (the text alone, byte for byte)")
 	flags.BoolVar(&f.timestamps, "timestamps", false, "show the time of each line")
 	flags.BoolVar(&f.prefix, "prefix", false, "show the pod and the container of each line")
@@ -35,7 +42,7 @@ func AddFlags(flags *pflag.FlagSet) *Flags {
 	flags.BoolVarP(&f.ignoreCase, "ignore-case", "i", false, "let patterns take no notice of case")
 	flags.UintVarP(&f.after, "after-context", "A", 0, "show the `number` of lines after each that is found, too")
 	flags.UintVarP(&f.before, "before-context", "B", 0, "show the `number` of lines before each that is found, too")
-	flags.UintVarP(&f.contexts, "context", "C", 0, "show the `number` of lines before and after each that is found, too")
+	flags.UintVarP(&f.contexts, contextFlag, "C", 0, "show the `number` of lines before and after each that is found, too")
 	flags.BoolVar(&f.textColors, "text-colors", false, "let colours in the text of logs through to a terminal")
 	f.color = terminal.AddColorFlags(flags)
 	return f
@@ -69,7 +76,7 @@ func (f *Flags) Options(w io.Writer, getenv func(string) string) (Options, error
 // search is what the flags look for.
 func (f *Flags) search() (*Search, error) {
 	if !f.flags.Changed("grep") {
-		for _, name := range []string{"invert-match", "ignore-case", "after-context", "before-context", "context"} {
+		for _, name := range []string{"invert-match", "ignore-case", "after-context", "before-context", f.contextFlag} {
 			if f.flags.Changed(name) {
 				return nil, fmt.Errorf("--%s needs a pattern: give one with --grep", name)
 			}
@@ -97,7 +104,7 @@ func (f *Flags) context() *Context {
 	if after {
 		c.After = number(f.after)
 	}
-	if !before && !after && !f.flags.Changed("context") {
+	if !before && !after && !f.flags.Changed(f.contextFlag) {
 		return nil
 	}
 	return &c

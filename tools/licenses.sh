@@ -17,7 +17,7 @@ print_licenses() {
 
 printf 'What is linked into cri-logshim and kubectl-logshim, and under which licenses.\n\n'
 print_licenses Go "$("$go" env GOROOT)" || printf 'Go: see https://go.dev/LICENSE\n\n'
-modules=$("$go" list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}' ./cmd/cri-logshim | LC_ALL=C sort -u)
+modules=$("$go" list -deps -f '{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}} {{.Dir}}{{end}}{{end}}' ./cmd/cri-logshim ./cmd/kubectl-logshim | LC_ALL=C sort -u)
 while read -r path version folder; do
 	print_licenses "$path $version" "$folder" || {
 		echo "no license found: $path $version in $folder" >&2

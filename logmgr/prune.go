@@ -7,6 +7,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
 	"github.com/cri-logshim/cri-logshim/logmgr/retention"
 )
 
@@ -76,12 +77,9 @@ func (p *pressure) carryOut(ctx context.Context, m *Manager, order *prune) {
 			return
 		}
 		for _, piece := range order.excess(m, h) {
-			if order.DryRun {
-				order.tell(h, piece.piece, piece.reason)
-				h.disk -= piece.disk()
-				h.stock.removable = h.stock.removable[1:]
-			} else if !order.remove(m, h, piece.reason) {
-				break
+			order.remove(m, h, piece.reason)
+			if len(h.stock.removable) == 0 {
+				break // it was the last one, or could not go
 			}
 		}
 	}
@@ -92,7 +90,7 @@ func (p *pressure) carryOut(ctx context.Context, m *Manager, order *prune) {
 			short.minFreeInodes--
 		}
 	}
-	order.relieve(ctx, m, all, short)
+	mend(ctx, all, short, func(h *holding, reason retention.Reason) freed { return order.remove(m, h, reason) })
 }
 
 // wanted is a piece that is to go, and why.
@@ -119,61 +117,23 @@ func (o *prune) excess(m *Manager, h *holding) (all []wanted) {
 	return all
 }
 
-// relieve does what pressure does for a bound that is broken.
-func (o *prune) relieve(ctx context.Context, m *Manager, all []*holding, s shortage) {
-	for s.any() && ctx.Err() == nil {
-		var items []retention.Item
-		usage := map[int]int64{}
-		for owner, h := range all {
-			usage[owner] = h.disk
-			for _, p := range h.stock.removable {
-				items = append(items, h.item(owner, p))
-			}
-		}
-		chosen := retention.Plan(items, usage, s.need())
-		if len(chosen) == 0 {
-			return
-		}
-		for _, i := range chosen {
-			h := all[items[i].Container]
-			if !s.any() || ctx.Err() != nil || len(h.stock.removable) == 0 {
-				break
-			}
-			if !o.DryRun {
-				before := h.disk
-				files := len(o.files)
-				if !o.remove(m, h, s.reason()) {
-					continue
-				}
-				s = s.less(freed{before - h.disk, int64(len(o.files) - files)})
-				continue
-			}
-			p := h.stock.removable[0]
-			o.tell(h, p, s.reason())
-			h.stock.removable = h.stock.removable[1:]
-			h.disk -= p.disk()
-			s = s.less(freed{p.disk(), int64(len(p.files))})
-		}
+// remove removes the oldest piece of a holding, or does as if, and notes what has really gone: of
+// a piece in several forms that may be a part.
+func (o *prune) remove(m *Manager, h *holding, reason retention.Reason) freed {
+	var gone []logfile.File
+	if o.DryRun {
+		gone = h.takeNext().files
+		h.disk -= freedBy(gone).bytes
+	} else {
+		gone = m.removeNext(h, reason)
 	}
+	o.tell(h, gone, reason)
+	return freedBy(gone)
 }
 
-// remove removes the oldest piece of a holding, and tells whether it is gone.
-func (o *prune) remove(m *Manager, h *holding, reason retention.Reason) bool {
-	if len(h.stock.removable) == 0 {
-		return false
-	}
-	p := h.stock.removable[0]
-	before := h.disk
-	if gone := m.removeNext(h, reason); gone == (freed{}) && before == h.disk {
-		return false
-	}
-	o.tell(h, p, reason)
-	return true
-}
-
-// tell takes a piece down as one that is gone, or would be.
-func (o *prune) tell(h *holding, p piece, reason retention.Reason) {
-	for _, f := range p.files {
+// tell takes down files that are gone, or would be.
+func (o *prune) tell(h *holding, files []logfile.File, reason retention.Reason) {
+	for _, f := range files {
 		one := PrunedFile{Name: f.Name, Bytes: f.Disk, Reason: string(reason)}
 		if h.history.of != nil {
 			one.Namespace, one.Pod, one.Container = h.history.of.Namespace, h.history.of.Pod, h.history.of.Name

@@ -58,6 +58,34 @@ func TestPruneDoesWhatTheDryRunTells(t *testing.T) {
 	})
 }
 
+// Of a file that a crash has left in two forms, one of which is held, only the other goes, and
+// only that is told.
+func TestPruneTellsWhatHasGone(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.policy = logmgr.Policy{MaxSize: 100 * kib, MaxFiles: 100}
+		r.start()
+		c := r.run("app")
+		r.rotate(c, 2)
+		r.pass(5 * time.Second)
+		oldest := rotated(t, c.Path())[0]
+		path := filepath.Join(filepath.Dir(c.Path()), oldest)
+		held, err := os.OpenFile(path+".gz", os.O_CREATE|os.O_WRONLY, 0o600)
+		r.must(err)
+		settings := r.options.Settings
+		settings.Node.MaxBytes = 1
+		r.Configure(settings)
+		files, err := r.Prune(t.Context(), logmgr.PruneOrder{})
+		r.must(err)
+		if exists(path) || !exists(path+".gz") {
+			t.Errorf("what is left: %q", names(t, c.Path()))
+		}
+		if len(files) != 1 || files[0].Name != oldest {
+			t.Errorf("told %+v, and only %s has gone", files, oldest)
+		}
+		r.must(held.Close())
+	})
+}
+
 // Who no longer waits is let go of.
 func TestPruneThatNobodyWaitsFor(t *testing.T) {
 	r := newRig(t)

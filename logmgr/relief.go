@@ -168,6 +168,18 @@ func (h *holding) item(owner int, p piece) retention.Item {
 // removeFor removes just enough to mend a shortage, or all that may go. What is held
 // keeps all later files of its container, and others go instead.
 func (m *Manager) removeFor(ctx context.Context, all []*holding, s shortage) (gone freed) {
+	mend(ctx, all, s, func(h *holding, reason retention.Reason) freed {
+		f := freedBy(m.removeNext(h, reason))
+		gone.bytes += f.bytes
+		gone.inodes += f.inodes
+		return f
+	})
+	return gone
+}
+
+// mend has the oldest piece of one holding after the other removed, until a shortage is made
+// good or nothing may go any more. Remove takes the piece from the holding in any case.
+func mend(ctx context.Context, all []*holding, s shortage, remove func(*holding, retention.Reason) freed) {
 	for s.any() && ctx.Err() == nil {
 		var items []retention.Item
 		usage := map[int]int64{}
@@ -179,30 +191,24 @@ func (m *Manager) removeFor(ctx context.Context, all []*holding, s shortage) (go
 		}
 		chosen := retention.Plan(items, usage, s.need())
 		if len(chosen) == 0 {
-			break
+			return
 		}
 		for _, i := range chosen {
 			if !s.any() || ctx.Err() != nil {
-				break
+				return
 			}
-			f := m.removeNext(all[items[i].Container], s.reason())
-			s = s.less(f)
-			gone.bytes += f.bytes
-			gone.inodes += f.inodes
+			if h := all[items[i].Container]; len(h.stock.removable) > 0 { // or else an earlier one was held
+				s = s.less(remove(h, s.reason()))
+			}
 		}
 	}
-	return gone
 }
 
-// removeNext removes the oldest piece of a holding. When it cannot go, none of the
-// holding's may go any more.
-func (m *Manager) removeNext(h *holding, reason retention.Reason) (gone freed) {
-	if len(h.stock.removable) == 0 {
-		return freed{} // an earlier one was held
-	}
+// removeNext removes the oldest piece of a holding that has one, and returns what has gone of it.
+// When it cannot go, none of the holding's may go any more.
+func (m *Manager) removeNext(h *holding, reason retention.Reason) (gone []logfile.File) {
 	defer m.work.begin("remove old files in "+h.path, stuckFile)()
-	p := h.stock.removable[0]
-	h.stock.removable = h.stock.removable[1:]
+	p := h.takeNext()
 	held := false
 	remove := func(dir *logfile.Dir) (err error) {
 		gone, held, err = m.removePiece(h.history, dir, p, reason, h.missed)
@@ -223,8 +229,15 @@ func (m *Manager) removeNext(h *holding, reason retention.Reason) (gone freed) {
 	if held || err != nil {
 		h.stock.removable = nil
 	}
-	h.disk -= gone.bytes
+	h.disk -= freedBy(gone).bytes
 	return gone
+}
+
+// takeNext takes the oldest piece out of what may be removed.
+func (h *holding) takeNext() piece {
+	p := h.stock.removable[0]
+	h.stock.removable = h.stock.removable[1:]
+	return p
 }
 
 // urge has the largest current logs rotated, so that their files may go, if their

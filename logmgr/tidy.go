@@ -113,8 +113,9 @@ func (m *Manager) removeOldest(ctx context.Context, h *history, dir *logfile.Dir
 // removePiece removes all forms of a piece, unless somebody still writes to it. A
 // runtime may flush to a file after the reopen has returned, and a file that was just
 // swapped out can be the oldest. What goes as the policy has it is in the metrics, and in
-// the journal at debug only: a container may fill many files a second.
-func (m *Manager) removePiece(h *history, dir *logfile.Dir, p piece, reason retention.Reason, missed map[string]unread) (gone freed, held bool, err error) {
+// the journal at debug only: a container may fill many files a second. What has gone is
+// returned in any case.
+func (m *Manager) removePiece(h *history, dir *logfile.Dir, p piece, reason retention.Reason, missed map[string]unread) (gone []logfile.File, held bool, err error) {
 	if p.kept {
 		kept, err := m.keeper.opened().Dir(h.dir)
 		if err != nil {
@@ -123,7 +124,7 @@ func (m *Manager) removePiece(h *history, dir *logfile.Dir, p piece, reason rete
 		defer func() { err = errors.Join(err, kept.Close()) }()
 		dir = kept
 	}
-	defer func() { h.meter.free(gone) }()
+	defer func() { h.meter.free(freedBy(gone)) }()
 	for _, f := range p.files {
 		probe := m.held
 		if p.current {
@@ -140,8 +141,7 @@ func (m *Manager) removePiece(h *history, dir *logfile.Dir, p piece, reason rete
 			return gone, false, err
 		}
 		m.metrics.removed.WithLabelValues(string(reason)).Inc()
-		gone.bytes += f.Disk
-		gone.inodes++
+		gone = append(gone, f)
 		log := h.log().WithFields(logrus.Fields{"file": f.Name, "size": f.Size, "setting": string(reason)})
 		u := missed[f.Name]
 		if u.open {
@@ -158,6 +158,15 @@ func (m *Manager) removePiece(h *history, dir *logfile.Dir, p piece, reason rete
 
 // freed is what a removal frees once nobody has the files open any longer.
 type freed struct{ bytes, inodes int64 }
+
+// freedBy is what the removal of files frees.
+func freedBy(files []logfile.File) (sum freed) {
+	for _, f := range files {
+		sum.bytes += f.Disk
+		sum.inodes++
+	}
+	return sum
+}
 
 // heldAtAll tells whether somebody has a file open for writing, however long nothing
 // was written. Where the file system cannot say, it is so until it has been quiet for a

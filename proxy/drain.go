@@ -133,7 +133,7 @@ func (p *Proxy) finish(err error, stopped <-chan struct{}) error {
 			}
 		}
 	}
-	p.log.WithField("calls", p.calls.before.Load()+p.calls.since.Load()).Warn("Cancelling calls that did not end in time")
+	p.log.WithField("calls", p.calls.before.Load()+p.calls.since.Load()).Warn("cancelling calls that did not end in time")
 	p.server.Stop()
 	<-stopped
 	return err

@@ -261,10 +261,10 @@ func (u *upstream) logState(log logrus.FieldLogger) func(connectivity.State) {
 		switch {
 		case state == last:
 		case state == connectivity.Ready:
-			event.RuntimeConnected.On(log).Info("Connected to the runtime")
+			event.RuntimeConnected.On(log).Info("connected to the runtime")
 			last = state
 		case state == connectivity.TransientFailure:
-			event.RuntimeLost.On(log).Warn("The runtime is away")
+			event.RuntimeLost.On(log).Warn("the runtime is away")
 			last = state
 		}
 	}

@@ -45,7 +45,7 @@ func (d *daemon) readiness() []admin.Check {
 	return []admin.Check{
 		{Name: "runtime", Run: func(context.Context) []string {
 			if s := d.proxy.RuntimeState(); s != connectivity.Ready {
-				return []string{fmt.Sprintf("no connection to the runtime at %s (%s)", d.config.RuntimeEndpoint, s)}
+				return []string{fmt.Sprintf("no connection to the runtime at %s (%s)", d.config.RuntimeEndpoint, stateOf(s))}
 			}
 			return nil
 		}},

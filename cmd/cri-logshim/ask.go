@@ -27,13 +27,9 @@ func (a *asking) addFlags(cmd *cobra.Command) {
 
 // run asks the daemon, until the operator ends it.
 func (a *asking) run(cmd *cobra.Command, do func(ctx context.Context, c *client.Client) error) error {
-	a.o.given = cmd.Flags().Changed
-	if _, err := a.o.load(); err != nil && a.o.given("config") {
-		return err // whom the default place belongs to may be somebody else, whose files are not meant
-	}
-	c, err := client.New(adminEndpoint(&a.o, cmd.ErrOrStderr()))
+	c, err := a.client(cmd)
 	if err != nil {
-		return exitcode.With(exitcode.Unreachable, err)
+		return err
 	}
 	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
@@ -42,6 +38,21 @@ func (a *asking) run(cmd *cobra.Command, do func(ctx context.Context, c *client.
 		return exitError{int(exitcode.Interrupted)}
 	}
 	return err
+}
+
+// client asks the daemon of the configuration. If that cannot be read, nobody is asked: the daemon
+// at the default place may be another one, whose logs are not meant.
+func (a *asking) client(cmd *cobra.Command) (*client.Client, error) {
+	a.o.given = cmd.Flags().Changed
+	configured, err := a.o.load()
+	if err != nil {
+		return nil, err
+	}
+	c, err := client.New(configured.Admin.Listen)
+	if err != nil {
+		return nil, exitcode.With(exitcode.Unreachable, err)
+	}
+	return c, nil
 }
 
 // completionTime is how long the daemon has to say what there is to complete.

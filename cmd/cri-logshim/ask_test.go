@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -156,6 +157,26 @@ func TestCommandsWithoutADaemon(t *testing.T) {
 	for _, args := range [][]string{{"status"}, {"list"}, {"rotate", "x"}, {"prune", "--dry-run"}} {
 		if _, err := command(t, append(args, "-c", config)...); exitcode.Of(err) != exitcode.Unreachable || !strings.Contains(err.Error(), "systemctl status cri-logshim") {
 			t.Errorf("%s: %d, %v", args[0], exitcode.Of(err), err)
+		}
+	}
+}
+
+// Where the configuration that was named is wrong, each command says so, a line for each fault, and
+// asks or reads nowhere else.
+func TestCommandsWithAWrongConfiguration(t *testing.T) {
+	dir, directories := layLogs(t)
+	wrong := filepath.Join(dir, "config.yaml")
+	if err := os.WriteFile(wrong, []byte("podLogsDir: relative\nnonsense: 1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"status"}, {"list"}, {"rotate", "x"}, {"prune", "--dry-run"}, {"top", "--once"}, append([]string{"logs", "gone"}, directories...),
+	} {
+		for config, lines := range map[string]int{wrong: 4, filepath.Join(dir, "none.yaml"): 1} {
+			out, err := command(t, append(args, "--config", config)...)
+			if exitcode.Of(err) != exitcode.Failed || len(strings.Split(fmt.Sprint(err), "\n")) != lines || out != "" {
+				t.Errorf("%s: exit code %d, %v, printed %q", args[0], exitcode.Of(err), err, out)
+			}
 		}
 	}
 }

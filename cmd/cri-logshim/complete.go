@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"io"
 	"slices"
 	"strings"
 
@@ -127,6 +126,5 @@ func (o *options) forCompletion(cmd *cobra.Command) config.Configuration {
 
 // forCompletion is that of options, with the directories of the flags.
 func (l *logsCommand) forCompletion(cmd *cobra.Command) config.Configuration {
-	l.stderr, l.o.given = io.Discard, cmd.Flags().Changed
-	return l.configuration()
+	return l.withDirectories(l.o.forCompletion(cmd))
 }

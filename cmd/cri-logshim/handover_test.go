@@ -252,7 +252,7 @@ func TestHandOverToNoRuntime(t *testing.T) {
 	f.serve(t, p.config.RuntimeEndpoint)
 	d := p.serve(t, extras{})
 	conn := works(t, p)
-	eventually(t, "the daemon to reach the runtime", func() bool { return len(d.said("Connected to the runtime")) > 0 })
+	eventually(t, "the daemon to reach the runtime", func() bool { return len(d.said("connected to the runtime")) > 0 })
 	p.config.RuntimeEndpoint = "unix://" + filepath.Join(p.dir, "nowhere.sock")
 	p.write(t)
 	d.waitSaid(t, "come into force with a reload", "runtimeEndpoint")

@@ -112,7 +112,10 @@ func (l *logsCommand) run(cmd *cobra.Command, args []string) error {
 
 // show finds the logs and shows them.
 func (l *logsCommand) show(ctx context.Context, wanted logcmd.Wanted, o logreader.Options, form logprint.Options, w io.Writer) (err error) {
-	c := l.configuration()
+	c, err := l.configuration()
+	if err != nil {
+		return err
+	}
 	d, err := disk.Open(disk.Options{PodLogsDir: c.PodLogsDir, KeepDir: c.KeepDir, LinksDir: c.Links.LegacyDir})
 	if err != nil {
 		return l.explained(err)
@@ -132,16 +135,18 @@ func (l *logsCommand) show(ctx context.Context, wanted logcmd.Wanted, o logreade
 	return l.explained(logcmd.Show(ctx, d, containers, o, printer))
 }
 
-// configuration says where logs are. A file that cannot be read or is wrong is no reason to show
-// nothing.
-func (l *logsCommand) configuration() config.Configuration {
+// configuration says where logs are. If it cannot be read, none are shown: those at the default
+// places may be others than are meant.
+func (l *logsCommand) configuration() (config.Configuration, error) {
 	c, err := l.o.load()
 	if err != nil {
-		if l.podLogsDir == "" {
-			l.note("taking the default places of logs, since the configuration cannot be read: %v", err)
-		}
-		c = config.Default()
+		return c, err
 	}
+	return l.withDirectories(c), nil
+}
+
+// withDirectories puts the directories of the flags in place of those of a configuration.
+func (l *logsCommand) withDirectories(c config.Configuration) config.Configuration {
 	if l.o.given("pod-logs-dir") {
 		c.PodLogsDir = l.podLogsDir
 	}

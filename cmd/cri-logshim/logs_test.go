@@ -71,7 +71,7 @@ func TestLogs(t *testing.T) {
 		"web --since x":                        {exitcode.Usage, "", "--since"},
 		"web -o xml":                           {exitcode.Usage, "", "xml"},
 		"web --grep (":                         {exitcode.Usage, "", "--grep"},
-		"web --config " + dir + "/none -c app": {0, "one\ntwo\nthree\ntorn\n", "in 1 places"},
+		"web --config " + dir + "/none -c app": {exitcode.Failed, "", "none"},
 	} {
 		t.Run(line, func(t *testing.T) {
 			var out, said strings.Builder

@@ -13,8 +13,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cri-logshim/cri-logshim/admin/client"
-	"github.com/cri-logshim/cri-logshim/config"
 	"github.com/cri-logshim/cri-logshim/exitcode"
 	"github.com/cri-logshim/cri-logshim/terminal"
 	"github.com/cri-logshim/cri-logshim/top"
@@ -65,10 +63,9 @@ func newTopCommand() *cobra.Command {
 			if err != nil {
 				return exitcode.With(exitcode.Usage, err)
 			}
-			a.o.given = cmd.Flags().Changed
-			source, err := client.New(adminEndpoint(&a.o, cmd.ErrOrStderr()))
+			source, err := a.client(cmd)
 			if err != nil {
-				return exitcode.With(exitcode.Unreachable, err)
+				return err
 			}
 			return f.run(cmd, source, asked)
 		},
@@ -92,17 +89,6 @@ func newTopCommand() *cobra.Command {
 	// The error is that of a flag that there is not.
 	_ = cmd.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(orders, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
-}
-
-// adminEndpoint is where the daemon is asked. A file that cannot be read or is wrong is no reason
-// to show nothing: the daemon goes on with what it had.
-func adminEndpoint(o *options, stderr io.Writer) string {
-	c, err := o.load()
-	if err != nil {
-		c = config.Default()
-		fmt.Fprintf(stderr, "cri-logshim: asking at the default place, %s, since the configuration cannot be read: %s\n", c.Admin.Listen, terminal.Harmless(err.Error()))
-	}
-	return c.Admin.Listen
 }
 
 // options are what the flags and the environment ask for.

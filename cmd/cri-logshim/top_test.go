@@ -452,17 +452,6 @@ func TestTopWithoutADaemon(t *testing.T) {
 	}
 }
 
-// A configuration that is being edited is no reason not to look at the node.
-func TestTopWithAWrongConfiguration(t *testing.T) {
-	t.Parallel()
-	p := newPlace(t)
-	p.writeText(t, "nonsense: [")
-	said, _ := exec.Command(ownBinary(t), "top", "--once", "--config", p.file()).CombinedOutput() // there may be a daemon at the default place
-	if want := "asking at the default place, unix:///run/cri-logshim/admin.sock, since the configuration cannot be read"; !strings.Contains(string(said), want) {
-		t.Errorf("it said %q, and not %q", said, want)
-	}
-}
-
 // The daemon itself has to answer what top asks, in each mode, and be missed when it has ended.
 func TestTopOfADaemon(t *testing.T) {
 	t.Parallel()

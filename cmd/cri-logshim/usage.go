@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/cri-logshim/cri-logshim/exitcode"
+	"github.com/cri-logshim/cri-logshim/logreader/logcmd"
 )
 
 // ownCodes marks a command whose exit codes beyond 1 are its own, so that a wrong usage of it
@@ -85,7 +86,7 @@ func nearFlags(cmd *cobra.Command, given string) []string {
 	}
 	var found []near
 	cmd.Flags().VisitAll(func(flag *pflag.Flag) {
-		far := distance(given, flag.Name)
+		far := logcmd.Distance(given, flag.Name)
 		begins := len(given) > 2 && strings.HasPrefix(flag.Name, given)
 		if !flag.Hidden && len(given) > 1 && (far <= 2 && far < len(given) || begins) {
 			found = append(found, near{"--" + flag.Name, far})
@@ -97,24 +98,4 @@ func nearFlags(cmd *cobra.Command, given string) []string {
 		names = append(names, n.name)
 	}
 	return names
-}
-
-// distance is how many bytes have to be changed, left out or put in to make b of a.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for n := range row {
-		row[n] = n
-	}
-	for n := range len(a) {
-		diagonal := row[0]
-		row[0] = n + 1
-		for m := range len(b) {
-			cost := 1
-			if a[n] == b[m] {
-				cost = 0
-			}
-			diagonal, row[m+1] = row[m+1], min(row[m+1]+1, row[m]+1, diagonal+cost)
-		}
-	}
-	return row[len(b)]
 }

@@ -57,16 +57,6 @@ func TestWrongUsage(t *testing.T) {
 	}
 }
 
-func TestDistance(t *testing.T) {
-	for pair, want := range map[[2]string]int{
-		{"", ""}: 0, {"a", ""}: 1, {"", "ab"}: 2, {"listen", "lisen"}: 1, {"kitten", "sitting"}: 3, {"tial", "tail"}: 2,
-	} {
-		if got := distance(pair[0], pair[1]); got != want {
-			t.Errorf("%q: %d, want %d", pair, got, want)
-		}
-	}
-}
-
 // What the help says of exit codes is what there is.
 func TestHelpTellsExitCodes(t *testing.T) {
 	root := newRootCommand()

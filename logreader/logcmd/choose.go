@@ -203,32 +203,11 @@ func near(all []logreader.Pod, w Wanted) []string {
 			names = append(names, p.Namespace+"/"+p.Name+"/"+w.Pod)
 			continue
 		}
-		if same || here && (begins || distance(p.Name, w.Pod) <= 2) {
+		if same || here && (begins || Distance(p.Name, w.Pod) <= 2) {
 			names = append(names, p.Namespace+"/"+p.Name)
 		}
 	}
 	slices.Sort(names)
 	names = slices.Compact(names)
 	return names[:min(len(names), most)]
-}
-
-// distance is how many bytes have to be put in, taken away or changed to make b of a.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		corner := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := corner
-			if a[i] != b[j] {
-				change++
-			}
-			corner = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

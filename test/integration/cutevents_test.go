@@ -151,7 +151,7 @@ func TestEventStreamCutEverySecond(t *testing.T) {
 			t.Errorf("the log was rotated %d times", rotated)
 		}
 		for _, line := range n.warnings(t) { // a cut may come upon a call of the shim's own, or upon the next connect
-			if !strings.Contains(line, "code = Unavailable") && !strings.Contains(line, "The runtime is away") {
+			if !strings.Contains(line, "code = Unavailable") && !strings.Contains(line, "the runtime is away") {
 				t.Errorf("the shim complains: %s", line)
 			}
 		}

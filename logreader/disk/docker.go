@@ -71,7 +71,13 @@ func (d *Disk) dockerFiles(rel, name string, attempt uint32) (files []logreader.
 	if err != nil {
 		return nil, err
 	}
-	return log.sorted(all, attempt), nil
+	files = log.sorted(all, attempt)
+	for i, f := range files {
+		if err := addBirth(dir, path.Base(f.Name), &files[i]); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
 }
 
 // sorted are those of the files that are of the log, the oldest first. A compressed file is left

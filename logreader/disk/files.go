@@ -63,10 +63,7 @@ func (d *Disk) look(rel string) (logreader.Listing, error) {
 		case err != nil:
 			return now, err
 		}
-		prefix := inLive
-		if i > 0 {
-			prefix = inKept
-		}
+		prefix := prefixes()[i]
 		for _, log := range logs {
 			d.sortInto(&now, prefix, rel, log)
 		}
@@ -76,8 +73,10 @@ func (d *Disk) look(rel string) (logreader.Listing, error) {
 	}
 	now.Files = withoutDoubles(now.Files)
 	slices.SortStableFunc(now.Files, inOrder)
-	if err := addBirths(d.live, rel, now.Files); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return now, err
+	for i, root := range roots {
+		if err := addBirths(root, prefixes()[i], rel, now.Files); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return now, err
+		}
 	}
 	return now, nil
 }
@@ -91,27 +90,39 @@ func scan(root *logfile.Root, rel string) (logs []logfile.Log, err error) {
 	return dir.ScanAttempts()
 }
 
-// addBirths adds the times of birth of the files whose names are given anew: a rotated file's is
-// its own.
-func addBirths(root *logfile.Root, rel string, files []logreader.File) (err error) {
+// prefixes are what names of files in the roots begin with.
+func prefixes() []string { return []string{inLive, inKept} }
+
+// addBirths adds the times of birth of a root's files whose names are given anew: a rotated file's
+// is its own. Docker's have theirs from the beginning.
+func addBirths(root *logfile.Root, prefix, rel string, files []logreader.File) (err error) {
 	dir, err := root.Dir(rel)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
 	for i, f := range files {
-		name, live := strings.CutPrefix(f.Name, inLive)
-		if !f.Current() || !live {
+		name, ours := strings.CutPrefix(f.Name, prefix)
+		if _, current := logfile.ParseLogName(name); !ours || !current {
 			continue
 		}
-		born, err := dir.Birth(name, logfile.ID{Dev: f.ID.Device, Ino: f.ID.Inode})
-		switch {
-		case err == nil:
-			files[i].ID.Born = uint64(born.UnixNano())
-		case errors.Is(err, errors.ErrUnsupported), errors.Is(err, fs.ErrNotExist), errors.Is(err, logfile.ErrChanged):
-		default:
+		if err := addBirth(dir, name, &files[i]); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// addBirth adds when the file was made that is called name in dir. Where the kernel or the file
+// system cannot tell, or a filter of system calls does not let it, it stays unknown.
+func addBirth(dir *logfile.Dir, name string, f *logreader.File) error {
+	born, err := dir.Birth(name, logfile.ID{Dev: f.ID.Device, Ino: f.ID.Inode})
+	switch {
+	case err == nil:
+		f.ID.Born = uint64(born.UnixNano())
+	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, fs.ErrPermission), errors.Is(err, fs.ErrNotExist), errors.Is(err, logfile.ErrChanged):
+	default:
+		return err
 	}
 	return nil
 }

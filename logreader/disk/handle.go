@@ -27,7 +27,7 @@ func (d *Disk) Open(_ context.Context, c logreader.Container, f logreader.File) 
 	if err != nil {
 		return nil, err
 	}
-	id, err := identify(file)
+	id, err := identify(file, unix.Statx)
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
@@ -37,10 +37,18 @@ func (d *Disk) Open(_ context.Context, c logreader.Container, f logreader.File) 
 	return handle{file}, nil
 }
 
-// identify asks the kernel which file this is.
-func identify(file *os.File) (logreader.ID, error) {
+// statx is the system call of that name.
+type statx func(fd int, path string, flags, mask int, st *unix.Statx_t) error
+
+// identify asks the kernel which file this is. Where it has no such call as statx, or a filter of
+// system calls knows none, it does without the time of birth.
+func identify(file *os.File, ask statx) (logreader.ID, error) {
 	var st unix.Statx_t
-	if err := unix.Statx(int(file.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_INO|unix.STATX_BTIME, &st); err != nil {
+	err := ask(int(file.Fd()), "", unix.AT_EMPTY_PATH, unix.STATX_INO|unix.STATX_BTIME, &st)
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, fs.ErrPermission) {
+		return identifyByStat(file)
+	}
+	if err != nil {
 		return logreader.ID{}, fmt.Errorf("stat %q: %w", file.Name(), err)
 	}
 	id := logreader.ID{Device: unix.Mkdev(st.Dev_major, st.Dev_minor), Inode: st.Ino}
@@ -48,6 +56,15 @@ func identify(file *os.File) (logreader.ID, error) {
 		id.Born = uint64(time.Unix(st.Btime.Sec, int64(st.Btime.Nsec)).UnixNano())
 	}
 	return id, nil
+}
+
+// identifyByStat is identify without the time of birth.
+func identifyByStat(file *os.File) (logreader.ID, error) {
+	var st unix.Stat_t
+	if err := unix.Fstat(int(file.Fd()), &st); err != nil {
+		return logreader.ID{}, fmt.Errorf("stat %q: %w", file.Name(), err)
+	}
+	return logreader.ID{Device: uint64(st.Dev), Inode: st.Ino}, nil //nolint:unconvert // 32 bits wide on some machines
 }
 
 // locate opens the directory in which the file of a listing is.

@@ -8,8 +8,8 @@ import (
 	"github.com/cri-logshim/cri-logshim/logreader"
 )
 
-// Layouts of the time in the name of a rotated file: ours is in UTC, kubelet's in the node's zone,
-// which is not known here and taken for UTC. The order of kubelet's own files is right either way.
+// Layouts of the time in the name of a rotated file: ours is in UTC, kubelet's in the node's zone, which
+// is seen to later.
 const (
 	ourLayout     = "20060102-150405.000000000"
 	kubeletLayout = "20060102-150405"
@@ -46,6 +46,13 @@ func parseFile(name string) (logreader.File, bool) {
 	}
 	f.Rotated, f.Key = t, digits+".log."+stamp
 	return f, true
+}
+
+// isForeign tells whether a name that is no log's begins like that of a rotated one. What ends with .tmp is
+// an unfinished compression, or comes and goes with conmon.
+func isForeign(e Entry) bool {
+	digits, _, ok := strings.Cut(e.Name, ".log.")
+	return ok && !e.Dir && digits != "" && strings.Trim(digits, "0123456789") == "" && !strings.HasSuffix(e.Name, ".tmp")
 }
 
 // parsePod takes the name of a pod's log directory apart.

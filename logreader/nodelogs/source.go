@@ -40,6 +40,9 @@ type Source struct {
 	mu sync.Mutex
 	// known are the files of each container's last listing that will not change any more, by name.
 	known map[logreader.Container]map[string]Info
+	// ahead is what the node's local time is before UTC, once that is known (zoned).
+	ahead time.Duration
+	zoned bool
 }
 
 // NewSource reads what a server has in the given places.
@@ -113,7 +116,9 @@ func (s *Source) Files(ctx context.Context, c logreader.Container) (logreader.Li
 			return now, err
 		}
 		if n > 1 && slices.EqualFunc(last, now.Files, func(a, b logreader.File) bool { return a.Name == b.Name }) || n == looks {
-			return now, s.measure(ctx, c, now.Files)
+			err := s.measure(ctx, c, now.Files)
+			s.correct(now.Files)
+			return now, err
 		}
 		last = now.Files
 	}
@@ -133,6 +138,9 @@ func (s *Source) look(ctx context.Context, c logreader.Container) (logreader.Lis
 		now.Ended = now.Ended || root == s.places.Live && !there
 		for _, e := range entries {
 			f, ok := parseFile(e.Name)
+			if !ok && isForeign(e) {
+				now.PassedOver = append(now.PassedOver, fmt.Errorf("%s/%s/%s is passed over: its name is not that of a rotated log", podDirectory(c.Pod), c.Name, e.Name))
+			}
 			if !ok || e.Dir {
 				continue
 			}

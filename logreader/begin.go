@@ -104,7 +104,10 @@ func (h *history) start(ctx context.Context, files []File) (start, error) {
 	}
 	first := h.firstSince(files)
 	offset, err := h.offsetSince(ctx, files[first])
-	return start{index: first, offset: offset}, err
+	if err := passed(ctx, err); err != nil {
+		return start{}, err
+	}
+	return start{index: first, offset: offset}, nil
 }
 
 // firstSince is the first file that may hold lines of the wanted time: the others need not be

@@ -25,6 +25,7 @@ type memory struct {
 type memoryFile struct {
 	logreader.File
 	content io.ReaderAt
+	refusal error // of whoever opens it
 }
 
 func (m *memory) add(f logreader.File, content io.ReaderAt, size int64) {
@@ -33,7 +34,7 @@ func (m *memory) add(f logreader.File, content io.ReaderAt, size int64) {
 		f.Key = f.Name
 	}
 	f.Size, f.ID = size, logreader.ID{Inode: uint64(len(m.files) + 1)}
-	m.files = append(m.files, memoryFile{f, content})
+	m.files = append(m.files, memoryFile{File: f, content: content})
 }
 
 func (*memory) Pods(context.Context) ([]logreader.Pod, error) { return nil, nil }
@@ -51,6 +52,9 @@ func (m *memory) Files(context.Context, logreader.Container) (logreader.Listing,
 func (m *memory) Open(_ context.Context, _ logreader.Container, f logreader.File) (logreader.Handle, error) {
 	m.opens.Add(1)
 	for _, one := range m.files {
+		if one.ID == f.ID && one.refusal != nil {
+			return nil, one.refusal
+		}
 		if one.ID == f.ID {
 			return &memoryHandle{SectionReader: io.NewSectionReader(one.content, 0, one.Size), of: m}, nil
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -255,5 +256,39 @@ func TestOddFiles(t *testing.T) {
 	last, _ := read(t, m, logreader.Options{Tail: 2})
 	if !strings.HasPrefix(last[0], "stdout: behind a hole") || len(last) < 2 {
 		t.Errorf("the last two lines begin with %.30q", last[0])
+	}
+}
+
+// A file that may not be read, wherever it is in the history, is told of once and passed over,
+// however much of the history is asked for.
+func TestFileThatMayNotBeRead(t *testing.T) {
+	for _, compression := range []logreader.Compression{logreader.Plain, logreader.Gzip} {
+		for refused := range 3 {
+			m := &memory{}
+			for i := range 3 {
+				at := began.Add(time.Duration(i) * time.Second)
+				text := fmt.Appendf(nil, "%s stdout F %d\n", at.Format(time.RFC3339Nano), i)
+				f := logreader.File{LastWrite: at, Compression: compression}
+				if i < 2 {
+					f.Rotated = at
+				} else {
+					f.Compression = logreader.Plain
+				}
+				if f.Compression == logreader.Gzip {
+					text = gzipped(t, text)
+				}
+				m.add(f, bytes.NewReader(text), int64(len(text)))
+			}
+			m.files[refused].refusal = fs.ErrPermission
+			want := slices.Delete([]string{"stdout: 0", "stdout: 1", "stdout: 2"}, refused, refused+1)
+			for name, o := range map[string]logreader.Options{
+				"all": {Tail: logreader.All}, "tail": {Tail: 2}, "since": {Tail: logreader.All, Since: began}, "tail of a range": {Tail: 2, Since: began},
+			} {
+				got, warned := read(t, m, o)
+				if !slices.Equal(got, want) || len(warned) != 1 || !errors.Is(warned[0], fs.ErrPermission) {
+					t.Errorf("%s, file %d of kind %d refused: read %q, want %q; warned of %v", name, refused, compression, got, want, warned)
+				}
+			}
+		}
 	}
 }

@@ -6,13 +6,15 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 
 	"github.com/cri-logshim/cri-logshim/logmgr/logline"
 )
 
 // tail finds where the last lines begin that are wanted: backwards, and of plain files only
 // what is needed of their ends. A compressed file is read through to count its lines, and once
-// more if they begin in it.
+// more if they begin in it. A file that cannot be read has none of them; reading comes to it later
+// and tells.
 func (h *history) tail(ctx context.Context, files []File) (start, error) {
 	wanted := h.o.Tail
 	oldest := h.firstSince(files)
@@ -20,16 +22,17 @@ func (h *history) tail(ctx context.Context, files []File) (start, error) {
 		f := files[i]
 		if f.Compression == Plain {
 			offset, skip, counted, enough, err := h.tailOf(ctx, f, wanted)
-			if err != nil || enough {
-				return start{i, offset, skip}, err
+			if err := passed(ctx, err); err != nil {
+				return start{}, err
+			}
+			if enough && err == nil {
+				return start{i, offset, skip}, nil
 			}
 			wanted -= counted
 			continue
 		}
-		counted, err := h.countOf(ctx, f)
-		switch {
-		case errors.Is(err, errDamaged): // what can be read of it was counted
-		case err != nil:
+		counted, err := h.countOf(ctx, f) // what can be read of a damaged one
+		if err := passed(ctx, err); err != nil {
 			return start{}, err
 		}
 		// One line more than is wanted has to be seen: the first one may have begun in the
@@ -40,6 +43,21 @@ func (h *history) tail(ctx context.Context, files []File) (start, error) {
 		wanted -= counted
 	}
 	return start{index: oldest}, nil
+}
+
+// passed is what has gone wrong with a file while the beginning was looked for, if that is no
+// matter of the file: it has another name by now, or nobody wants it any longer.
+func passed(ctx context.Context, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case errors.Is(err, fs.ErrNotExist):
+		return err
+	default:
+		return nil
+	}
 }
 
 // tailOf finds where in a plain file the last lines that are wanted begin, or if these are not

@@ -3,6 +3,7 @@
 #
 #   tools/runc, tools/busybox             the machine's own, or taken out of the distribution's packages
 #   tools/etcd                            the same, for the API server
+#   tools/promtool                        the same, of Prometheus
 #   containerd-<version>/bin/             containerd, its shim and ctr, built from their Go module
 #   kubelet-<version>/bin/kubelet         built from test/integration/kubelet or kubelet123, whose go.mod names the version
 #   kubernetes-<version>/bin/             kube-apiserver and kubectl, from the module of the newer kubelet
@@ -112,6 +113,18 @@ set_up_etcd() {
 		quietly "$work/etcd" --version || die "etcd does not run here: $(explain)"
 	fi
 	keep_tool etcd
+}
+
+set_up_promtool() {
+	local own
+	[[ -x $cache/tools/promtool ]] && return
+	if own=$(command -v promtool); then
+		ln -s "$own" "$work/promtool"
+	else
+		from_package promtool prometheus
+		quietly "$work/promtool" --version || die "promtool does not run here: $(explain)"
+	fi
+	keep_tool promtool
 }
 
 # build_containerd builds one version inside Go's module cache, where its own replace rules hold.
@@ -369,6 +382,7 @@ test)
 	set_up_docker
 	build_cluster
 	set_up_etcd
+	set_up_promtool
 	build_otel
 	set_up_rsyslog
 	set_up_debian

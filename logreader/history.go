@@ -48,6 +48,7 @@ type history struct {
 
 	lines    *logline.Reader
 	origin   *Origin
+	time     time.Time // of the last line that had one, wanted or not
 	pending  bool // at is of another attempt than lines
 	flushing bool // what has no end in lines is given
 	over     bool
@@ -84,9 +85,10 @@ func (h *history) Next(ctx context.Context) (Line, error) {
 
 // wants tells whether a line is one of those that were asked for.
 func (h *history) wants(line logline.Line) bool {
-	if line.Err != nil {
-		return true
+	if line.Err != nil { // of either stream, and of the time of what came before
+		return h.o.includes(h.time)
 	}
+	h.time = line.Time
 	if h.isBeyond(line.Time) {
 		h.over = true
 		return false
@@ -110,8 +112,12 @@ func (h *history) isBeyond(t time.Time) bool {
 
 // matches tells whether a line of a stream and time is wanted.
 func (o *Options) matches(s logline.Stream, t time.Time) bool {
-	return (o.Stream == logline.None || s == o.Stream) &&
-		(o.Since.IsZero() || !t.Before(o.Since)) && (o.Until.IsZero() || !t.After(o.Until))
+	return (o.Stream == logline.None || s == o.Stream) && o.includes(t)
+}
+
+// includes tells whether a time is within the bounds.
+func (o *Options) includes(t time.Time) bool {
+	return (o.Since.IsZero() || !t.Before(o.Since)) && (o.Until.IsZero() || !t.After(o.Until))
 }
 
 // take returns the next line of all.

@@ -15,7 +15,9 @@ type Options struct {
 	Follow bool
 	// Tail is how many of the last lines are read; All or less: every line.
 	Tail int64
-	// Since and Until bound the time of lines, both included; zero: no bound.
+	// Since and Until bound the time of lines, both included; zero: no bound. What is no record
+	// of a container's output, or none with an end, has the time of the line before it, and is of
+	// either stream.
 	Since, Until time.Time
 	// Stream is the only one that is read; logline.None: both.
 	Stream logline.Stream

@@ -292,3 +292,35 @@ func TestFileThatMayNotBeRead(t *testing.T) {
 		}
 	}
 }
+
+// What is no record is shown where the line before it is in the range of time that is asked for.
+func TestGarbageHasTheTimeBeforeIt(t *testing.T) {
+	var text bytes.Buffer
+	text.WriteString("garbage before all\n")
+	for i := range 4 {
+		fmt.Fprintf(&text, "%s stdout F %d\ngarbage after %d\n", began.Add(time.Duration(i)*time.Second).Format(time.RFC3339Nano), i, i)
+	}
+	m := &memory{}
+	m.add(logreader.File{}, bytes.NewReader(text.Bytes()), int64(text.Len()))
+	for want, o := range map[string]logreader.Options{
+		"garbage before all|0|garbage after 0|1|garbage after 1": {Until: began.Add(time.Second)},
+		"1|garbage after 1|2|garbage after 2":                    {Since: began.Add(time.Second), Until: began.Add(2 * time.Second)},
+		"3|garbage after 3":                                      {Since: began.Add(3 * time.Second)},
+		"garbage before all|0|garbage after 0|1|garbage after 1|2|garbage after 2|3|garbage after 3": {},
+		"garbage before all|garbage after 0|garbage after 1|garbage after 2|garbage after 3":         {Stream: logline.Stderr},
+	} {
+		o.Tail = logreader.All
+		var got []string
+		r := logreader.New(m, []logreader.Container{app()}, o)
+		line, err := r.Next(t.Context())
+		for ; err == nil; line, err = r.Next(t.Context()) {
+			got = append(got, string(line.Text))
+		}
+		if !errors.Is(err, io.EOF) || strings.Join(got, "|") != want {
+			t.Errorf("%v to %v: %q, want %q: %v", o.Since, o.Until, strings.Join(got, "|"), want, err)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -296,6 +296,14 @@ func (k *keeper) mirror(h *history, dir *logfile.Dir, p Policy) ([]logfile.Log, 
 	return nil, nil
 }
 
+// only returns what mirror would, and changes nothing.
+func (k *keeper) only(h *history, dir *logfile.Dir) ([]logfile.Log, error) {
+	if store := k.opened(); store != nil {
+		return store.Only(dir, h.dir, h.scan)
+	}
+	return nil, nil
+}
+
 // forget drops what is remembered of a history.
 func (k *keeper) forget(h *history) {
 	if store := k.opened(); store != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
@@ -76,12 +77,7 @@ func (p *pressure) carryOut(ctx context.Context, m *Manager, order *prune) {
 		if ctx.Err() != nil {
 			return
 		}
-		for _, piece := range order.excess(m, h) {
-			order.remove(m, h, piece.reason)
-			if len(h.stock.removable) == 0 {
-				break // it was the last one, or could not go
-			}
-		}
+		order.tidy(m, h, all)
 	}
 	short := p.measure(m, node, sumOf(all)).ours
 	if order.DryRun { // what would be gone is not free yet
@@ -90,45 +86,80 @@ func (p *pressure) carryOut(ctx context.Context, m *Manager, order *prune) {
 			short.minFreeInodes--
 		}
 	}
-	mend(ctx, all, short, func(h *holding, reason retention.Reason) freed { return order.remove(m, h, reason) })
+	mend(ctx, all, short, func(h *holding, reason retention.Reason) freed {
+		f, _ := order.remove(m, h, reason)
+		return f
+	})
 }
 
-// wanted is a piece that is to go, and why.
-type wanted struct {
-	piece
-	reason retention.Reason
-}
-
-// excess is what policies ask for of a holding, the oldest first, or all of it that outlives
-// its pod if that was asked for.
-func (o *prune) excess(m *Manager, h *holding) (all []wanted) {
+// tidy does what policies ask for of a holding, or with all of it that outlives its pod, if that
+// was asked for.
+func (o *prune) tidy(m *Manager, h *holding, all []*holding) {
 	if h.history.of == nil { // only keepDir has it
-		for _, p := range h.stock.removable {
-			if o.Kept {
-				all = append(all, wanted{p, keptReason})
+		for o.Kept && len(h.stock.removable) > 0 {
+			o.remove(m, h, keptReason)
+		}
+		return
+	}
+	s, policy := h.stock, h.policy.Load()
+	s.addKept(m.onlyKept(h)) // it counts as the container's, as when its log is tidied
+	for i, reason := range retention.Excess(s.files(h.missed), s.fixed, policy.bounds(), m.Now()) {
+		p := s.removable[i]
+		if !p.kept {
+			if _, whole := o.remove(m, h, reason); !whole {
+				return
+			}
+			continue
+		}
+		gone, whole := p.files, true
+		if !o.DryRun {
+			gone, whole = m.removeOf(h, p, reason)
+		}
+		for _, other := range all {
+			if other.history.of == nil && other.dir == h.dir {
+				other.without(gone)
 			}
 		}
-		return all
+		if o.tell(h, gone, reason); !whole {
+			return
+		}
 	}
-	policy := h.policy.Load()
-	for i, reason := range retention.Excess(h.stock.files(h.missed), h.stock.fixed, policy.bounds(), m.Now()) {
-		all = append(all, wanted{h.stock.removable[i], reason})
+}
+
+// onlyKept is what only keepDir has of a history.
+func (m *Manager) onlyKept(h *holding) (only []logfile.Log) {
+	defer m.work.begin("look at the files in keepDir", stuckFile)()
+	err := m.inDir(h.dir, func(dir *logfile.Dir) (err error) {
+		only, err = m.keeper.only(h.history, dir)
+		return err
+	})
+	if err != nil {
+		m.metrics.failed("keep")
+		h.complain("cannot look at what is kept of the container's log", err)
 	}
-	return all
+	return only
+}
+
+// without takes files out of what may be removed, each of which is a piece of its own.
+func (h *holding) without(gone []logfile.File) {
+	for _, f := range gone {
+		h.stock.removable = slices.DeleteFunc(h.stock.removable, func(p piece) bool { return p.files[0].ID == f.ID })
+		h.disk -= f.Disk
+	}
 }
 
 // remove removes the oldest piece of a holding, or does as if, and notes what has really gone: of
-// a piece in several forms that may be a part.
-func (o *prune) remove(m *Manager, h *holding, reason retention.Reason) freed {
-	var gone []logfile.File
+// a piece in several forms that may be a part. Whole is whether all of it has.
+func (o *prune) remove(m *Manager, h *holding, reason retention.Reason) (f freed, whole bool) {
+	gone, whole := []logfile.File(nil), true
 	if o.DryRun {
 		gone = h.takeNext().files
 		h.disk -= freedBy(gone).bytes
 	} else {
-		gone = m.removeNext(h, reason)
+		gone, whole = m.removeNext(h, reason)
 	}
 	o.tell(h, gone, reason)
-	return freedBy(gone)
+	return freedBy(gone), whole
 }
 
 // tell takes down files that are gone, or would be.

@@ -3,9 +3,11 @@ package logmgr_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -83,6 +85,44 @@ func TestPruneTellsWhatHasGone(t *testing.T) {
 			t.Errorf("told %+v, and only %s has gone", files, oldest)
 		}
 		r.must(held.Close())
+	})
+}
+
+// What only keepDir has of a container that runs counts with its other files, as when its log is
+// tidied: the dry run tells it, the order removes it, and nothing is left to tidy after that.
+func TestPruneCountsWhatIsKept(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.policy = logmgr.Policy{MaxSize: 100 * kib, MaxFiles: 4, KeepAfterRemoval: time.Hour}
+		r.options.KeepDir = r.dir + "-kept"
+		r.start()
+		c := r.run("app")
+		r.rotate(c, 2)
+		r.pass(5 * time.Second)
+		kept := filepath.Join(r.options.KeepDir, filepath.Dir(strings.TrimPrefix(c.Path(), r.dir)))
+		var want []string
+		for i := range 3 {
+			name := fmt.Sprintf("0.log.20200101-00000%d.000000000", i)
+			r.must(os.WriteFile(filepath.Join(kept, name), []byte("kept\n"), 0o600))
+			want = append(want, name)
+		}
+		want = want[:2] // with the current file there are six
+		for _, dryRun := range []bool{true, false} {
+			files, err := r.Prune(t.Context(), logmgr.PruneOrder{DryRun: dryRun})
+			r.must(err)
+			var got []string
+			for _, f := range files {
+				got = append(got, f.Name)
+			}
+			if !slices.Equal(got, want) || len(files) > 0 && (files[0].Reason != "maxFiles" || files[0].Container != "app") {
+				t.Errorf("dry run %t: %+v went, want %v", dryRun, files, want)
+			}
+		}
+		removed := r.metric("files_removed_total")
+		r.setPolicy(r.policy) // it is tidied
+		r.pass(5 * time.Second)
+		if got := r.metric("files_removed_total"); got != removed || removed != 2 {
+			t.Errorf("%v files were removed, and %v after that", removed, got-removed)
+		}
 	})
 }
 

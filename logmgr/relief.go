@@ -169,7 +169,8 @@ func (h *holding) item(owner int, p piece) retention.Item {
 // keeps all later files of its container, and others go instead.
 func (m *Manager) removeFor(ctx context.Context, all []*holding, s shortage) (gone freed) {
 	mend(ctx, all, s, func(h *holding, reason retention.Reason) freed {
-		f := freedBy(m.removeNext(h, reason))
+		files, _ := m.removeNext(h, reason)
+		f := freedBy(files)
 		gone.bytes += f.bytes
 		gone.inodes += f.inodes
 		return f
@@ -204,11 +205,21 @@ func mend(ctx context.Context, all []*holding, s shortage, remove func(*holding,
 	}
 }
 
-// removeNext removes the oldest piece of a holding that has one, and returns what has gone of it.
-// When it cannot go, none of the holding's may go any more.
-func (m *Manager) removeNext(h *holding, reason retention.Reason) (gone []logfile.File) {
+// removeNext removes the oldest piece of a holding that has one, as removeOf does. When it cannot
+// go, none of the holding's may go any more.
+func (m *Manager) removeNext(h *holding, reason retention.Reason) (gone []logfile.File, whole bool) {
+	gone, whole = m.removeOf(h, h.takeNext(), reason)
+	if !whole {
+		h.stock.removable = nil
+	}
+	h.disk -= freedBy(gone).bytes
+	return gone, whole
+}
+
+// removeOf removes a piece of a holding, unless it is held, and tells what has gone of it and
+// whether that is all there was.
+func (m *Manager) removeOf(h *holding, p piece, reason retention.Reason) (gone []logfile.File, whole bool) {
 	defer m.work.begin("remove old files in "+h.path, stuckFile)()
-	p := h.takeNext()
 	held := false
 	remove := func(dir *logfile.Dir) (err error) {
 		gone, held, err = m.removePiece(h.history, dir, p, reason, h.missed)
@@ -226,11 +237,7 @@ func (m *Manager) removeNext(h *holding, reason retention.Reason) (gone []logfil
 		m.metrics.failed("remove")
 		h.complain("cannot remove old files of the container's log", err)
 	}
-	if held || err != nil {
-		h.stock.removable = nil
-	}
-	h.disk -= freedBy(gone).bytes
-	return gone
+	return gone, !held && err == nil
 }
 
 // takeNext takes the oldest piece out of what may be removed.

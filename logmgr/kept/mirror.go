@@ -76,6 +76,24 @@ func (s *Store) Drop(dir *logfile.Dir, rel string, scan Scan) (only []logfile.Lo
 	return p.only(scan)
 }
 
+// Only returns what Mirror would find only in keepDir, and changes nothing.
+func (s *Store) Only(dir *logfile.Dir, rel string, scan Scan) (only []logfile.Log, err error) {
+	defer s.kept.Turn(rel)()
+	kept, err := s.kept.Dir(rel)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, kept.Close()) }()
+	p, err := compare(dir, kept, scan)
+	if err != nil {
+		return nil, err
+	}
+	return p.only(scan)
+}
+
 // pair is a directory below podLogsDir and its mirror.
 type pair struct {
 	kept  *logfile.Dir

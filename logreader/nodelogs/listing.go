@@ -1,6 +1,7 @@
 package nodelogs
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -47,7 +48,7 @@ func parseListing(page io.Reader) ([]Entry, error) {
 		case html.ErrorToken:
 			err := tokens.Err()
 			switch {
-			case err != io.EOF:
+			case !errors.Is(err, io.EOF):
 				return nil, fmt.Errorf("read the list of a directory: %w", err)
 			case limited.N <= 0:
 				return nil, fmt.Errorf("the list of a directory has more than %d MiB", maxListing>>20)
@@ -69,6 +70,7 @@ func parseListing(page io.Reader) ([]Entry, error) {
 					entries = append(entries, entry)
 				}
 			}
+		default:
 		}
 	}
 }

@@ -63,7 +63,7 @@ func (s *Server) refusal(answer *http.Response) error {
 		return fmt.Errorf("%w (%s); somebody who administers the cluster can allow it:\n"+
 			"  kubectl create clusterrole node-logs --verb=get --resource=nodes/proxy\n"+
 			"  kubectl create clusterrolebinding node-logs --clusterrole=node-logs --user=<you>\n"+
-			"This is as much as root on every node: kubelet runs commands in any container for whoever has it.", ErrForbidden, message)
+			"This is as much as root on every node: kubelet runs commands in any container for whoever has it", ErrForbidden, message)
 	case code == http.StatusForbidden:
 		return fmt.Errorf("%w: kubelet does not let the API server in (%s); its user needs the cluster role system:kubelet-api-admin", ErrLogsOff, message)
 	case code == http.StatusNotFound && ofAPIServer:

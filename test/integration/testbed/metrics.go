@@ -68,8 +68,11 @@ func (s *Shim) Get(ctx context.Context, path string) (body string, err error) {
 }
 
 // Status is what the shim tells of itself and of its logs at its admin socket, in JSON.
-func (s *Shim) Status(ctx context.Context) (string, error) {
-	return getFrom(ctx, socketOf(s.Config.Admin.Listen), "/status")
+func (s *Shim) Status(ctx context.Context) (string, error) { return s.Admin(ctx, "/status") }
+
+// Admin asks the shim's admin socket for a path, as Get does the metrics listener.
+func (s *Shim) Admin(ctx context.Context, path string) (string, error) {
+	return getFrom(ctx, socketOf(s.Config.Admin.Listen), path)
 }
 
 // getFrom asks whoever answers HTTP on a unix socket.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -129,9 +128,7 @@ func TestQuestionsAreDescribed(t *testing.T) {
 // Each way not to be answered says what to do about it, and has its exit code.
 func TestErrorsSayWhatToDo(t *testing.T) {
 	dir := t.TempDir()
-	encrypted := httptest.NewUnstartedServer(said(200, "application/json", "{}"))
-	encrypted.Config.ErrorLog = log.New(io.Discard, "", 0) // of the handshakes that are refused here
-	encrypted.StartTLS()
+	encrypted := httptest.NewTLSServer(said(200, "application/json", "{}"))
 	defer encrypted.Close()
 	deserted := filepath.Join(dir, "deserted.sock")
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", deserted)

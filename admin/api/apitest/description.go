@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -104,12 +105,12 @@ func (d *Description) Answer(method, path string, code int, header http.Header, 
 	if err != nil {
 		return err
 	}
-	response, described := strconv.Itoa(code), false
-	if _, described = asked.Responses[response]; !described {
+	response := strconv.Itoa(code)
+	if _, described := asked.Responses[response]; !described {
+		if code < http.StatusBadRequest {
+			return fmt.Errorf("%s %s: an answer of %d is not described", method, path, code)
+		}
 		response = "default"
-	}
-	if response == "default" && code == http.StatusOK {
-		return fmt.Errorf("%s %s: an answer of %d is not described", method, path, code)
 	}
 	return d.body(header, body, asked.Responses[response].Content, "paths", path, strings.ToLower(method), "responses", response)
 }
@@ -135,11 +136,11 @@ func (d *Description) body(header http.Header, body []byte, described map[string
 	if err != nil {
 		return fmt.Errorf("%v: read the body %q: %w", place, body, err)
 	}
-	pointer := "#"
-	for _, step := range append(place, "content", kind, "schema") {
-		pointer += "/" + strings.NewReplacer("~", "~0", "/", "~1").Replace(step)
+	steps := append(slices.Clone(place), "content", kind, "schema")
+	for i, step := range steps {
+		steps[i] = strings.NewReplacer("~", "~0", "/", "~1").Replace(step)
 	}
-	schema, err := d.compiler.Compile(name + pointer)
+	schema, err := d.compiler.Compile(name + "#/" + strings.Join(steps, "/"))
 	if err != nil {
 		return fmt.Errorf("%v: read the schema: %w", place, err)
 	}

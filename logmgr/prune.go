@@ -151,9 +151,9 @@ func (h *holding) without(gone []logfile.File) {
 // remove removes the oldest piece of a holding, or does as if, and notes what has really gone: of
 // a piece in several forms that may be a part. Whole is whether all of it has.
 func (o *prune) remove(m *Manager, h *holding, reason retention.Reason) (f freed, whole bool) {
-	gone, whole := []logfile.File(nil), true
+	var gone []logfile.File
 	if o.DryRun {
-		gone = h.takeNext().files
+		gone, whole = h.takeNext().files, true
 		h.disk -= freedBy(gone).bytes
 	} else {
 		gone, whole = m.removeNext(h, reason)

@@ -35,7 +35,7 @@ const (
 func (t *tender) rotate(ctx context.Context, seen logfile.Info, full int64, wanted func() bool) error {
 	l := t.l
 	if err := t.lock(ctx); err != nil {
-		return nil //nolint:nilerr // nobody wants it any longer
+		return nil // nobody wants it any longer
 	}
 	defer t.gate.unlock()
 	if ctx.Err() != nil {
@@ -44,12 +44,12 @@ func (t *tender) rotate(ctx context.Context, seen logfile.Info, full int64, want
 	// Another rotator may have been at work while we waited for the lock.
 	info, err := l.dir.Stat(l.name)
 	if err != nil || info.ID != seen.ID {
-		return nil //nolint:nilerr // the next look finds out
+		return nil // the next look finds out
 	}
 	endWindow := t.gate.openWindow()
 	defer endWindow()
 	if info, err = t.waitForReaders(ctx, info, full); err != nil || info.ID != seen.ID || info.Size < full {
-		return nil //nolint:nilerr // as above
+		return nil // as above
 	}
 	if t.m.inability.known() || !wanted() {
 		return t.m.inability.err() // since another log has found out meanwhile

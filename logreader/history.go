@@ -49,8 +49,8 @@ type history struct {
 	lines    *logline.Reader
 	origin   *Origin
 	time     time.Time // of the last line that had one, wanted or not
-	pending  bool // at is of another attempt than lines
-	flushing bool // what has no end in lines is given
+	pending  bool      // at is of another attempt than lines
+	flushing bool      // what has no end in lines is given
 	over     bool
 	told     map[string]bool // that was warned of
 }

@@ -39,10 +39,10 @@ lay_out() {
 	# What a make around this script was told is not for this one.
 	MAKEFLAGS='' MAKELEVEL='' GOARCH=$arch make --silent install \
 		GO="$go" VERSION="$VERSION" BIN="$work/$arch/cri-logshim" DESTDIR="$root" PREFIX=/usr >&2
-	mkdir -p "$doc/docs" # as in the repository, so that links between them lead somewhere
+	mkdir -p "$doc/docs" "$doc/monitoring" # as in the repository, so that links between them lead somewhere
 	cp README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE packaging/copyright "$work/third-party-licenses.txt" "$doc/"
 	cp -r docs/. "$doc/docs/"
-	[[ ! -d monitoring ]] || cp -r monitoring "$doc/"
+	cp monitoring/*.json monitoring/*.yaml "$doc/monitoring/"
 	cp -r packaging "$root/packaging" # beside the tree, for nfpm
 	chmod -R u=rwX,go=rX "$root" # whatever the modes of a checkout are
 	find "$root" -exec touch --date="@$SOURCE_DATE_EPOCH" {} +
@@ -59,13 +59,13 @@ make_packages() {
 make_archive() {
 	local arch=$1 name=cri-logshim-${VERSION#v}-linux-$1 folder
 	folder=$work/$arch/$name
-	mkdir -p "$folder/systemd" "$folder/docs"
+	mkdir -p "$folder/systemd" "$folder/docs" "$folder/monitoring"
 	cp "$work/$arch/cri-logshim" README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE "$work/third-party-licenses.txt" "$folder/"
 	cp systemd/*.service systemd/*.socket systemd/bypass.sh systemd/config.yaml "$folder/systemd/"
 	[[ ! -e $work/$arch/kubectl-logshim ]] || cp "$work/$arch/kubectl-logshim" "$folder/"
 	cp -r "$work/$arch/share" "$folder/"
 	cp -r docs/. "$folder/docs/"
-	[[ ! -d monitoring ]] || cp -r monitoring "$folder/"
+	cp monitoring/*.json monitoring/*.yaml "$folder/monitoring/"
 	tar --create --directory "$work/$arch" --format=ustar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --mode=u+w,go=rX \
 		--owner=0 --group=0 --numeric-owner "$name" | gzip --no-name >"$made/$name.tar.gz"
 }

@@ -1,6 +1,9 @@
 package logreader
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // FileError tells that a file could not be read, or only in part. Reading goes on with the next.
 type FileError struct {
@@ -44,5 +47,5 @@ func attempts(all []uint32) string {
 	case 1:
 		return fmt.Sprintf("attempt %d only", all[0])
 	}
-	return fmt.Sprintf("attempts %d", all)
+	return "attempts " + strings.Trim(strings.ReplaceAll(fmt.Sprint(all), " ", ", "), "[]")
 }

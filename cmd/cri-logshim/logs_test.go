@@ -56,7 +56,7 @@ func TestLogs(t *testing.T) {
 		out  string
 		says string // on stderr or as the error
 	}{
-		"shop/web/app":             {0, "one\ntwo\nthree\ntorn\n", "in 1 places"},
+		"shop/web/app":             {0, "one\ntwo\nthree\ntorn\n", "in one place"},
 		"shop/web/app --previous":  {0, "one\ntwo\n", ""},
 		"shop/web/app --attempt 7": {exitcode.NotFound, "", "attempt"},
 		"web --all-containers --stream stdout --until 2026-01-31T12:00:02Z": {0, "one\nbetween\ntwo\n", ""},

@@ -44,7 +44,11 @@ func Show(ctx context.Context, src logreader.Source, containers []logreader.Cont
 		}
 	}
 	if garbage > 0 && warn != nil {
-		warn(fmt.Errorf("what is no record of a container's output was shown as it is, in %d places", garbage))
+		places := "one place"
+		if garbage > 1 {
+			places = fmt.Sprintf("%d places", garbage)
+		}
+		warn(fmt.Errorf("what is no record of a container's output was shown as it is, in %s", places))
 	}
 	if partly {
 		return ErrPartly

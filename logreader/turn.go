@@ -77,6 +77,11 @@ func (h *history) wait(ctx context.Context) error {
 	if !h.o.Until.IsZero() && time.Now().After(h.o.Until.Add(margin)) {
 		return h.end()
 	}
+	return h.idle(ctx)
+}
+
+// idle waits for something new, whatever bounds there are.
+func (h *history) idle(ctx context.Context) error {
 	if err := h.o.Idle(); err != nil {
 		return err
 	}
@@ -90,7 +95,7 @@ const brief = 20 * time.Millisecond
 func (h *history) waitBriefly(ctx context.Context) error {
 	briefly, cancel := context.WithTimeout(ctx, brief)
 	defer cancel()
-	if err := h.wait(briefly); err != nil && briefly.Err() == nil {
+	if err := h.idle(briefly); err != nil && briefly.Err() == nil {
 		return err
 	}
 	if ctx.Err() != nil {

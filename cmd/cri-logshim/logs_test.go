@@ -29,6 +29,10 @@ func layLogs(t *testing.T) (dir string, flags []string) {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
+		written := time.Date(2026, 1, 31, 12, 0, 3, 0, time.UTC) // as the records say
+		if err := os.Chtimes(name, written, written); err != nil {
+			t.Fatal(err)
+		}
 	}
 	record := func(second, text string) string { return "2026-01-31T12:00:" + second + "Z stdout F " + text + "\n" }
 	var packed bytes.Buffer
@@ -56,9 +60,10 @@ func TestLogs(t *testing.T) {
 		out  string
 		says string // on stderr or as the error
 	}{
-		"shop/web/app":             {0, "one\ntwo\nthree\ntorn\n", "in one place"},
-		"shop/web/app --previous":  {0, "one\ntwo\n", ""},
-		"shop/web/app --attempt 7": {exitcode.NotFound, "", "attempt"},
+		"shop/web/app":                               {0, "one\ntwo\nthree\ntorn\n", "in one place"},
+		"shop/web/app --previous":                    {0, "one\ntwo\n", ""},
+		"web -c app -f --until 2026-01-31T12:00:30Z": {0, "one\ntwo\nthree\ntorn\n", ""}, // and not only to the end of a file
+		"shop/web/app --attempt 7":                   {exitcode.NotFound, "", "attempt"},
 		"web --all-containers --stream stdout --until 2026-01-31T12:00:02Z": {0, "one\nbetween\ntwo\n", ""},
 		"web -c side --previous":               {exitcode.NotFound, "", "attempt 0 only"},
 		"gone":                                 {0, "\x1b[31mlast words\n", ""},

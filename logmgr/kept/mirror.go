@@ -52,32 +52,26 @@ func (s *Store) Mirror(dir *logfile.Dir, rel string, t Term, scan Scan) (only []
 // Drop takes the second names of the files in dir away, and returns what is found only
 // in keepDir: that stays for its term.
 func (s *Store) Drop(dir *logfile.Dir, rel string, scan Scan) (only []logfile.Log, err error) {
-	defer s.kept.Turn(rel)()
-	kept, err := s.kept.Dir(rel)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, kept.Close()) }()
-	p, err := compare(dir, kept, scan)
-	if err != nil {
-		return nil, err
-	}
-	for name, f := range p.files {
-		if _, live := p.live[f.ID]; !live {
-			continue
+	return s.compared(dir, rel, scan, func(kept *logfile.Dir, p *pair) error {
+		for name, f := range p.files {
+			if _, live := p.live[f.ID]; !live {
+				continue
+			}
+			if err := ignoreMissing(kept.Remove(name, f.ID)); err != nil {
+				return err
+			}
 		}
-		if err := ignoreMissing(kept.Remove(name, f.ID)); err != nil {
-			return nil, err
-		}
-	}
-	return p.only(scan)
+		return nil
+	})
 }
 
 // Only returns what Mirror would find only in keepDir, and changes nothing.
 func (s *Store) Only(dir *logfile.Dir, rel string, scan Scan) (only []logfile.Log, err error) {
+	return s.compared(dir, rel, scan, func(*logfile.Dir, *pair) error { return nil })
+}
+
+// compared returns what is found only in keepDir after do was done to a mirror that is there.
+func (s *Store) compared(dir *logfile.Dir, rel string, scan Scan, do func(*logfile.Dir, *pair) error) (only []logfile.Log, err error) {
 	defer s.kept.Turn(rel)()
 	kept, err := s.kept.Dir(rel)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -89,6 +83,9 @@ func (s *Store) Only(dir *logfile.Dir, rel string, scan Scan) (only []logfile.Lo
 	defer func() { err = errors.Join(err, kept.Close()) }()
 	p, err := compare(dir, kept, scan)
 	if err != nil {
+		return nil, err
+	}
+	if err := do(kept, p); err != nil {
 		return nil, err
 	}
 	return p.only(scan)

@@ -44,9 +44,9 @@ func TestLogsCommand(t *testing.T) {
 			t.Fatal(err)
 		}
 		followed := <-following
-		followed.complete(t)
-		runLogs(ctx, shim, "read").complete(t)
-		if last := runLogs(ctx, shim, "read", "--tail", "2"); last.err != nil || last.lines != 2 || len(last.done) == 0 {
+		followed.complete(t, 1)
+		runLogs(ctx, shim, "read").complete(t, 1)
+		if last := runLogs(ctx, shim, "read", "--tail", "2"); last.err != nil || last.lines != 2 || len(last.ends) == 0 {
 			t.Errorf("the last two lines of the kept log: %+v", last)
 		}
 		t.Logf("followed %d lines across rotations", followed.lines)
@@ -56,27 +56,27 @@ func TestLogsCommand(t *testing.T) {
 // counts is what was read of a seqwriter's lines.
 type counts struct {
 	lines int
-	last  map[string]uint64 // by stream
-	done  map[string]uint64
-	err   error // a line that is missing, double or none of the writer's, or the command's
+	last  map[string]uint64 // by stream, of the present writer
+	ends  map[string]int    // writers whose last line was read, after all others
+	err   error             // a line that is missing, double or none of the writer's, or the command's
 }
 
-// complete wants every line of both streams.
-func (c counts) complete(t *testing.T) {
+// complete wants every line of both streams of so many writers, one after the other.
+func (c counts) complete(t *testing.T, writers int) {
 	t.Helper()
 	if c.err != nil {
 		t.Error(c.err)
 	}
 	for _, stream := range []string{"stdout", "stderr"} {
-		if c.done[stream] == 0 || c.last[stream] != c.done[stream] {
-			t.Errorf("%s: read %d lines of %d", stream, c.last[stream], c.done[stream])
+		if c.ends[stream] != writers || c.last[stream] > 0 {
+			t.Errorf("%s: read all of %d writers instead of %d, and %d lines of another one", stream, c.ends[stream], writers, c.last[stream])
 		}
 	}
 }
 
 // runLogs runs the command logs with a shim's directories.
 func runLogs(ctx context.Context, shim *testbed.Shim, args ...string) counts {
-	c := counts{last: map[string]uint64{}, done: map[string]uint64{}}
+	c := counts{last: map[string]uint64{}, ends: map[string]int{}}
 	args = append([]string{"logs", "--pod-logs-dir", shim.Config.PodLogsDir, "--keep-dir", shim.Config.KeepDir}, args...)
 	cmd := exec.CommandContext(ctx, programs.Shim, args...)
 	cmd.Stderr = os.Stderr
@@ -118,12 +118,15 @@ func (c *counts) add(line string, all bool) {
 	switch {
 	case err != nil:
 		c.err = fmt.Errorf("not a line of the writer's: %.100q", line)
+	case fields[0] == "done" && all && number != c.last[stream] && c.err == nil:
+		c.err = fmt.Errorf("%s has %d lines, and ends after line %d", stream, number, c.last[stream])
 	case fields[0] == "done":
-		c.done[stream] = number
+		c.ends[stream]++
+		c.last[stream] = 0
 	case all && number != c.last[stream]+1 && c.err == nil:
 		c.err = fmt.Errorf("line %d of %s after line %d", number, stream, c.last[stream])
-	}
-	if fields[0] != "done" {
+		c.last[stream] = number
+	default:
 		c.last[stream] = number
 	}
 }

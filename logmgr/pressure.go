@@ -140,7 +140,9 @@ func (p *pressure) ask(m *Manager) logfile.Space {
 // relieve removes what has to go, and returns what is missing then.
 func (p *pressure) relieve(ctx context.Context, m *Manager, node Node) measured {
 	all := m.inventory(ctx)
-	m.whoReads(ctx, all)
+	if err := m.whoReads(ctx, all, longestAsk); err != nil {
+		m.complain("cannot find out who reads the logs while the disk is full, so nobody is waited for", err)
+	}
 	var logs int64
 	if node.MaxBytes > 0 {
 		logs = sumOf(all)

@@ -39,6 +39,7 @@ type prune struct {
 	PruneOrder
 	done  chan struct{} // closed when the rest is set
 	files []PrunedFile
+	err   error
 }
 
 // Prune removes what the bounds of the node and the policies of logs ask for now, in the
@@ -56,7 +57,7 @@ func (m *Manager) Prune(ctx context.Context, o PruneOrder) ([]PrunedFile, error)
 	}
 	select {
 	case <-order.done:
-		return order.files, nil
+		return order.files, order.err
 	case <-ctx.Done():
 		return nil, fmt.Errorf("files are still being removed: %w", context.Cause(ctx))
 	}
@@ -67,11 +68,15 @@ func (o *Observer) Prune(context.Context, PruneOrder) ([]PrunedFile, error) {
 	return nil, fmt.Errorf("%w: %s", ErrNothingRemoved, notInObserve)
 }
 
-// carryOut removes what an order asks for, or tells it.
+// carryOut removes what an order asks for, or tells it. No disk is full, so where it cannot be known
+// who reads the logs, nothing goes.
 func (p *pressure) carryOut(ctx context.Context, m *Manager, order *prune) {
 	defer close(order.done)
 	all := m.inventory(ctx)
-	m.whoReads(ctx, all)
+	if err := m.whoReads(ctx, all, orderedAsk); err != nil {
+		order.err = fmt.Errorf("%w: cannot find out who reads the logs: %w", ErrNothingRemoved, err)
+		return
+	}
 	node := *p.node.Load()
 	for _, h := range all {
 		if ctx.Err() != nil {

@@ -143,3 +143,41 @@ func (r *rig) removePod(c *runtimetest.Container) {
 	r.Helper()
 	r.must(os.RemoveAll(filepath.Dir(filepath.Dir(c.Path()))))
 }
+
+// An order removes nothing that somebody may be reading: it waits for a slow look at the node's
+// processes, as a busy node has them, and is refused where there is no answer. A full disk waits less.
+func TestPruneLeavesWhatMayBeRead(t *testing.T) {
+	for name, test := range map[string]struct {
+		took    time.Duration
+		err     error
+		refused bool
+	}{
+		"slow":      {took: 3 * time.Second},
+		"too slow":  {took: time.Minute, refused: true},
+		"no answer": {err: errors.New("no processes to be seen"), refused: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			withReaders(t, func(t *testing.T, r *rig, crowd *crowd) {
+				r.policy = logmgr.Policy{MaxSize: 100 * kib, MaxFiles: 3, MaxFilesUnread: 10}
+				r.start()
+				c := r.run("app")
+				reader := crowd.join(r, "collector")
+				reader.open(c.Path())
+				r.rotate(c, 5)
+				r.pass(5 * time.Second)
+				before := names(t, c.Path())
+				crowd.mu.Lock()
+				crowd.took, crowd.err = test.took, test.err
+				crowd.mu.Unlock()
+				files, err := r.Prune(t.Context(), logmgr.PruneOrder{})
+				if refused := errors.Is(err, logmgr.ErrNothingRemoved); refused != test.refused || !refused && err != nil || len(files) > 0 {
+					t.Errorf("it says %+v, %v", files, err)
+				}
+				if after := names(t, c.Path()); !slices.Equal(before, after) {
+					t.Errorf("of %q there are %q", before, after)
+				}
+				r.pass(time.Minute) // whoever looks must come to an end
+			})
+		})
+	}
+}

@@ -12,8 +12,10 @@ import (
 )
 
 const (
-	// longestAsk is how long a full disk waits for an answer who reads the logs.
+	// longestAsk is how long a full disk waits for an answer who reads the logs, and orderedAsk
+	// how long whoever asks for files to be removed does.
 	longestAsk = time.Second
+	orderedAsk = 5 * time.Second
 	// smallestUrged is the size in bytes on disk up to which a current log is not
 	// rotated to win space.
 	smallestUrged = 1 << 20
@@ -125,9 +127,9 @@ func (m *Manager) inventory(ctx context.Context) (all []*holding) {
 	return append(all, m.keptOnly()...)
 }
 
-// whoReads finds out for all of them at once what readers have not finished. Where that
-// cannot be known in time, nobody is waited for: the disk is full.
-func (m *Manager) whoReads(ctx context.Context, all []*holding) {
+// whoReads finds out for all of them at once what readers have not finished, unless that takes
+// longer than patience.
+func (m *Manager) whoReads(ctx context.Context, all []*holding, patience time.Duration) error {
 	queues := make([][][]logfile.File, len(all))
 	var ids []logfile.ID
 	for i, h := range all {
@@ -137,20 +139,20 @@ func (m *Manager) whoReads(ctx context.Context, all []*holding) {
 		queues[i] = h.audience.queues(h.logs)
 		ids = append(ids, idsOf(queues[i])...)
 	}
-	ctx, cancel := context.WithTimeout(ctx, longestAsk)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	asked := time.Now()
 	found, err := m.lookout.ask(ctx, ids)
 	if err != nil {
 		m.metrics.failed("readers")
-		m.complain("cannot find out who reads the logs while the disk is full, so nobody is waited for", err)
-		return
+		return err
 	}
 	for i, h := range all {
 		if queues[i] != nil {
 			h.missed = m.missedIn(h.history, h.logs, queues[i], found, asked)
 		}
 	}
+	return nil
 }
 
 // item is what retention needs to know of a piece.

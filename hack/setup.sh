@@ -41,9 +41,6 @@ quietly() { "$@" >"$work/output" 2>&1; }
 # explain is the last line that the command before had to say.
 explain() { grep -v '^[[:space:]]*$' "$work/output" | tail -n 1; }
 
-# is_static tells whether a binary runs without any shared library, as in an image that holds nothing else.
-is_static() { ! ldd "$1" >/dev/null 2>&1; }
-
 # from_package unpacks one binary out of a distribution package, without installing the package.
 from_package() {
 	local binary=$1 package=$2 found
@@ -74,64 +71,34 @@ download() {
 	(cd "$2" && quietly apt-get -o APT::Sandbox::User=root download "$1")
 }
 
-# keep_tool makes tools/<name> appear in one step.
-keep_tool() {
+# set_up_tool makes tools/<binary> the machine's own, where that passes a check, or the one of a distribution package.
+set_up_tool() {
+	local binary=$1 package=$2 check=$3 own
+	[[ -x $cache/tools/$binary ]] && return
+	if own=$(command -v "$binary") && "$check" "$own"; then
+		ln -s "$own" "$work/$binary"
+	else
+		from_package "$binary" "$package"
+		"$check" "$work/$binary" || die "$binary of package $package does not run here: $(explain)"
+	fi
 	mkdir -p "$cache/tools"
-	mv -fT "$work/$1" "$cache/tools/$1"
+	mv -fT "$work/$binary" "$cache/tools/$binary"
 }
 
-set_up_runc() {
-	local own
-	[[ -x $cache/tools/runc ]] && return
-	if own=$(command -v runc); then
-		ln -s "$own" "$work/runc"
-	else
-		from_package runc runc
-		quietly "$work/runc" --version || die "runc does not run here: $(explain)"
-	fi
-	keep_tool runc
-}
+# runs tells whether a binary runs on this machine.
+runs() { quietly "$1" --version; }
 
-set_up_busybox() {
-	local own
-	[[ -x $cache/tools/busybox ]] && return
-	if own=$(command -v busybox) && is_static "$own"; then
-		ln -s "$own" "$work/busybox"
-	else
-		from_package busybox busybox-static
-	fi
-	keep_tool busybox
-}
+# is_static tells whether a binary runs without any shared library, as in an image that holds nothing else.
+is_static() { ! quietly ldd "$1"; }
 
-set_up_etcd() {
-	local own
-	[[ -x $cache/tools/etcd ]] && return
-	if own=$(command -v etcd); then
-		ln -s "$own" "$work/etcd"
-	else
-		from_package etcd etcd-server
-		quietly "$work/etcd" --version || die "etcd does not run here: $(explain)"
-	fi
-	keep_tool etcd
-}
-
-set_up_promtool() {
-	local own
-	[[ -x $cache/tools/promtool ]] && return
-	if own=$(command -v promtool); then
-		ln -s "$own" "$work/promtool"
-	else
-		from_package promtool prometheus
-		quietly "$work/promtool" --version || die "promtool does not run here: $(explain)"
-	fi
-	keep_tool promtool
-}
+# find_go sets go, for the first that builds.
+find_go() { [[ $go ]] || go=$("$here/find-go.sh") || exit 1; }
 
 # build_containerd builds one version inside Go's module cache, where its own replace rules hold.
 build_containerd() {
 	local version=$1 module=$2 name=containerd-$1 source
 	[[ -d $cache/$name ]] && return
-	[[ $go ]] || go=$("$here/find-go.sh") || exit 1
+	find_go
 	say "containerd $version: building, one to three minutes"
 	quietly "$go" mod download -json "$module@v$version" || {
 		source=$(sed -n 's/.*"Error": "\(.*\)",*$/\1/p' "$work/output")
@@ -158,7 +125,7 @@ build_oldest() { build_containerd "$OLDEST" github.com/containerd/containerd; }
 build_kubelet() {
 	local version=$1 folder=$2 name=kubelet-$1 module=k8s.io/kubernetes
 	[[ -d $cache/$name ]] && return
-	[[ $go ]] || go=$("$here/find-go.sh") || exit 1
+	find_go
 	say "kubelet $version: building, three to six minutes"
 	mkdir -p "$work/$name/bin"
 	(
@@ -174,9 +141,9 @@ build_kubelet() {
 
 # build_cluster builds what kubelet has around it in a cluster, as kubelet is built, so that they share Go's cache.
 build_cluster() {
-	local version=$KUBELET name=kubernetes-$KUBELET module=k8s.io/kubernetes program
+	local version=$KUBELET name=kubernetes-$KUBELET module=k8s.io/kubernetes
 	[[ -d $cache/$name ]] && return
-	[[ $go ]] || go=$("$here/find-go.sh") || exit 1
+	find_go
 	say "kube-apiserver and kubectl $version: building, two to four minutes"
 	mkdir -p "$work/$name/bin"
 	(
@@ -194,7 +161,7 @@ build_otel() {
 	sum=$(cat "$folder"/* | sha256sum | cut -c 1-12)
 	name=otel-$sum
 	if [[ ! -d $cache/$name ]]; then
-		[[ $go ]] || go=$("$here/find-go.sh") || exit 1
+		find_go
 		say "OpenTelemetry's file consumer: building, one to two minutes"
 		mkdir "$work/$name"
 		(cd "$folder" && quietly "$go" build -mod=readonly -trimpath -ldflags '-s -w' -o "$work/$name/otel" .) ||
@@ -211,7 +178,7 @@ build_dockershim() {
 	sum=$(cat "$module/go.mod" "$module"/dockershim/* | sha256sum | cut -c 1-12)
 	name=dockershim-$sum
 	if [[ ! -d $cache/$name ]]; then
-		[[ $go ]] || go=$("$here/find-go.sh") || exit 1
+		find_go
 		say "dockershim $OLDEST_KUBELET: building, half a minute, or six minutes without kubelet in Go's cache"
 		mkdir "$work/$name"
 		(cd "$module" && quietly "$go" build -mod=readonly -ldflags '-s -w' -o "$work/$name/dockershim" ./dockershim) ||
@@ -368,8 +335,8 @@ find "$cache" -maxdepth 1 -name '.new.*' -exec rm -rf {} + # left by a set-up th
 work=$(mktemp -d "$cache/.new.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
-set_up_runc
-set_up_busybox
+set_up_tool runc runc runs
+set_up_tool busybox busybox-static is_static
 case $1 in
 demo) choose_containerd ;;
 test)
@@ -381,8 +348,8 @@ test)
 	build_dockershim
 	set_up_docker
 	build_cluster
-	set_up_etcd
-	set_up_promtool
+	set_up_tool etcd etcd-server runs
+	set_up_tool promtool prometheus runs
 	build_otel
 	set_up_rsyslog
 	set_up_debian

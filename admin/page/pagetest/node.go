@@ -63,6 +63,15 @@ func (n *Node) ChangeLogs(change func([]api.Log) []api.Log) {
 	n.sum()
 }
 
+// Skip lets so many steps go by at once.
+func (n *Node) Skip(steps int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for range steps {
+		n.step()
+	}
+}
+
 // StopAfter lets nothing grow any more after so many steps since New.
 func (n *Node) StopAfter(steps int) {
 	n.mu.Lock()

@@ -85,24 +85,24 @@ func (h *history) Next(ctx context.Context) (Line, error) {
 
 // wants tells whether a line is one of those that were asked for.
 func (h *history) wants(line logline.Line) bool {
-	if line.Err != nil { // of either stream, and of the time of what came before
-		return h.o.includes(h.time)
+	if line.Err == nil {
+		h.time = line.Time
 	}
-	h.time = line.Time
-	if h.isBeyond(line.Time) {
+	switch {
+	case line.Err != nil && !h.o.includes(h.time): // of either stream, and of the time of what came before
+		return false
+	case line.Err == nil && h.isBeyond(line.Time):
 		h.over = true
 		return false
-	}
-	if !h.o.matches(line.Stream, line.Time) {
+	case line.Err == nil && !h.o.matches(line.Stream, line.Time):
 		return false
+	case h.skip == 0:
+		return true
 	}
-	if h.skip > 0 {
-		if !line.More {
-			h.skip--
-		}
-		return false
+	if !line.More && h.o.counts(logline.Record{Time: line.Time, Stream: line.Stream, Err: line.Err}) {
+		h.skip--
 	}
-	return true
+	return false
 }
 
 // isBeyond tells whether what follows need not be read.

@@ -2,6 +2,7 @@ package logreader_test
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -24,7 +25,8 @@ func app() logreader.Container {
 	return logreader.Container{Pod: logreader.Pod{Namespace: "shop", Name: "web-0", UID: "u"}, Name: "app"}
 }
 
-// read reads what options choose, pieces of a line put together, each as "stream: text".
+// read reads what options choose, pieces of a line put together, each as "stream: text", and what is
+// no record as "record: text".
 func read(t *testing.T, src logreader.Source, o logreader.Options) (lines []string, warned []error) {
 	t.Helper()
 	o.Warn = func(err error) { warned = append(warned, err) }
@@ -44,9 +46,8 @@ func read(t *testing.T, src logreader.Source, o logreader.Options) (lines []stri
 		}
 		if line.Err != nil {
 			warned = append(warned, line.Err)
-			continue
 		}
-		text := line.Stream.String() + ": " + string(line.Text)
+		text := cmp.Or(line.Stream.String(), "record") + ": " + string(line.Text)
 		if line.More {
 			text += "…"
 		}
@@ -85,8 +86,9 @@ func randomHistory(t *testing.T, random *rand.Rand) *memory {
 			f := logreader.File{Attempt: attempt, LastWrite: now, Rotated: now}
 			if file == 1 {
 				f.Rotated = time.Time{}
-			} else if random.IntN(2) == 0 {
-				f.Compression = logreader.Gzip
+			} else {
+				f.Compression = logreader.Compression(random.IntN(2))
+				b.WriteString([]string{"", "torn", " \x00", "\n\n  \n"}[random.IntN(4)])
 			}
 			content := b.Bytes()
 			if f.Compression == logreader.Gzip {

@@ -21,7 +21,7 @@ func (h *history) tail(ctx context.Context, files []File) (start, error) {
 	for i := len(files) - 1; i >= oldest; i-- {
 		f := files[i]
 		if f.Compression == Plain {
-			offset, skip, counted, enough, err := h.tailOf(ctx, f, wanted)
+			offset, skip, counted, enough, err := h.tailOf(ctx, f, wanted, i < len(files)-1)
 			if err := passed(ctx, err); err != nil {
 				return start{}, err
 			}
@@ -60,9 +60,19 @@ func passed(ctx context.Context, err error) error {
 	}
 }
 
+// counts tells whether a record is one of those by which the last lines are counted: the end of
+// one, or what is no record, as that is shown, too. Within bounds of time the latter is not
+// counted, since it has the time of a line that may not have been read.
+func (o *Options) counts(rec logline.Record) bool {
+	if rec.Err != nil {
+		return o.Since.IsZero() && o.Until.IsZero()
+	}
+	return !rec.Partial && o.matches(rec.Stream, rec.Time)
+}
+
 // tailOf finds where in a plain file the last lines that are wanted begin, or if these are not
-// enough, how many they are.
-func (h *history) tailOf(ctx context.Context, f File, wanted int64) (offset, skip, counted int64, enough bool, err error) {
+// enough, how many they are. What has no end counts if another file follows.
+func (h *history) tailOf(ctx context.Context, f File, wanted int64, followed bool) (offset, skip, counted int64, enough bool, err error) {
 	handle, err := h.src.Open(ctx, h.c, f)
 	if err != nil {
 		return 0, 0, 0, false, err
@@ -80,11 +90,9 @@ func (h *history) tailOf(ctx context.Context, f File, wanted int64) (offset, ski
 			return 0, 0, counted, false, nil
 		case err != nil:
 			return 0, 0, 0, false, err
-		case rec.Err != nil:
-			continue
-		case !h.o.Since.IsZero() && rec.Time.Before(h.o.Since.Add(-margin)):
+		case rec.Err == nil && !h.o.Since.IsZero() && rec.Time.Before(h.o.Since.Add(-margin)):
 			return b.after, 0, counted, true, nil
-		case rec.Partial || !h.o.matches(rec.Stream, rec.Time):
+		case !h.o.counts(rec), errors.Is(rec.Err, logline.ErrTorn) && !followed:
 			continue
 		case counted < wanted:
 			counted++
@@ -100,12 +108,12 @@ func (h *history) tailOf(ctx context.Context, f File, wanted int64) (offset, ski
 const pieceRoom = 64 << 10
 
 // beginOf is where to begin so that the first line of either stream is whole, if it begins in
-// this file. The line before those that are wanted ends with the record that b has given last;
-// what is skipped then are the lines that end up to there.
+// this file. The line before those that are wanted ends with the record that b has given last, and
+// is of that stream, or of none; what is skipped then are the lines that end up to there.
 func (h *history) beginOf(b *backward, stream logline.Stream) (offset, skip int64, err error) {
 	behind := b.after
 	b.floor = behind - pieceRoom
-	if h.o.Stream != logline.None {
+	if h.o.Stream != logline.None && stream != logline.None {
 		return behind, 0, nil
 	}
 	offset, ends := behind, int64(1)
@@ -116,15 +124,15 @@ func (h *history) beginOf(b *backward, stream logline.Stream) (offset, skip int6
 			return offset, skip, nil
 		case err != nil:
 			return 0, 0, err
-		case rec.Err != nil:
-		case rec.Stream == stream:
-			if !rec.Partial && h.o.matches(rec.Stream, rec.Time) {
-				ends++
-			}
-		case !rec.Partial:
+		case stream == logline.None && !rec.Partial:
+			stream = rec.Stream
+		case rec.Err == nil && rec.Stream != stream && !rec.Partial:
 			return offset, skip, nil
-		default:
+		case rec.Err == nil && rec.Stream != stream:
 			offset, skip = b.end, ends
+		}
+		if h.o.counts(rec) {
+			ends++
 		}
 	}
 }
@@ -146,15 +154,30 @@ const (
 	mostRecord = logline.DefaultLimit
 )
 
-// previous returns the record before the one given last; io.EOF: there is none.
+// previous returns the record before the one given last, first what has no end, if there is any;
+// io.EOF: there is none.
 func (b *backward) previous() (logline.Record, error) {
 	if !b.begun {
-		if err := b.dropTorn(); err != nil {
-			return logline.Record{}, err
+		b.begun = true
+		if torn, err := b.torn(); err != nil || torn {
+			return logline.Record{Err: logline.ErrTorn}, err
 		}
 	}
+	for {
+		text, err := b.line()
+		if err != nil {
+			return logline.Record{}, err
+		}
+		if text = bytes.TrimLeft(text, blanks); len(text) > 0 {
+			return logline.ParseRecord(text), nil
+		}
+	}
+}
+
+// line returns the line of the file before the one given last.
+func (b *backward) line() ([]byte, error) {
 	if b.end == 0 {
-		return logline.Record{}, io.EOF
+		return nil, io.EOF
 	}
 	searched := max(len(b.buf)-1, 0) // before its newline
 	for {
@@ -162,15 +185,15 @@ func (b *backward) previous() (logline.Record, error) {
 			text := bytes.TrimSuffix(b.buf[n+1:], []byte{'\n'})
 			b.after, b.end = b.end, b.from+int64(n)+1
 			b.buf = b.buf[:n+1]
-			return logline.ParseRecord(bytes.TrimLeft(text, " \x00")), nil
+			return text, nil
 		}
 		if b.floor > 0 && b.from <= b.floor {
-			return logline.Record{}, io.EOF
+			return nil, io.EOF
 		}
 		atNewline := len(b.buf) == 0
 		read, err := b.more()
 		if err != nil {
-			return logline.Record{}, err
+			return nil, err
 		}
 		if searched = read; atNewline {
 			searched-- // the one that ends the record
@@ -178,21 +201,25 @@ func (b *backward) previous() (logline.Record, error) {
 	}
 }
 
-// dropTorn passes over what comes after the last newline.
-func (b *backward) dropTorn() error {
-	b.begun, b.from = true, b.end
+// blanks are what a logline.Reader passes over before a record.
+const blanks = " \x00"
+
+// torn passes over what comes after the last newline, and tells whether that is anything.
+func (b *backward) torn() (some bool, err error) {
+	b.after, b.from = b.end, b.end
 	for b.end > 0 {
 		read, err := b.more()
 		if err != nil {
-			return err
+			return false, err
 		}
 		n := bytes.LastIndexByte(b.buf[:read], '\n')
+		some = some || len(bytes.Trim(b.buf[n+1:], blanks)) > 0
 		b.buf, b.end = b.buf[:n+1], b.from+int64(n)+1
 		if n >= 0 || b.from == 0 {
 			break
 		}
 	}
-	return nil
+	return some, nil
 }
 
 // more reads a block before what is known, and returns its length.
@@ -207,7 +234,7 @@ func (b *backward) more() (int, error) {
 		}
 		return 0, err
 	}
-	if len(bytes.Trim(larger[:length], " \x00")) == 0 {
+	if len(bytes.Trim(larger[:length], blanks)) == 0 {
 		b.from -= length // a hole, which comes before a record and is no part of it
 		return 0, nil
 	}
@@ -231,16 +258,19 @@ func (h *history) countOf(ctx context.Context, f File) (count int64, err error) 
 	in := bufio.NewReaderSize(text, mostRecord)
 	for {
 		b, err := in.ReadSlice('\n')
-		long := errors.Is(err, bufio.ErrBufferFull)
-		if err == nil || long {
-			rec := logline.ParseRecord(bytes.TrimLeft(bytes.TrimSuffix(b, []byte{'\n'}), " \x00"))
-			if rec.Err == nil && !rec.Partial && h.o.matches(rec.Stream, rec.Time) {
+		ended := err == nil
+		if b = bytes.TrimLeft(bytes.TrimSuffix(b, []byte{'\n'}), blanks); len(b) > 0 {
+			rec := logline.ParseRecord(b)
+			for errors.Is(err, bufio.ErrBufferFull) {
+				_, err = in.ReadSlice('\n')
+				ended = err == nil
+			}
+			if !ended {
+				rec.Err = logline.ErrTorn
+			}
+			if h.o.counts(rec) {
 				count++
 			}
-		}
-		for long {
-			_, err = in.ReadSlice('\n')
-			long = errors.Is(err, bufio.ErrBufferFull)
 		}
 		switch {
 		case err == nil:

@@ -65,7 +65,7 @@ func (c *Chooser) Choose(ctx context.Context, w Wanted) ([]logreader.Container, 
 		}
 		return nil, &NotFoundError{fmt.Sprintf("there is no log of pod %s", w.podName()), near(all, w)}
 	}
-	p, err := c.chooseByUID(ctx, w, found)
+	p, err := c.choosePod(ctx, w, found)
 	if err != nil {
 		return nil, err
 	}
@@ -79,39 +79,35 @@ func (w Wanted) podName() string {
 	return w.Namespace + "/" + w.Pod
 }
 
-// chooseByUID chooses one of the pods of a name.
-func (c *Chooser) chooseByUID(ctx context.Context, w Wanted, found []logreader.Pod) (logreader.Pod, error) {
-	var namespaces []string
-	for _, p := range found {
-		namespaces = append(namespaces, p.Namespace+"/"+p.Name)
-	}
-	slices.Sort(namespaces)
-	if namespaces = slices.Compact(namespaces); len(namespaces) > 1 {
-		return logreader.Pod{}, misuse("pod %s is in several namespaces: say which of %s", w.Pod, strings.Join(namespaces, ", "))
-	}
-	var uids []string
+// choosePod chooses one of the pods of a name.
+func (c *Chooser) choosePod(ctx context.Context, w Wanted, found []logreader.Pod) (logreader.Pod, error) {
+	var namespaces, uids []string
+	begins := func(p logreader.Pod) bool { return strings.HasPrefix(p.UID, w.UID) }
 	for _, p := range found {
 		uids = append(uids, p.UID)
-	}
-	if w.UID != "" {
-		found = slices.DeleteFunc(found, func(p logreader.Pod) bool { return !strings.HasPrefix(p.UID, w.UID) })
-		switch len(found) {
-		case 0:
-			return logreader.Pod{}, &NotFoundError{fmt.Sprintf("there is no log of a pod %s with a UID that begins with %s; there are %s", namespaces[0], w.UID, strings.Join(uids, ", ")), nil}
-		case 1:
-			return found[0], nil
+		if begins(p) {
+			namespaces = append(namespaces, p.Namespace+"/"+p.Name)
 		}
-		return logreader.Pod{}, misuse("the UIDs of several pods %s begin with %s: %s", namespaces[0], w.UID, strings.Join(uids, ", "))
 	}
-	if len(found) == 1 {
+	slices.Sort(namespaces)
+	namespaces = slices.Compact(namespaces)
+	found = slices.DeleteFunc(found, func(p logreader.Pod) bool { return !begins(p) })
+	switch {
+	case len(found) == 0:
+		return logreader.Pod{}, &NotFoundError{fmt.Sprintf("there is no log of a pod %s with a UID that begins with %s; there are %s", w.podName(), w.UID, strings.Join(uids, ", ")), nil}
+	case len(namespaces) > 1:
+		return logreader.Pod{}, misuse("pod %s is in several namespaces: say which of %s", w.Pod, strings.Join(namespaces, ", "))
+	case len(found) == 1:
 		return found[0], nil
+	case w.UID != "":
+		return logreader.Pod{}, misuse("the UIDs of several pods %s begin with %s: %s", w.podName(), w.UID, strings.Join(uids, ", "))
 	}
-	return c.newest(ctx, found)
+	return c.newest(ctx, w, found)
 }
 
 // newest is the pod of several of the same name that was written to last; one that is still
 // there comes before those that were removed.
-func (c *Chooser) newest(ctx context.Context, pods []logreader.Pod) (logreader.Pod, error) {
+func (c *Chooser) newest(ctx context.Context, w Wanted, pods []logreader.Pod) (logreader.Pod, error) {
 	type aged struct {
 		logreader.Pod
 		ended bool
@@ -154,9 +150,17 @@ func (c *Chooser) newest(ctx context.Context, pods []logreader.Pod) (logreader.P
 	})
 	var others []string
 	for _, a := range all[1:] {
-		others = append(others, fmt.Sprintf("%s (last written to %s)", a.UID, a.last.UTC().Format(time.RFC3339)))
+		last := "nothing is left of it"
+		if !a.last.IsZero() {
+			last = "last written to " + a.last.UTC().Format(time.RFC3339)
+		}
+		others = append(others, fmt.Sprintf("--uid %s (%s)", a.UID, last))
 	}
-	c.note("showing the newest pod %s/%s, UID %s; --uid chooses another: %s", all[0].Namespace, all[0].Name, all[0].UID, strings.Join(others, ", "))
+	within := ""
+	if w.Previous {
+		within = "; --previous is an earlier attempt within that pod"
+	}
+	c.note("showing the newest of %d pods %s/%s, UID %s%s; for one before it: %s", len(all), all[0].Namespace, all[0].Name, all[0].UID, within, strings.Join(others, ", "))
 	return all[0].Pod, nil
 }
 

@@ -90,6 +90,8 @@ func TestChoose(t *testing.T) {
 		{"shop/web", "choose one of app, sidecar", exitcode.Usage},
 		{"shop/web/none", "it has those of app, sidecar", exitcode.NotFound},
 		{"web", "say which of other/web, shop/web", exitcode.Usage},
+		{"web --uid u5", "other/web/u5/app", 0},
+		{"web --uid u", "say which of other/web, shop/web", exitcode.Usage},
 		{"db-0", "shop/db-0/u3/db", 0}, // what is still there, before what was written to last
 		{"db-0 --uid u1", "shop/db-0/u1/db", 0},
 		{"db-0 --uid u", "begin with u:", exitcode.Usage},

@@ -12,6 +12,8 @@ type Wanted struct {
 	Namespace, Pod, Container string
 	// UID is what the pod's begins with; empty: the newest.
 	UID string
+	// Previous is whether the attempt before the last is wanted, which is one of the same pod.
+	Previous bool
 	// AllContainers is every container of the pod.
 	AllContainers bool
 	// Selector chooses pods by their labels instead; nil: it does not.
@@ -20,7 +22,7 @@ type Wanted struct {
 
 // Wanted is what the arguments and flags ask for. An error is a *UsageError.
 func (f *Flags) Wanted(args []string) (Wanted, error) {
-	w := Wanted{Namespace: f.namespace, Container: f.container, UID: f.uid, AllContainers: f.allContainers}
+	w := Wanted{Namespace: f.namespace, Container: f.container, UID: f.uid, Previous: f.previous, AllContainers: f.allContainers}
 	switch {
 	case f.selector != "" && len(args) > 0:
 		return w, misuse("name a pod or choose by labels with --selector, not both")

@@ -42,12 +42,18 @@ type Options struct {
 	Log      logrus.FieldLogger
 }
 
-// shutdownTimeout is how long a request under way has at the end.
-const shutdownTimeout = time.Second
+const (
+	// readTime is how long a request may take to come; one that is kept longer than this is
+	// ended too, so it is more than mostWait.
+	readTime = 2 * time.Minute
+	// shutdownTimeout is how long a request under way has at the end.
+	shutdownTimeout = time.Second
+)
 
-// Serve answers on the listeners until ctx is done. It closes them.
+// Serve answers on the listeners until ctx is done. It closes them. Who is still to be answered a
+// moment later is cut off, which is no error.
 func Serve(ctx context.Context, handler http.Handler, listeners ...net.Listener) error {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute}
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: readTime, WriteTimeout: time.Minute, IdleTimeout: time.Minute}
 	group, ctx := errgroup.WithContext(ctx)
 	server.BaseContext = func(net.Listener) context.Context { return ctx } // so that no question for events holds up the end
 	for _, l := range listeners {
@@ -62,8 +68,12 @@ func Serve(ctx context.Context, handler http.Handler, listeners ...net.Listener)
 		<-ctx.Done()
 		end, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 		defer cancel()
-		if err := server.Shutdown(end); err != nil {
-			return errors.Join(fmt.Errorf("shut down the admin server: %w", err), server.Close())
+		err := server.Shutdown(end)
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = server.Close()
+		}
+		if err != nil {
+			return fmt.Errorf("shut down the admin server: %w", err)
 		}
 		return nil
 	})

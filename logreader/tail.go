@@ -190,14 +190,11 @@ func (b *backward) line() ([]byte, error) {
 		if b.floor > 0 && b.from <= b.floor {
 			return nil, io.EOF
 		}
-		atNewline := len(b.buf) == 0
 		read, err := b.more()
 		if err != nil {
 			return nil, err
 		}
-		if searched = read; atNewline {
-			searched-- // the one that ends the record
-		}
+		searched = read
 	}
 }
 

@@ -141,7 +141,7 @@ func (d *Disk) sortInto(now *logreader.Listing, prefix, rel string, log logfile.
 		switch {
 		case !f.Stamp.IsZero():
 			file.Key, file.Rotated = keyOf(f.Name), f.Stamp.Time()
-		case prefix == inKept: // most likely; it is current only if nothing else is
+		case prefix == inKept && hasLive(now.Files, attempt): // it may have been rotated since
 			file.Key, file.Rotated = f.Name, f.ModTime
 		}
 		now.Files = append(now.Files, file)
@@ -169,6 +169,11 @@ func (d *Disk) sortInto(now *logreader.Listing, prefix, rel string, log logfile.
 			now.PassedOver = append(now.PassedOver, fmt.Errorf("%s/%s is passed over: its name is not that of a rotated log", rel, f.Name))
 		}
 	}
+}
+
+// hasLive tells whether there is a file of an attempt in podLogsDir.
+func hasLive(files []logreader.File, attempt uint32) bool {
+	return slices.ContainsFunc(files, func(f logreader.File) bool { return f.Attempt == attempt && strings.HasPrefix(f.Name, inLive) })
 }
 
 // withoutDoubles leaves one of several names of a file, those in podLogsDir first, and one of a

@@ -85,14 +85,14 @@ func (h *history) Next(ctx context.Context) (Line, error) {
 
 // wants tells whether a line is one of those that were asked for.
 func (h *history) wants(line logline.Line) bool {
-	if line.Err == nil {
+	if line.Err == nil && !h.flushing { // what has no end comes after lines that are later
 		h.time = line.Time
 	}
 	switch {
 	case line.Err != nil && !h.o.includes(h.time): // of either stream, and of the time of what came before
 		return false
 	case line.Err == nil && h.isBeyond(line.Time):
-		h.over = true
+		h.over, h.flushing = true, true
 		return false
 	case line.Err == nil && !h.o.matches(line.Stream, line.Time):
 		return false

@@ -104,6 +104,32 @@ func TestEventsAreBounded(t *testing.T) {
 	}
 }
 
+// Names of pods come from elsewhere, and are bounded too.
+func TestNamesOfEventsAreBounded(t *testing.T) {
+	log, events := eventLog()
+	log.WithField("namespace", strings.Repeat("n", 1<<20)).WithField("pod", 7).Error("x")
+	one := events.Errors()[0]
+	if len(one.Namespace) > 2100 || one.Pod != "" {
+		t.Errorf("the namespace has %d bytes, the pod is %q", len(one.Namespace), one.Pod)
+	}
+}
+
+// Who else rotates is told for as long as the daemon runs, however much is said after it.
+func TestRotatorsAreRemembered(t *testing.T) {
+	log, events := eventLog()
+	if got := events.Rotators(); !got.IsZero() {
+		t.Errorf("seen at %v before anything was", got)
+	}
+	seen := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	event.OtherRotator.On(log.WithTime(seen)).Warn("somebody else")
+	for i := range 1100 {
+		log.Error(i)
+	}
+	if got := events.Rotators(); !got.Equal(seen) {
+		t.Errorf("seen at %v, want %v", got, seen)
+	}
+}
+
 // A question is kept until there is an answer or its time is over.
 func TestQuestionForEventsWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -35,6 +35,7 @@ func TestColorsPassOnlyWhereTheyHideNothing(t *testing.T) {
 	for text, want := range map[string]string{
 		"\x1b[31mred\x1b[m":  "\x1b[31mred\x1b[m",
 		"\x1b[1;38;5;8m":     "\x1b[1;38;5;8m",
+		"\x1b[58;5;8m":       "\x1b[58;5;8m",
 		"\x1b[38;2;8;8;8;1m": "\x1b[38;2;8;8;8;1m",
 		"\x1b[38:2::8:8:8m":  "\x1b[38:2::8:8:8m",
 		"\x1b[8mhidden":      "^[[8mhidden",

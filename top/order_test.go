@@ -72,6 +72,19 @@ func TestParseOrder(t *testing.T) {
 	}
 }
 
+// Logs of one rank stay in the order of their names, whichever way the ranks go: they do not change
+// places with each look.
+func TestEqualRanksGoByName(t *testing.T) {
+	t.Parallel()
+	for _, reverse := range []bool{false, true} {
+		logs := []api.Log{{Pod: "b"}, {Pod: "c"}, {Pod: "a"}}
+		sortLogs(logs, ByRate, reverse)
+		if logs[0].Pod != "a" || logs[1].Pod != "b" || logs[2].Pod != "c" {
+			t.Errorf("reversed %t: %v", reverse, logs)
+		}
+	}
+}
+
 // An arrow that points the wrong way is worse than none.
 func TestArrow(t *testing.T) {
 	t.Parallel()

@@ -33,7 +33,11 @@ type Options struct {
 	Log      logrus.FieldLogger
 }
 
-const defaultInterval = 2 * time.Second
+const (
+	defaultInterval = 2 * time.Second
+	// patience is how long the source may take before the page comes without its facts, and says so.
+	patience = 10 * time.Second
+)
 
 // page is what New returns.
 type page struct {
@@ -66,8 +70,10 @@ func New(o Options) (http.Handler, error) {
 // serve answers with the page as it is without a script, which is also what is seen first
 // with one. A source that fails is said on the page: its script asks again.
 func (p *page) serve(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
 	var text bytes.Buffer
-	if err := p.html.Execute(&text, p.look(r.Context())); err != nil {
+	if err := p.html.Execute(&text, p.look(ctx)); err != nil {
 		p.log.WithError(err).Error("cannot write the status page")
 		http.Error(w, "cannot write the status page: "+err.Error(), http.StatusInternalServerError)
 		return

@@ -128,9 +128,6 @@ func (s *searched) keep(line logreader.Line) {
 		s.apart = true
 		return
 	}
-	if len(line.Text) > searchLimit {
-		line.Text, line.More = line.Text[:searchLimit], true
-	}
 	line.Text = bytes.Clone(line.Text)
 	s.before = append(s.before, shown{Line: line, context: true})
 	s.bytes += len(line.Text) + heldLine

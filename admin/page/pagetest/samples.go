@@ -112,6 +112,6 @@ func Hostile() *Node {
 		node.Readers = []api.Reader{{Name: image}, {Name: string(long), LagBytes: 1}}
 	})
 	n.Say(api.Event{Level: "error", Reason: image, Message: script + image, Namespace: image, Pod: script, Container: image})
-	n.Say(api.Event{Level: image, Message: string(long) + "\u202e", Pod: string(long)})
+	n.Say(api.Event{Level: image, Message: string(long) + "\u202e", Pod: turned.Pod, Container: turned.Container})
 	return n
 }

@@ -125,6 +125,38 @@ func TestRotateThatNobodyWaitsFor(t *testing.T) {
 	})
 }
 
+// One who waits no longer takes nothing from another who asked for the same log; both would have had
+// one rotation.
+func TestRotateThatOneOfTwoWaitsFor(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		r.start()
+		c := r.run("app")
+		r.must(c.Print("stdout", 10, 100))
+		r.pass(5 * time.Second)
+		_, done := r.BeginReopen(t.Context(), c.ID())
+		patient := make(chan error)
+		go func() {
+			_, err := r.Rotate(t.Context(), c.ID())
+			patient <- err
+		}()
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if _, err := r.Rotate(ctx, c.ID()); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("while somebody else rotates: %v", err)
+		}
+		done(nil)
+		select {
+		case err := <-patient:
+			r.must(err)
+		case <-time.After(time.Minute):
+			t.Error("the other one still waits")
+		}
+		if files := rotated(t, c.Path()); len(files) != 1 {
+			t.Errorf("rotated to %v, want one file", files)
+		}
+	})
+}
+
 // The reason of what has come to nothing is its own, not what went wrong with the log before.
 func TestReasonIsOfThisAttempt(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {

@@ -23,8 +23,13 @@ import (
 	"github.com/cri-logshim/cri-logshim/exitcode"
 )
 
-// maxAnswer is how many bytes an answer of the daemon may have.
-const maxAnswer = 64 << 20
+const (
+	// maxAnswer is how many bytes an answer of the daemon may have.
+	maxAnswer = 64 << 20
+	// tellTime is how long an answer may take that only tells, and workTime one for which something
+	// has to be done: longer than a daemon that is well takes, which gives up itself before.
+	tellTime, workTime = 20 * time.Second, time.Minute
+)
 
 // Client asks one daemon. Its methods may be called by several goroutines at once.
 type Client struct {
@@ -56,32 +61,34 @@ func New(endpoint string) (*Client, error) {
 
 // Node asks about the daemon and the node.
 func (c *Client) Node(ctx context.Context) (node api.Node, err error) {
-	return node, c.call(ctx, http.MethodGet, api.PathNode, nil, &node)
+	return node, c.call(ctx, tellTime, http.MethodGet, api.PathNode, nil, &node)
 }
 
 // Logs asks about all logs.
 func (c *Client) Logs(ctx context.Context) (logs api.LogList, err error) {
-	return logs, c.call(ctx, http.MethodGet, api.PathLogs, nil, &logs)
+	return logs, c.call(ctx, tellTime, http.MethodGet, api.PathLogs, nil, &logs)
 }
 
 // Events asks for the events after a sequence number, and waits if there is none.
 func (c *Client) Events(ctx context.Context, since uint64, wait time.Duration) (events api.EventList, err error) {
 	query := url.Values{"since": {strconv.FormatUint(since, 10)}, "wait": {strconv.Itoa(int(wait.Seconds()))}}
-	return events, c.call(ctx, http.MethodGet, api.PathEvents+"?"+query.Encode(), nil, &events)
+	return events, c.call(ctx, tellTime+wait, http.MethodGet, api.PathEvents+"?"+query.Encode(), nil, &events)
 }
 
 // Rotate has the log of a container rotated.
 func (c *Client) Rotate(ctx context.Context, id string) (result api.RotateResult, err error) {
-	return result, c.call(ctx, http.MethodPost, api.PathRotate, api.RotateRequest{ID: id}, &result)
+	return result, c.call(ctx, workTime, http.MethodPost, api.PathRotate, api.RotateRequest{ID: id}, &result)
 }
 
 // Prune has files removed, or asks which would be.
 func (c *Client) Prune(ctx context.Context, request api.PruneRequest) (result api.PruneResult, err error) {
-	return result, c.call(ctx, http.MethodPost, api.PathPrune, request, &result)
+	return result, c.call(ctx, workTime, http.MethodPost, api.PathPrune, request, &result)
 }
 
-// call asks, and reads the answer.
-func (c *Client) call(ctx context.Context, method, path string, body, answer any) (err error) {
+// call asks, and reads the answer, which has to be there in time.
+func (c *Client) call(ctx context.Context, within time.Duration, method, path string, body, answer any) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
 	var text bytes.Buffer
 	if body != nil {
 		if err := json.NewEncoder(&text).Encode(body); err != nil {

@@ -29,6 +29,16 @@ func (e *GapError) Error() string {
 	return fmt.Sprintf("%s/%s/%s: %q was removed while it was read, so lines that followed it may be missing", e.Container.Namespace, e.Container.Pod.Name, e.Container.Name, e.After)
 }
 
+// CutError tells that somebody has cut a file off while it was read.
+type CutError struct {
+	Container Container
+	Name      string
+}
+
+func (e *CutError) Error() string {
+	return fmt.Sprintf("%s/%s/%s: %q was cut off by somebody while it was read, so lines may be missing; it is read from its beginning", e.Container.Namespace, e.Container.Pod.Name, e.Container.Name, e.Name)
+}
+
 // NoPreviousError tells that a container has no attempt before its last, or not the one that
 // was asked for.
 type NoPreviousError struct {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"slices"
 	"time"
@@ -61,10 +62,26 @@ func (h *history) after(ctx context.Context, files []File) (from int, gap bool, 
 	}
 	moved := p.file.Name != files[i].Name && p.file.ID == (ID{}) && (p.moved || !p.settled)
 	p.file = files[i]
-	if moved {
+	switch {
+	case moved:
 		return 0, false, cmp.Or(h.reopen(ctx), errReopened)
+	case p.isCut():
+		return 0, false, cmp.Or(h.rewind(), errReopened)
 	}
 	return i + 1, false, nil
+}
+
+// rewind goes on with the present file from its beginning, since somebody has emptied it.
+func (h *history) rewind() error {
+	p := h.at
+	h.o.Warn(&CutError{Container: h.c, Name: p.file.Name})
+	if _, err := p.handle.Seek(0, io.SeekStart); err != nil {
+		h.giveUp(err)
+		return nil
+	}
+	p.offset, h.looked = 0, 0
+	h.lines.Continue(p)
+	return nil
 }
 
 // reopen opens the present file under the name that it has by now, for a source that opens by

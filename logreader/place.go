@@ -113,6 +113,12 @@ func (p *place) is(f File) bool {
 	return p.file.Key != "" && f.Key == p.file.Key
 }
 
+// isCut tells whether there is less of the file, as it was listed last, than was read of it before.
+func (p *place) isCut() bool {
+	isPlain := p.ahead == nil && p.file.Compression == Plain // and was not compressed meanwhile
+	return isPlain && p.handle != nil && !p.failed && p.file.ID != (ID{}) && p.file.Size < p.offset
+}
+
 // headSize is how much of two texts is compared to tell whether they are one: more than the
 // time of a record, which has nanoseconds.
 const headSize = 512

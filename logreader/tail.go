@@ -255,6 +255,9 @@ func (h *history) countOf(ctx context.Context, f File) (count int64, err error) 
 	in := bufio.NewReaderSize(text, mostRecord)
 	for {
 		b, err := in.ReadSlice('\n')
+		for errors.Is(err, bufio.ErrBufferFull) && len(bytes.Trim(b, blanks)) == 0 {
+			b, err = in.ReadSlice('\n') // a hole, which comes before a record and is no part of it
+		}
 		ended := err == nil
 		if b = bytes.TrimLeft(bytes.TrimSuffix(b, []byte{'\n'}), blanks); len(b) > 0 {
 			rec := logline.ParseRecord(b)

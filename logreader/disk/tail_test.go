@@ -60,3 +60,16 @@ func TestTailSinceAClockWasSetBack(t *testing.T) {
 		t.Errorf("%s, want %s", got, want)
 	}
 }
+
+// A hole, such as the crash of a node leaves, is no end of a compressed file, nor a line of it.
+func TestTailAcrossAHole(t *testing.T) {
+	n := newNode(t)
+	hole := strings.Repeat("\x00", 3<<20)
+	n.write(n.pods+"/"+dirOf(web())+"/0.log."+n.stamp()+".gz", n.lines(5)+hole+n.lines(5))
+	n.write(n.pods+"/"+dirOf(web())+"/0.log", n.lines(2))
+	for _, tail := range []int64{3, 7, 8, 11} {
+		o := options()
+		o.Tail = tail
+		n.expect(n.read(o), n.written-int(tail), n.written)
+	}
+}

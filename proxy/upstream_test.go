@@ -2,180 +2,242 @@ package proxy
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
+	"net"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/cri-logshim/cri-logshim/proxy/internal/recorder"
 )
 
-// comeback is how long after the runtime's return the first call may succeed.
-// It is a promise to users, and not only a guess at what a machine can do.
-const comeback = 1500 * time.Millisecond
+// comeback is how long after the runtime's return the first call may succeed. It is a
+// promise to users; the clock of these tests is virtual.
+const comeback = time.Second
 
-// stopwatch measures how long something takes less the time for which this
-// process was not given a processor, so that a busy machine does not count.
-type stopwatch struct {
-	begin   time.Time
-	stalled time.Duration
+// outside runs functions where time is real, for those within a bubble of synctest: what
+// a bubble's clock waits for must not wait for a socket.
+type outside struct {
+	work chan func() error
+	done chan error
 }
 
-func (s *stopwatch) tick() {
-	const interval = 5 * time.Millisecond
-	before := time.Now()
-	<-time.After(interval)
-	s.stalled += time.Since(before) - interval
+func newOutside(t *testing.T) *outside {
+	t.Helper()
+	o := &outside{work: make(chan func() error), done: make(chan error)}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for f := range o.work {
+			o.done <- f()
+		}
+	}()
+	t.Cleanup(func() {
+		close(o.work)
+		<-ended
+	})
+	return o
 }
 
-func (s *stopwatch) elapsed() time.Duration { return time.Since(s.begin) - s.stalled }
+// do returns when f has, and no virtual time passes meanwhile.
+func (o *outside) do(t *testing.T, f func() error) {
+	t.Helper()
+	o.work <- f
+	if err := <-o.done; err != nil {
+		t.Fatal(err)
+	}
+}
 
-// The 75 s are what it takes a client with gRPC's own backoff to be half a
-// minute late. All waiting is beside the other tests.
+// absence is a runtime that comes and goes, and a proxy before it in virtual time.
+// While the two are connected, which is real, virtual time stands still.
+type absence struct {
+	outside  *outside
+	path     string
+	upstream *recorder.Upstream
+	proxy    *Proxy
+	client   *grpc.ClientConn
+}
+
+// inAbsence runs a test in virtual time before a runtime that is not there yet.
+func inAbsence(t *testing.T, test func(*testing.T, *absence)) {
+	t.Helper()
+	a := &absence{outside: newOutside(t), path: socketDir(t) + "/upstream"}
+	synctest.Test(t, func(t *testing.T) {
+		var err error
+		if a.proxy, err = New(Options{RuntimeEndpoint: "unix://" + a.path}); err != nil {
+			t.Fatal(err)
+		}
+		defer func() {
+			if err := a.proxy.Close(); err != nil {
+				t.Error(err)
+			}
+			if a.upstream != nil {
+				a.goes(t)
+			}
+		}()
+		test(t, a)
+	})
+}
+
+// serve has the proxy serve a client of its own until the returned function is called.
+func (a *absence) serve(t *testing.T) (end func()) {
+	t.Helper()
+	l := bufconn.Listen(64 << 10)
+	served := make(chan error, 1)
+	go func() { served <- a.proxy.Serve(context.WithoutCancel(t.Context()), l) }()
+	var err error
+	a.client, err = recorder.Dial("/in/memory", grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+		return l.DialContext(ctx)
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func() {
+		if err := a.client.Close(); err != nil {
+			t.Error(err)
+		}
+		a.proxy.Abort()
+		if err := <-served; !errors.Is(err, ErrAborted) {
+			t.Errorf("serve: %v", err)
+		}
+	}
+}
+
+func (a *absence) comes(t *testing.T) {
+	t.Helper()
+	a.outside.do(t, func() (err error) {
+		a.upstream, err = recorder.Start(a.path, echo)
+		return err
+	})
+}
+
+func (a *absence) goes(t *testing.T) {
+	t.Helper()
+	a.outside.do(t, a.upstream.Stop)
+}
+
+// version makes a call that does not wait for the runtime for ever, should it wait.
+func (a *absence) version(t *testing.T) error {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	_, err := invoke(ctx, a.client, versionMethod, "")
+	return err
+}
+
+// failsAtOnce calls now and then for so long. No call waits for the runtime, not even for
+// the next attempt to connect.
+func (a *absence) failsAtOnce(t *testing.T, away time.Duration) {
+	t.Helper()
+	const calls = 200
+	for range calls {
+		began := time.Now()
+		wantCode(t, a.version(t), codes.Unavailable)
+		stream, err := a.client.NewStream(t.Context(), bidi, unknownBidi)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = recv(stream)
+		wantCode(t, err, codes.Unavailable)
+		if took := time.Since(began); took > 0 {
+			t.Fatalf("calls took %v to fail", took)
+		}
+		time.Sleep(away / calls)
+	}
+}
+
+// succeedsSoon calls whenever the state of the connection changes, from the return of the
+// runtime until a call succeeds.
+func (a *absence) succeedsSoon(t *testing.T) {
+	t.Helper()
+	runtime, returned := a.proxy.endpoints[0].conn, time.Now()
+	for {
+		state := runtime.GetState()
+		err := a.version(t)
+		if err == nil {
+			break
+		}
+		if state == connectivity.Ready || status.Code(err) != codes.Unavailable {
+			t.Fatalf("while the connection is %v: %v", state, err)
+		}
+		runtime.WaitForStateChange(t.Context(), state)
+	}
+	if took := time.Since(returned); took > comeback {
+		t.Fatalf("the first call succeeded %v after the runtime's return", took)
+	}
+}
+
+// The longer the runtime is away, the later a client with gRPC's own backoff comes back:
+// two minutes in the end.
 func TestARuntimeThatWasAwayIsFoundAgain(t *testing.T) {
 	t.Parallel()
-	for _, away := range []time.Duration{100 * time.Millisecond, 8 * time.Second, 75 * time.Second} {
+	for _, away := range []time.Duration{100 * time.Millisecond, 8 * time.Second, 75 * time.Second, time.Hour} {
 		t.Run(fmt.Sprintf("for %gs", away.Seconds()), func(t *testing.T) {
 			t.Parallel()
-			b := newBed(t, echo)
-			if _, err := b.invoke(versionMethod, ""); err != nil {
-				t.Fatal(err)
-			}
-			if err := b.upstream.Stop(); err != nil {
-				t.Fatal(err)
-			}
-			failAtOnce(t, b, time.Now().Add(away))
-			b.startUpstream(echo)
-			firstSuccess(t, b)
+			inAbsence(t, func(t *testing.T, a *absence) {
+				a.comes(t)
+				defer a.serve(t)()
+				a.succeedsSoon(t)
+				a.goes(t)
+				a.failsAtOnce(t, away)
+				a.comes(t)
+				a.succeedsSoon(t)
+			})
 		})
 	}
 }
 
 func TestARuntimeThatIsAbsentAtStartIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	b := newBed(t, nil)
-	failAtOnce(t, b, time.Now().Add(3*time.Second))
-	b.startUpstream(echo)
-	firstSuccess(t, b)
-}
-
-// failAtOnce calls until then. No call may wait for the runtime: it takes as long
-// as one that the proxy refuses without asking anybody. Were it to wait for the
-// next attempt to connect, it would take hundreds of times as long.
-func failAtOnce(t *testing.T, b *bed, then time.Time) {
-	t.Helper()
-	var away, refused []time.Duration
-	for {
-		begin := time.Now()
-		_, err := b.invoke(versionMethod, "")
-		away = append(away, time.Since(begin))
-		wantCode(t, err, codes.Unavailable)
-
-		begin = time.Now()
-		_, err = b.invoke("/other.Service/Method", "")
-		refused = append(refused, time.Since(begin))
-		wantCode(t, err, codes.Unimplemented)
-
-		_, err = recv(b.open(unknownBidi))
-		wantCode(t, err, codes.Unavailable)
-		if len(away) >= 20 && time.Now().After(then) {
-			break
-		}
-		<-time.After(20 * time.Millisecond)
-	}
-	// Of many calls a few meet the connection in the middle of an attempt; the
-	// one in the middle tells what a call does.
-	if a, r := median(away), median(refused); a > 10*r {
-		t.Errorf("a call takes %v to fail, one that is refused %v", a, r)
-	}
-}
-
-func median(d []time.Duration) time.Duration {
-	slices.Sort(d)
-	return d[len(d)/2]
-}
-
-func firstSuccess(t *testing.T, b *bed) {
-	t.Helper()
-	watch := stopwatch{begin: time.Now()}
-	for {
-		_, err := b.invoke(versionMethod, "")
-		if err == nil {
-			break
-		}
-		wantCode(t, err, codes.Unavailable)
-		watch.tick()
-		if time.Since(watch.begin) > patience {
-			t.Fatal("no call succeeds any more")
-		}
-	}
-	if took := watch.elapsed(); took > comeback {
-		t.Errorf("the first call succeeded %v after the runtime's return", took)
-	}
+	inAbsence(t, func(t *testing.T, a *absence) {
+		defer a.serve(t)()
+		a.failsAtOnce(t, time.Minute)
+		a.comes(t)
+		a.succeedsSoon(t)
+	})
 }
 
 // Nobody calls, and the return is noticed all the same.
 func TestTheReturnOfTheRuntimeIsSeenWithoutACall(t *testing.T) {
 	t.Parallel()
 	// Without Serve, as in a process that is only a client.
-	dir := socketDir(t)
-	p, err := New(Options{RuntimeEndpoint: "unix://" + dir + "/upstream"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
-	ctx, cancel := context.WithCancel(t.Context())
-	states, ended := make(chan connectivity.State), make(chan struct{})
-	go func() {
-		defer close(ended)
-		p.WatchRuntime(ctx, func(s connectivity.State) {
-			select {
-			case states <- s:
-			case <-ctx.Done():
-			}
-		})
-	}()
-	until := func(want connectivity.State) {
-		t.Helper()
-		for within(t, states, want.String()) != want {
-		}
-	}
-
-	for range 2 {
-		until(connectivity.TransientFailure)
-		<-time.After(4 * time.Second) // until the pause between two attempts has its full length
-		u, err := recorder.Start(dir+"/upstream", echo)
-		if err != nil {
-			t.Fatal(err)
-		}
-		watch := stopwatch{begin: time.Now()}
-		for p.RuntimeState() != connectivity.Ready {
-			select {
-			case <-states:
-			default:
-			}
-			watch.tick()
-			if time.Since(watch.begin) > patience {
-				t.Fatal("the runtime is not seen any more")
+	inAbsence(t, func(t *testing.T, a *absence) {
+		ctx, cancel := context.WithCancel(t.Context())
+		states, ended := make(chan connectivity.State), make(chan struct{})
+		go func() {
+			defer close(ended)
+			a.proxy.WatchRuntime(ctx, func(s connectivity.State) {
+				select {
+				case states <- s:
+				case <-ctx.Done():
+				}
+			})
+		}()
+		until := func(want connectivity.State) {
+			for <-states != want {
 			}
 		}
-		if took := watch.elapsed(); took > comeback {
-			t.Errorf("the runtime was seen %v after its return", took)
+		for range 2 {
+			until(connectivity.TransientFailure)
+			time.Sleep(time.Minute) // until the pause between two attempts has its full length
+			a.comes(t)
+			returned := time.Now()
+			until(connectivity.Ready)
+			if took := time.Since(returned); took > comeback {
+				t.Errorf("the runtime was seen %v after its return", took)
+			}
+			a.goes(t)
 		}
-		if err := u.Stop(); err != nil {
-			t.Error(err)
-		}
-	}
-	cancel()
-	within(t, ended, "WatchRuntime to return")
+		cancel()
+		<-ended
+	})
 }
 
 func TestWatchRuntimeEndsWithTheProxy(t *testing.T) {

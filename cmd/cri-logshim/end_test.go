@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"net"
 	"strings"
 	"syscall"
 	"testing"
@@ -146,4 +147,22 @@ func TestEndWithoutRuntime(t *testing.T) {
 	d := p.serve(t, extras{})
 	d.waitSaid(t, "serving")
 	d.end(t)
+}
+
+// Somebody who has connected and says nothing does not keep the daemon from ending.
+func TestEndWithASilentClient(t *testing.T) {
+	t.Parallel()
+	p, f := newPlace(t), newFakeRuntime()
+	f.serve(t, p.config.RuntimeEndpoint)
+	d := p.serve(t, extras{})
+	works(t, p)
+	silent, err := new(net.Dialer).DialContext(t.Context(), "unix", socketOf(p.config.Listen))
+	if err != nil {
+		t.Fatal(err)
+	}
+	works(t, p) // so the silent one has been accepted
+	d.end(t)
+	if err := silent.Close(); err != nil {
+		t.Error(err)
+	}
 }

@@ -353,12 +353,10 @@ func TestBusy(t *testing.T) {
 	t.Parallel()
 	e := newNode(t)
 	letGo := hold(t, e)
-	began := time.Now()
-	if err := e.Lead(t.Context(), bypass.State{}); !errors.Is(err, bypass.ErrBusy) || !strings.Contains(err.Error(), filepath.Dir(e.Shim)) {
+	patient, tired := context.WithTimeout(t.Context(), time.Minute) // whose end would be another error
+	defer tired()
+	if err := e.Lead(patient, bypass.State{}); !errors.Is(err, bypass.ErrBusy) || !strings.Contains(err.Error(), filepath.Dir(e.Shim)) {
 		t.Errorf("led with %v, want %v", err, bypass.ErrBusy)
-	}
-	if took := time.Since(began); took > 30*time.Second {
-		t.Errorf("that took %v", took)
 	}
 	why := errors.New("no patience")
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -50,7 +50,7 @@ func TestReadNoFile(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.says) || !strings.Contains(err.Error(), path) || errors.Is(err, fs.ErrNotExist) {
 				t.Errorf("%s: %v, want %q", name, err, test.says)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(patience):
 			t.Fatalf("%s holds the reader up", name)
 		}
 	}

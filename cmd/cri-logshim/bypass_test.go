@@ -226,7 +226,7 @@ func TestLinkIsHeld(t *testing.T) {
 	defer lock.Close()
 	log, said := test.NewNullLogger()
 	k := newLinkKeeper(p.config, log, prometheus.NewRegistry())
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second) // systemd waits for six
+	ctx, cancel := context.WithTimeout(t.Context(), patience) // which it must not use up
 	defer cancel()
 	k.serves(ctx)
 	if ctx.Err() != nil || len(k.reasons()) != 1 || len(said.AllEntries()) != 2 {

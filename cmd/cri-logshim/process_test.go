@@ -18,7 +18,7 @@ import (
 
 // patience is how long a test waits for what has to happen, until it calls it a
 // failure. It says nothing about how fast things are.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // place is the directory of one daemon under test, and its configuration.
 type place struct {

@@ -71,6 +71,7 @@ func swapSteps(steps []killStep) []killStep {
 // killHarness is a shim that is killed, and logs that are kept for the time after their pod.
 type killHarness struct {
 	shim           *testbed.Shim
+	direct         *testbed.Client    // to the runtime itself
 	whole          *testbed.Container // keeps all of its files
 	packed         *testbed.Container // as well, compressed by zstd
 	pruned         *testbed.Container // keeps few
@@ -92,9 +93,9 @@ func newKillHarness(t *testing.T, containerd *testbed.Containerd) *killHarness {
 	writer := func(name, rate string) *testbed.Container {
 		return runWriter(t, direct, containerd.PodConfig(name, "killed"), "-stream=both", "-rate="+rate)
 	}
-	// Compression has to come round to each of them soon, in what the kills leave of its time.
 	h := &killHarness{
-		whole: writer("whole", "4000000"), packed: writer("packed", "1000000"),
+		direct: direct,
+		whole:  writer("whole", "4000000"), packed: writer("packed", "1000000"),
 		pruned: writer("pruned", "1000000"), cut: writer("cut", "1000000"),
 	}
 	few, zstd := 4, config.CompressionZstd

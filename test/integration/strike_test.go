@@ -8,8 +8,8 @@ import (
 	"github.com/cri-logshim/cri-logshim/test/integration/testbed"
 )
 
-// strikeTime is how long the shim may take to come to a step; it takes about a second.
-const strikeTime = 30 * time.Second
+// strikeTime is when a step is not going to come; it takes about a second on an idle machine.
+const strikeTime = 5 * time.Minute
 
 // effect tells whether the file that a call was to make or remove looks as it then should.
 func effect(call, file string, took bool) error {
@@ -65,6 +65,7 @@ func (h *killHarness) strikeAt(t *testing.T, step killStep) {
 		if step.once && !after {
 			continue
 		}
+		h.catchUp(t) // before anything that is to be found by the shim that is struck
 		if step.prepare != nil {
 			step.prepare(h, t)
 		}

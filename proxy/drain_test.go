@@ -13,6 +13,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
@@ -154,15 +155,16 @@ func TestADrainCompletesWhatComesMeanwhile(t *testing.T) {
 			return blocked(nil)(c)
 		}
 		return blocked(let)(c)
-	}, func(o *Options) { o.DrainTimeout = 300 * time.Millisecond })
+	}, func(o *Options) { o.DrainTimeout = 2 * time.Second }) // passes; the late call must have arrived by then
 	endless := b.invokeLater(versionMethod)
 	b.call(0)
 	b.stop()
-	<-time.After(100 * time.Millisecond)
+	for !b.proxy.calls.divided.Load() {
+		<-time.After(time.Millisecond)
+	}
 	late := b.invokeLater("/runtime.v1.RuntimeService/Status")
 	b.call(1)
-	b.closed()
-	<-time.After(2 * defaultDrainGrace)
+	b.client.WaitForStateChange(t.Context(), connectivity.Ready) // until it is told to send nothing new
 	close(let)
 	if err := within(t, late, "the late call"); err != nil {
 		t.Errorf("the late call: %v", err)

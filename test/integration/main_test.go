@@ -35,7 +35,10 @@ func run(m *testing.M) (code int, err error) {
 	if os.Geteuid() != 0 {
 		return 0, fmt.Errorf("they start containerd and pods, which needs root")
 	}
-	dir, err := os.MkdirTemp("", "cri-logshim-programs-")
+	if err := testbed.SweepAbandoned(); err != nil {
+		fmt.Fprintln(os.Stderr, "what runs before were killed with is not removed:", err)
+	}
+	dir, err := testbed.NewFolder("")
 	if err != nil {
 		return 0, err
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -52,7 +53,8 @@ func TestContainerdRestartsUnderItsPods(t *testing.T) {
 	})
 }
 
-// A test that is killed leaves no process: neither its containerd, nor a pod, nor a shim.
+// A test that is killed leaves no process, neither its containerd, nor a pod, nor a shim; the
+// folders and cgroups that it leaves go with the next run.
 func TestNothingOutlivesAKilledTest(t *testing.T) {
 	if os.Getenv(helperVariable) != "" {
 		beKilled(t)
@@ -77,12 +79,18 @@ func TestNothingOutlivesAKilledTest(t *testing.T) {
 	if err := cmd.Wait(); err == nil || dir == "" {
 		t.Fatalf("the helper ended with %v and made %q", err, dir)
 	}
-	t.Cleanup(func() {
-		if err := testbed.Sweep(dir); err != nil {
+	nobodyIn(t, dir)
+	if err := testbed.SweepAbandoned(); err != nil {
+		t.Error(err)
+	}
+	for _, left := range []string{dir, "/sys/fs/cgroup/pids/" + filepath.Base(dir), "/sys/fs/cgroup/" + filepath.Base(dir)} {
+		if err := absent(left); err != nil {
 			t.Error(err)
 		}
-	})
-	nobodyIn(t, dir)
+	}
+	if err := exists(filepath.Dir(programs.Shim)); err != nil {
+		t.Errorf("what lives is swept as well: %v", err)
+	}
 }
 
 // helperVariable is set for a test that is to be killed.

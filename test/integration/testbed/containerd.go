@@ -32,7 +32,7 @@ type Containerd struct {
 // New starts a containerd and waits until it takes CRI calls and has the Image. After an
 // error nothing is left of it.
 func New(ctx context.Context, install Install, programs Programs) (*Containerd, error) {
-	dir, err := os.MkdirTemp(baseDir, "cri-logshim-")
+	dir, err := NewFolder(baseDir)
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for containerd: %w", err)
 	}

@@ -19,7 +19,7 @@ type CRIDockerd struct {
 
 // NewCRIDockerd serves CRI and Docker's API with the log-opts of a daemon.json.
 func NewCRIDockerd(ctx context.Context, logOptions map[string]string) (*CRIDockerd, error) {
-	dir, err := os.MkdirTemp(baseDir, "cri-logshim-")
+	dir, err := NewFolder(baseDir)
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for docker: %w", err)
 	}

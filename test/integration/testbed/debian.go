@@ -42,7 +42,7 @@ func NewDebian(around Surroundings) (*Debian, error) {
 	if err != nil {
 		return nil, fmt.Errorf("a Debian tree is not set up, run hack/setup.sh: %w", err)
 	}
-	dir, err := os.MkdirTemp(baseDir, "cri-logshim-")
+	dir, err := NewFolder(baseDir)
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for a Debian: %w", err)
 	}

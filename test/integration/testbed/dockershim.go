@@ -37,7 +37,7 @@ func NewDockershim(ctx context.Context, programs Programs, o DockershimOptions) 
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(baseDir, "cri-logshim-")
+	dir, err := NewFolder(baseDir)
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for docker: %w", err)
 	}

@@ -57,7 +57,7 @@ func NewMachine(ctx context.Context, install Install, programs Programs, o Machi
 	if _, err := os.Stat(initSystem); err != nil {
 		return nil, fmt.Errorf("boot a machine: %w", err)
 	}
-	dir, err := os.MkdirTemp(baseDir, "cri-logshim-")
+	dir, err := NewFolder(baseDir)
 	if err != nil {
 		return nil, fmt.Errorf("make a folder for a machine: %w", err)
 	}

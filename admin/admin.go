@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"github.com/sirupsen/logrus"
+	"golang.org/x/net/netutil"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/cri-logshim/cri-logshim/admin/api"
@@ -43,17 +44,26 @@ type Options struct {
 }
 
 const (
-	// readTime is how long a request may take to come; one that is kept longer than this is
-	// ended too, so it is more than mostWait.
-	readTime = 2 * time.Minute
 	// shutdownTimeout is how long a request under way has at the end.
 	shutdownTimeout = time.Second
+	// readTimeout is how long a request may take to arrive, and then for its answer to be found:
+	// what a client sends is listened to until then, since that tells whether it has gone.
+	readTimeout = mostWait + askTime
+	// mostConnections is how many of them a listener serves at once; more wait for their turn.
+	mostConnections = 256
 )
 
+// Bounded is a listener of which so many connections only are served at once that whoever opens
+// more and more of them takes nothing from those who are not served here.
+func Bounded(l net.Listener) net.Listener { return netutil.LimitListener(l, mostConnections) }
+
 // Serve answers on the listeners until ctx is done. It closes them. Who is still to be answered a
-// moment later is cut off, which is no error.
-func Serve(ctx context.Context, handler http.Handler, listeners ...net.Listener) error {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: readTime, WriteTimeout: time.Minute, IdleTimeout: time.Minute}
+// moment later is cut off, which is no error. The log is told of what goes wrong with connections.
+func Serve(ctx context.Context, handler http.Handler, log logrus.FieldLogger, listeners ...net.Listener) error {
+	server := &http.Server{
+		Handler: handler, ErrorLog: errorLog(log),
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: readTimeout, WriteTimeout: readTimeout + askTime, IdleTimeout: time.Minute,
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	server.BaseContext = func(net.Listener) context.Context { return ctx } // so that no question for events holds up the end
 	for _, l := range listeners {
@@ -111,7 +121,7 @@ func ForOperators(o Options) http.Handler {
 		mux.Handle("GET /{$}", o.Page)
 		mux.Handle("GET /page/", o.Page)
 	}
-	return onThisMachine(mux)
+	return onThisMachine(withProblems(mux))
 }
 
 // ForMonitoring answers /healthz, /readyz and /metrics, for whoever can reach the

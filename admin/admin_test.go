@@ -126,7 +126,7 @@ func TestServeUntilDone(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
-	go func() { done <- admin.Serve(ctx, admin.ForOperators(options(nil)), listeners...) }()
+	go func() { done <- admin.Serve(ctx, admin.ForOperators(options(nil)), logrus.New(), listeners...) }()
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	get := func(l net.Listener) error {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+l.Addr().String()+"/healthz", nil)

@@ -57,9 +57,6 @@ func (a read) tellEvents(w http.ResponseWriter, r *http.Request) {
 		tell(w, list, nil)
 		return
 	}
-	// The server would have closed the connection meanwhile. Where that cannot be put off, a
-	// recorder for example, nobody closes it.
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(wait + askTime))
 	ctx, cancel := context.WithTimeout(r.Context(), wait)
 	defer cancel()
 	tell(w, a.events.After(ctx, since), nil)

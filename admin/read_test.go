@@ -48,9 +48,11 @@ func TestAPIAnswers(t *testing.T) {
 		"bad wait":       {o, "GET", "/v1/events?wait=1h", 400, "application/problem+json", `wait: \"1h\" is no number of seconds`},
 		"mute, node":     {failing, "GET", "/v1/node", 503, "application/problem+json", `"detail":"no \"beat\""`},
 		"mute, logs":     {failing, "GET", "/v1/logs", 503, "application/problem+json", `"title":"Service Unavailable"`},
-		"reads only":     {o, "POST", "/v1/node", 405, "", ""},
-		"no API":         {options(nil), "GET", "/v1/node", 404, "", ""},
-		"not everything": {o, "GET", "/v1/node/x", 404, "", ""},
+		"reads only":     {o, "POST", "/v1/node", 405, "application/problem+json", `"detail":"/v1/node takes GET, HEAD, and not POST"`},
+		"no API":         {options(nil), "GET", "/v1/node", 404, "application/problem+json", `"detail":"there is no /v1/node; /openapi.yaml tells what there is"`},
+		"not everything": {o, "GET", "/v1/node/x", 404, "application/problem+json", ""},
+		"an escape":      {o, "GET", "/v1/%1b%5b2J", 404, "application/problem+json", `\u001b[2J`},
+		"a page":         {o, "GET", "/v2/node", 404, "text/plain; charset=utf-8", ""},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -59,7 +61,7 @@ func TestAPIAnswers(t *testing.T) {
 			if w.Code != test.code || !strings.Contains(w.Body.String(), test.body) || (test.kind != "" && w.Header().Get("Content-Type") != test.kind) {
 				t.Errorf("answered %d %v %q", w.Code, w.Header(), w.Body)
 			}
-			if test.kind != "" && !json.Valid(w.Body.Bytes()) {
+			if strings.HasSuffix(test.kind, "json") && !json.Valid(w.Body.Bytes()) {
 				t.Errorf("%q is no JSON", w.Body)
 			}
 			w = httptest.NewRecorder()
@@ -87,7 +89,7 @@ func TestEndDoesNotWaitForEvents(t *testing.T) {
 		ended <- admin.Serve(ctx, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			arrived <- struct{}{}
 			handler.ServeHTTP(w, r)
-		}), l)
+		}), o.Log, l)
 	}()
 	answered := make(chan error, 1)
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}

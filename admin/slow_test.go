@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/sirupsen/logrus"
+
 	"github.com/cri-logshim/cri-logshim/admin"
 )
 
@@ -40,7 +42,7 @@ func talk(t *testing.T, handler http.Handler, says string) (client net.Conn, end
 	l.taken <- server
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
-	go func() { done <- admin.Serve(ctx, handler, l) }()
+	go func() { done <- admin.Serve(ctx, handler, logrus.New(), l) }()
 	if _, err := fmt.Fprint(client, says); err != nil {
 		t.Fatal(err)
 	}

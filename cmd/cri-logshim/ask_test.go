@@ -55,7 +55,7 @@ func served(t *testing.T, work *laborer) (config string) {
 		Status:  func() any { return nil },
 		Metrics: prometheus.NewRegistry(), Log: logrus.New(), Facts: pagetest.Sample(), Events: admin.NewEvents(), Worker: work,
 	})
-	go func() { ended <- admin.Serve(ctx, handler, l) }()
+	go func() { ended <- admin.Serve(ctx, handler, logrus.New(), l) }()
 	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {

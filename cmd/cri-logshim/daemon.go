@@ -208,14 +208,6 @@ func (d *daemon) readCertificates() (err error) {
 	return nil
 }
 
-// encrypted is the listener of admin.metrics, with TLS where that is set.
-func (d *daemon) encrypted() net.Listener {
-	if d.metrics == nil || d.certificates == nil {
-		return d.metrics
-	}
-	return tls.NewListener(d.metrics, d.certificates.Config())
-}
-
 // listenCRI opens the socket that kubelet speaks to.
 func (d *daemon) listenCRI(inherited []net.Listener) (*proxy.Listener, error) {
 	if d.predecessor == nil {
@@ -286,9 +278,11 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 	}
 	work(d.manageLogs)
 	work(d.followEvents)
-	work(func(ctx context.Context) error { return serveAdmin(ctx, admin.ForOperators(d.answers()), d.admin) })
 	work(func(ctx context.Context) error {
-		return serveAdmin(ctx, admin.ForMonitoring(d.answers()), d.encrypted())
+		return d.serveAdmin(ctx, admin.ForOperators(d.answers()), d.admin, nil)
+	})
+	work(func(ctx context.Context) error {
+		return d.serveAdmin(ctx, admin.ForMonitoring(d.answers()), d.metrics, d.certificates)
 	})
 	work(d.bell.Run)
 	work(d.annotations.Run)
@@ -310,12 +304,17 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 	return errors.Join(err, d.proxy.Close())
 }
 
-// serveAdmin answers on a listener, if there is one, until ctx is done.
-func serveAdmin(ctx context.Context, handler http.Handler, listener net.Listener) error {
+// serveAdmin answers on a listener, if there is one, with TLS if there are certificates, until ctx
+// is done.
+func (d *daemon) serveAdmin(ctx context.Context, handler http.Handler, listener net.Listener, certificates *admin.Certificates) error {
 	if listener == nil {
 		return nil
 	}
-	return admin.Serve(ctx, handler, listener)
+	listener = admin.Bounded(listener)
+	if certificates != nil {
+		listener = tls.NewListener(listener, certificates.Config())
+	}
+	return admin.Serve(ctx, handler, d.log, listener)
 }
 
 // close lets go of the sockets that newDaemon has opened before it failed.

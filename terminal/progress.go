@@ -57,7 +57,7 @@ func (p *Progress) Read(n int) {
 		p.due = now.Add(progressAfter)
 	case !now.Before(p.due):
 		p.due, p.shown = now.Add(progressEvery), true
-		fmt.Fprintf(p.w, "%sread %s in %d lines", eraseLine, size(p.bytes), p.lines)
+		fmt.Fprintf(p.w, "%sread %s in %d lines", eraseLine, Size(p.bytes), p.lines)
 	}
 }
 
@@ -108,17 +108,4 @@ func (a around) Fd() uintptr {
 		return ^uintptr(0)
 	}
 	return file.Fd()
-}
-
-// size is a number of bytes as a person reads it.
-func size(bytes int64) string {
-	units := []string{"bytes", "kB", "MB", "GB", "TB"}
-	value, unit := float64(bytes), 0
-	for value >= 999.95 && unit < len(units)-1 {
-		value, unit = value/1000, unit+1
-	}
-	if unit == 0 {
-		return fmt.Sprintf("%d %s", bytes, units[0])
-	}
-	return fmt.Sprintf("%.1f %s", value, units[unit])
 }

@@ -60,15 +60,15 @@ func TestProgress(t *testing.T) {
 		want string
 	}{
 		{func() { read(0); read(999 * time.Millisecond) }, ""},
-		{func() { read(time.Millisecond) }, "\r\x1b[Kread 3.1 MB in 3 lines"},
+		{func() { read(time.Millisecond) }, "\r\x1b[Kread 3Mi in 3 lines"},
 		{func() { read(249 * time.Millisecond) }, ""},
-		{func() { read(time.Millisecond) }, "\r\x1b[Kread 5.2 MB in 5 lines"},
+		{func() { read(time.Millisecond) }, "\r\x1b[Kread 5Mi in 5 lines"},
 		{func() { fmt.Fprint(out, "found\n") }, "\r\x1b[Kfound\r\n"},
 		{func() { read(999 * time.Millisecond) }, ""},
 		{func() { fmt.Fprint(out, "found\n") }, "found\r\n"},
-		{func() { read(time.Second); p.Pause() }, "\r\x1b[Kread 7.3 MB in 7 lines\r\x1b[K"},
+		{func() { read(time.Second); p.Pause() }, "\r\x1b[Kread 7Mi in 7 lines\r\x1b[K"},
 		{func() { read(time.Hour) }, ""}, // it has waited for something new
-		{func() { read(time.Second) }, "\r\x1b[Kread 9.4 MB in 9 lines"},
+		{func() { read(time.Second) }, "\r\x1b[Kread 9Mi in 9 lines"},
 	} {
 		step.do()
 		if got := seen(); got != step.want {
@@ -92,13 +92,5 @@ func TestNoProgress(t *testing.T) {
 	p.Pause()
 	if w := p.Around(&out); w != &out || out.Len() > 0 {
 		t.Errorf("something is told: %q", &out)
-	}
-}
-
-func TestSize(t *testing.T) {
-	for bytes, want := range map[int64]string{0: "0 bytes", 999: "999 bytes", 1000: "1.0 kB", 999_949: "999.9 kB", 999_950: "1.0 MB", 12_345_678_901: "12.3 GB"} {
-		if got := size(bytes); got != want {
-			t.Errorf("%d are %s, want %s", bytes, got, want)
-		}
 	}
 }

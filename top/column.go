@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/cri-logshim/cri-logshim/admin/api"
+	"github.com/cri-logshim/cri-logshim/terminal"
 )
 
 // column is one of the table's.
@@ -48,9 +49,9 @@ func columns() []column {
 
 func rateCell(l api.Log, _ time.Time) piece {
 	if l.BytesPerSecond == 0 {
-		return piece{rate(0), faint}
+		return piece{terminal.Rate(0), faint}
 	}
-	return piece{rate(l.BytesPerSecond), strong}
+	return piece{terminal.Rate(l.BytesPerSecond), strong}
 }
 
 func filesCell(l api.Log, _ time.Time) piece {

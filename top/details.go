@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cri-logshim/cri-logshim/admin/api"
+	"github.com/cri-logshim/cri-logshim/terminal"
 )
 
 // labelCells is how wide what stands before a detail is.
@@ -29,8 +30,8 @@ func detailLines(l api.Log, now time.Time, cells int) []line {
 	d.put("Pod UID", plain, l.PodUID)
 	d.put("Path", plain, l.Path)
 	d.blank()
-	d.put("Growing by", strong, rate(l.BytesPerSecond))
-	d.put("Written", plain, fmt.Sprintf("%s since it is managed, last %s", size(l.BytesWritten), before(now, l.LastWrite)))
+	d.put("Growing by", strong, terminal.Rate(l.BytesPerSecond))
+	d.put("Written", plain, fmt.Sprintf("%s since it is managed, last %s", terminal.Size(l.BytesWritten), before(now, l.LastWrite)))
 	d.put("Current file", plain, current(l))
 	d.put("On disk", plain, onDisk(l))
 	d.put("Rotations", plain, fmt.Sprintf("%s, last %s", number(l.Rotations), before(now, l.LastRotation)))
@@ -84,7 +85,7 @@ func current(l api.Log) string {
 		return known(l.CurrentBytes)
 	}
 	share := float64(*l.CurrentBytes) / float64(l.Policy.MaxSize)
-	return fmt.Sprintf("%s of %s %s%s", size(*l.CurrentBytes), size(l.Policy.MaxSize), bar(share, barCells), percent(share))
+	return fmt.Sprintf("%s of %s %s%s", terminal.Size(*l.CurrentBytes), terminal.Size(l.Policy.MaxSize), bar(share, barCells), percent(share))
 }
 
 func onDisk(l api.Log) string {
@@ -110,9 +111,9 @@ func policyLines(p api.Policy) [][2]string {
 		return none
 	}
 	return [][2]string{
-		{"Limit of a file", orNone(p.MaxSize > 0, size(p.MaxSize), "none, it is not rotated")},
+		{"Limit of a file", orNone(p.MaxSize > 0, terminal.Size(p.MaxSize), "none, it is not rotated")},
 		{"Files", number(int64(p.MaxFiles))},
-		{"Limit of all files", orNone(p.MaxTotalSize > 0, size(p.MaxTotalSize), "none")},
+		{"Limit of all files", orNone(p.MaxTotalSize > 0, terminal.Size(p.MaxTotalSize), "none")},
 		{"Age", orNone(p.MaxAge > 0, span(seconds(p.MaxAge)), "no limit")},
 		{"Compression", p.Compression},
 		{"Kept after removal", orNone(p.KeepAfterRemoval > 0, span(seconds(p.KeepAfterRemoval)), "no")},

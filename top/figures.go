@@ -3,54 +3,20 @@ package top
 import (
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
+
+	"github.com/cri-logshim/cri-logshim/terminal"
 )
 
 // unknown stands where nobody has counted.
 const unknown = "–"
-
-// size shows a size in at most six characters, in the units of the configuration.
-func size(n int64) string {
-	if n < 0 {
-		return "-" + size(-max(n, -1<<62))
-	}
-	if n < 1<<10 {
-		return strconv.FormatInt(n, 10)
-	}
-	value, units := float64(n), "KMGTPE"
-	unit := -1
-	// A figure of four digits would be longer than the next unit's.
-	for value >= 999.5 && unit < len(units)-1 {
-		value /= 1 << 10
-		unit++
-	}
-	return short(value) + units[unit:unit+1] + "i"
-}
-
-// short shows a number below 1000 with at most three digits, and none for nothing.
-func short(value float64) string {
-	text := strconv.FormatFloat(value, 'f', 1, 64)
-	if value >= 99.95 {
-		return strconv.FormatFloat(value, 'f', 0, 64)
-	}
-	return strings.TrimSuffix(text, ".0")
-}
 
 // known shows a size that may not be counted.
 func known(n *int64) string {
 	if n == nil {
 		return unknown
 	}
-	return size(*n)
-}
-
-// rate shows how fast something grows.
-func rate(n int64) string {
-	if n == 0 {
-		return "0"
-	}
-	return size(n) + "/s"
+	return terminal.Size(*n)
 }
 
 // number shows how many there are, its thousands apart.
@@ -108,5 +74,5 @@ func ratio(r float64) string {
 	if r == 0 {
 		return unknown
 	}
-	return short(min(r, 999)) + "×"
+	return terminal.Short(min(r, 999)) + "×"
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cri-logshim/cri-logshim/admin/api"
+	"github.com/cri-logshim/cri-logshim/terminal"
 )
 
 // mostReasons is how many reasons against being ready are shown.
@@ -56,21 +57,23 @@ func titleLine(n api.Node) line {
 		name += " " + n.Runtime.Version
 	}
 	l.add(plain, harmless(name)+" ")
-	l.add(stateLook(n.Runtime.State), harmless(n.Runtime.State))
+	l.add(runtimeLook(n.Runtime))
 	if !n.Time.IsZero() {
 		l.add(faint, "   "+n.Time.UTC().Format("15:04:05Z"))
 	}
 	return l
 }
 
-func stateLook(state string) look {
-	switch state {
+// runtimeLook is whether the runtime answers, and the look of that. A connection that is being made
+// is soon one or given up.
+func runtimeLook(r api.Runtime) (look, string) {
+	switch r.State {
 	case "ready":
-		return good
+		return good, "ready"
 	case "idle", "connecting":
-		return warning
+		return warning, "connecting"
 	}
-	return alarm
+	return alarm, "does not answer"
 }
 
 // workLine says what is done.
@@ -82,7 +85,7 @@ func workLine(n api.Node) line {
 		l.add(plain, fmt.Sprintf(", %s the runtime's own", number(int64(n.Elsewhere))))
 	}
 	l.add(plain, ")   Growing by ")
-	l.add(strong, rate(n.BytesPerSecond))
+	l.add(strong, terminal.Rate(n.BytesPerSecond))
 	l.add(plain, "   Rotations "+number(n.Rotations))
 	if n.Kubelet.Rotates {
 		l.add(warning, "   ! kubelet rotates too")
@@ -99,12 +102,12 @@ func diskLine(d api.Disk) line {
 		if *most > 0 {
 			share = float64(*d.LogBytes) / float64(*most)
 		}
-		l.add(plain, " of "+size(*most)+" ")
+		l.add(plain, " of "+terminal.Size(*most)+" ")
 		l.add(shareLook(share), bar(share, 2*barCells)+percent(share))
 	}
 	l.add(plain, "   kept "+known(d.KeptBytes)+"   free "+known(d.FreeBytes))
 	if d.MinFreeBytes != nil {
-		l.add(plain, ", at least "+size(*d.MinFreeBytes))
+		l.add(plain, ", at least "+terminal.Size(*d.MinFreeBytes))
 	}
 	if d.FreeInodes != nil && d.MinFreeInodes != nil && *d.FreeInodes < *d.MinFreeInodes {
 		l.add(alarm, fmt.Sprintf("   ! inodes free %s, at least %s", number(*d.FreeInodes), number(*d.MinFreeInodes)))
@@ -141,7 +144,7 @@ func readerLine(n api.Node) (line, bool) {
 		return line{}, false
 	}
 	r := n.Readers[0]
-	return textLine(plain, fmt.Sprintf("Furthest behind: %s, %s in %s of %s", harmless(r.Name), size(r.LagBytes),
+	return textLine(plain, fmt.Sprintf("Furthest behind: %s, %s in %s of %s", harmless(r.Name), terminal.Size(r.LagBytes),
 		number(int64(r.ContainersBehind)), count(r.Containers, "log"))), true
 }
 

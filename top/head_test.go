@@ -19,7 +19,7 @@ func TestWhatIsWrongIsSaid(t *testing.T) {
 	m.painter.colour = false
 	screen := text(m)
 	for _, want := range []string{
-		"! Pressure: 1.2Gi over node.maxBytes", "! Not ready: the runtime does not answer", "! and 2 more reasons", "transient failure", "! kubelet rotates too",
+		"! Pressure: 1.2Gi over node.maxBytes", "! Not ready: the runtime does not answer", "! and 2 more reasons", "does not answer", "! kubelet rotates too",
 	} {
 		if !strings.Contains(screen, want) {
 			t.Errorf("%q is not said:\n%s", want, screen)

@@ -5,6 +5,8 @@ import (
 	"unicode/utf8"
 
 	tea "charm.land/bubbletea/v2"
+
+	"github.com/cri-logshim/cri-logshim/terminal"
 )
 
 // maxFilter is how long a filter may be, in bytes.
@@ -73,5 +75,5 @@ func rotationNotice(r rotated) line {
 	case !r.result.Rotated:
 		return textLine(warning, fmt.Sprintf("! %s was not rotated: %s", name, harmless(r.result.Reason)))
 	}
-	return textLine(good, fmt.Sprintf("Rotated %s: %s to %s", name, size(r.result.Bytes), harmless(r.result.File)))
+	return textLine(good, fmt.Sprintf("Rotated %s: %s to %s", name, terminal.Size(r.result.Bytes), harmless(r.result.File)))
 }

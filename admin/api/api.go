@@ -55,8 +55,10 @@ type Runtime struct {
 	Name     string `json:"name,omitempty"`
 	Version  string `json:"version,omitempty"`
 	Endpoint string `json:"endpoint"`
-	// State is idle, connecting, ready, transient failure or shutdown.
-	State string `json:"state"`
+	// State is idle, connecting, ready, transient failure or shutdown: of the connection, as gRPC
+	// has it. Only if it is ready the runtime answers, and AwaySince is since when it does not.
+	State     string     `json:"state"`
+	AwaySince *time.Time `json:"awaySince,omitempty"`
 }
 
 // Kubelet is what is known of the kubelet of the node.

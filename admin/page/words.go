@@ -63,7 +63,7 @@ func runtimeName(n api.Node) string {
 func runtimeMore(n api.Node) string {
 	switch {
 	case n.Runtime.State != "ready":
-		return plain(n.Runtime.State)
+		return "does not answer"
 	case n.Kubelet.Rotates:
 		return "kubelet rotates logs too"
 	case n.Mode == "proxy" && !n.Kubelet.Calls:

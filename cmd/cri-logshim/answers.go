@@ -2,7 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/connectivity"
@@ -45,7 +45,11 @@ func (d *daemon) readiness() []admin.Check {
 	return []admin.Check{
 		{Name: "runtime", Run: func(context.Context) []string {
 			if s := d.proxy.RuntimeState(); s != connectivity.Ready {
-				return []string{fmt.Sprintf("no connection to the runtime at %s (%s)", d.config.RuntimeEndpoint, stateOf(s))}
+				reason := "no connection to the runtime at " + d.config.RuntimeEndpoint
+				if since := d.facts.awaySince(); !since.IsZero() {
+					reason += " since " + since.Format(time.RFC3339)
+				}
+				return []string{reason}
 			}
 			return nil
 		}},

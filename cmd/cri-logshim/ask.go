@@ -19,9 +19,14 @@ import (
 )
 
 // asking is what commands have in common that ask the daemon.
-type asking struct{ o options }
+type asking struct {
+	o options
+	// endpoint is where the daemon is asked instead of at the configuration's admin.listen.
+	endpoint string
+}
 
 func (a *asking) addFlags(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&a.endpoint, "endpoint", "", "ask at this `endpoint`, unix:///path/to/socket or http://localhost:port, and read no configuration: for a socket that ssh forwards")
 	cmd.Flags().StringVarP(&a.o.configPath, "config", "c", defaultConfigPath, "configuration `file`, which says where the daemon is asked; the default one may be absent")
 }
 
@@ -40,10 +45,23 @@ func (a *asking) run(cmd *cobra.Command, do func(ctx context.Context, c *client.
 	return err
 }
 
-// client asks the daemon of the configuration. If that cannot be read, nobody is asked: the daemon
-// at the default place may be another one, whose logs are not meant.
+// client asks the daemon at the endpoint that is named, or that of the configuration. If that
+// cannot be read, nobody is asked: the daemon at the default place may be another one, whose logs
+// are not meant.
 func (a *asking) client(cmd *cobra.Command) (*client.Client, error) {
 	a.o.given = cmd.Flags().Changed
+	switch {
+	case a.o.given("endpoint") && a.o.given("config"):
+		return nil, exitcode.Usagef("--endpoint and --config both say where the daemon is asked: only one of them can hold")
+	case a.o.given("endpoint") && a.endpoint == "":
+		return nil, exitcode.Usagef("--endpoint is empty: must be unix:///path/to/socket, http://host:port or https://host:port")
+	case a.o.given("endpoint"):
+		c, err := client.New(a.endpoint)
+		if err != nil {
+			return nil, fmt.Errorf("--endpoint: %w", err)
+		}
+		return c, nil
+	}
 	configured, err := a.o.load()
 	if err != nil {
 		return nil, err
@@ -60,7 +78,11 @@ const completionTime = time.Second
 
 // complete completes containers that run, by namespace/pod/container.
 func (a *asking) complete(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	c, err := client.New(a.o.forCompletion(cmd).Admin.Listen)
+	endpoint := a.endpoint
+	if endpoint == "" {
+		endpoint = a.o.forCompletion(cmd).Admin.Listen
+	}
+	c, err := client.New(endpoint)
 	if err != nil {
 		return nil, cobra.ShellCompDirectiveError
 	}
@@ -82,30 +104,12 @@ func (a *asking) complete(cmd *cobra.Command, _ []string, _ string) ([]string, c
 // nameOf is what a person calls a log.
 func nameOf(l api.Log) string { return l.Namespace + "/" + l.Pod + "/" + l.Container }
 
-// sizeOf is a number of bytes for a person.
-func sizeOf(bytes int64) string {
-	const step = 1024
-	if bytes < step {
-		return fmt.Sprintf("%d B", bytes)
-	}
-	value, unit := float64(bytes), ""
-	for _, unit = range []string{"KiB", "MiB", "GiB", "TiB", "PiB", "EiB"} {
-		if value /= step; value < step {
-			break
-		}
-	}
-	if value < 10 {
-		return fmt.Sprintf("%.1f %s", value, unit)
-	}
-	return fmt.Sprintf("%.0f %s", value, unit)
-}
-
 // known is a size that may not be known.
 func known(bytes *int64) string {
 	if bytes == nil {
 		return "-"
 	}
-	return sizeOf(*bytes)
+	return terminal.Size(*bytes)
 }
 
 // table prints rows in columns. Cells are others' text: nothing in them acts on a terminal.

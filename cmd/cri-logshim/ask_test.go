@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
@@ -110,12 +112,12 @@ func TestCommandsThatAsk(t *testing.T) {
 		"list yaml":      {[]string{"list", "-o", "yaml"}, []string{"bytesPerSecond: "}, 0, 0},
 		"no namespace":   {[]string{"list", "--namespace", "nobody"}, []string{"NAMESPACE"}, 0, 0},
 		"bad order":      {[]string{"list", "--sort", "age"}, nil, exitcode.Usage, 0},
-		"rotate":         {[]string{"rotate", nameOf(running[0])}, []string{"rotated 2.0 KiB to 0.log.2026"}, 0, 1},
+		"rotate":         {[]string{"rotate", nameOf(running[0])}, []string{"rotated 2Ki to 0.log.2026"}, 0, 1},
 		"rotate by id":   {[]string{"rotate", running[0].ID, "-o", "json"}, []string{`"rotated": true`}, 0, 1},
-		"rotate partly":  {[]string{"rotate", running[0].ID, running[1].ID}, []string{"rotated 2.0 KiB"}, exitcode.Partly, 2},
+		"rotate partly":  {[]string{"rotate", running[0].ID, running[1].ID}, []string{"rotated 2Ki"}, exitcode.Partly, 2},
 		"rotate nobody":  {[]string{"rotate", running[0].ID, "shop/nobody/app"}, nil, exitcode.NotFound, 0},
 		"rotate nothing": {[]string{"rotate"}, nil, exitcode.Usage, 0},
-		"prune":          {[]string{"prune", "--dry-run", "--kept"}, []string{`0.log^[[2J`, "would be removed: 1 files, 4.0 KiB"}, 0, 0},
+		"prune":          {[]string{"prune", "--dry-run", "--kept"}, []string{`0.log^[[2J`, "would be removed: 1 files, 4Ki"}, 0, 0},
 		"prune refused":  {[]string{"prune"}, nil, exitcode.Failed, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -147,6 +149,67 @@ func TestListAsJSON(t *testing.T) {
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&list); err != nil || len(list.Logs) == 0 {
 		t.Errorf("%d logs: %v", len(list.Logs), err)
+	}
+}
+
+// A socket that ssh has forwarded is asked without a configuration, since at a desk there is none;
+// what names two daemons, or none, asks nobody.
+func TestEndpointElsewhere(t *testing.T) {
+	dir := filepath.Dir(served(t, &laborer{}))
+	socket := "unix://" + filepath.Join(dir, "a.sock")
+	forwarded := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != api.PathNode || json.NewEncoder(w).Encode(api.Node{Version: "forwarded"}) != nil {
+			http.NotFound(w, r)
+		}
+	}))
+	defer forwarded.Close()
+	for name, test := range map[string]struct {
+		args []string
+		want string // in what is printed, or in the error
+		code exitcode.Code
+	}{
+		"status":     {[]string{"status", "--endpoint", socket}, "cri-logshim ", 0},
+		"list":       {[]string{"list", "--endpoint", socket}, "NAMESPACE", 0},
+		"top":        {[]string{"top", "--once", "--endpoint", socket}, "NAMESPACE", 0},
+		"rotate":     {[]string{"rotate", "x", "--endpoint", socket}, `no container "x"`, exitcode.NotFound},
+		"prune":      {[]string{"prune", "--dry-run", "--kept", "--endpoint", socket}, "would be removed", 0},
+		"a port":     {[]string{"status", "--endpoint", forwarded.URL}, "forwarded", 0},
+		"nobody":     {[]string{"status", "--endpoint", socket + "2"}, "there is no such socket", exitcode.Unreachable},
+		"two":        {[]string{"status", "--endpoint", socket, "-c", filepath.Join(dir, "config.yaml")}, "--endpoint and --config", exitcode.Usage},
+		"empty":      {[]string{"prune", "--kept", "--endpoint="}, "--endpoint is empty", exitcode.Usage},
+		"a path":     {[]string{"prune", "--kept", "--endpoint", filepath.Join(dir, "a.sock")}, "--endpoint: ", exitcode.Usage},
+		"no scheme":  {[]string{"top", "--once", "--endpoint", "localhost:8080"}, "must be unix://", exitcode.Usage},
+		"completion": {[]string{"__complete", "rotate", "--endpoint", socket, ""}, "/", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, err := command(t, test.args...)
+			if exitcode.Of(err) != test.code || !strings.Contains(out+fmt.Sprint(err), test.want) {
+				t.Errorf("ended with %d (%v), printed %q", exitcode.Of(err), err, out)
+			}
+		})
+	}
+}
+
+// A runtime that is away is told of in an operator's words: that it does not answer, where, since
+// when, and what to do.
+func TestStatusWithoutARuntime(t *testing.T) {
+	node, err := pagetest.Sample().Node(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	since := node.Time.Add(-90 * time.Second)
+	at := "does not answer at unix:///run/x.sock"
+	for want, runtime := range map[string]api.Runtime{
+		at + " since " + since.Local().Format(time.DateTime) + " (1m30s); start it, or set runtimeEndpoint": {State: "transient failure", Endpoint: "unix:///run/x.sock", AwaySince: &since},
+		at + "; start it, or set runtimeEndpoint":                                                           {State: "connecting", Endpoint: "unix:///run/x.sock"},
+		"runtime      answers at unix:///run/x.sock\n":                                                      {State: "ready", Endpoint: "unix:///run/x.sock"},
+		"runtime      cri-o 1.35 at unix:///run/x.sock\n":                                                   {State: "ready", Endpoint: "unix:///run/x.sock", Name: "cri-o", Version: "1.35"},
+	} {
+		node.Runtime = runtime
+		var out strings.Builder
+		if err := printNode(&out, node, false); err != nil || !strings.Contains(out.String(), want) || strings.Contains(out.String(), "transient") {
+			t.Errorf("%v, printed %q, want %q", err, out.String(), want)
+		}
 	}
 }
 

@@ -288,6 +288,7 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 	work(d.annotations.Run)
 	group.Go(func() error {
 		d.proxy.WatchRuntime(working, func(s connectivity.State) {
+			d.facts.saw(s)
 			if s == connectivity.Ready {
 				d.runtime.Reconnected()
 				d.logs.Reconnected()
@@ -298,10 +299,21 @@ func (d *daemon) run(ctx context.Context, hangups <-chan os.Signal) error {
 	group.Go(func() error { return d.followConfig(ctx, hangups) })
 	work(func(ctx context.Context) error { return d.link.run(ctx, d.serves) })
 	work(d.notifySystemd)
-	event.Serving.On(d.log).WithField("mode", d.config.Mode).WithField("listen", d.config.Listen).WithField("runtime", d.config.RuntimeEndpoint).WithField("version", readBuildInfo().Version).Info("serving")
+	d.tellServing()
 	err := group.Wait()
 	d.runtime.Close()
 	return errors.Join(err, d.proxy.Close())
+}
+
+// tellServing says what is served where: of addresses what the kernel has made of them.
+func (d *daemon) tellServing() {
+	fields := logrus.Fields{"mode": d.config.Mode, "listen": d.config.Listen, "runtime": d.config.RuntimeEndpoint, "version": readBuildInfo().Version}
+	for setting, l := range map[string]net.Listener{settingAdmin: d.admin, settingMetrics: d.metrics} {
+		if l != nil {
+			fields[setting] = l.Addr().String()
+		}
+	}
+	event.Serving.On(d.log).WithFields(fields).Info("serving")
 }
 
 // serveAdmin answers on a listener, if there is one, with TLS if there are certificates, until ctx

@@ -24,6 +24,7 @@ type facts struct {
 	name string // of the runtime; empty: not asked since the connection was made anew
 	// version is the runtime's.
 	version string
+	away    time.Time // since when it has not answered; zero: it does
 }
 
 // versionTime is how long the runtime has to say who it is.
@@ -94,6 +95,7 @@ func (f *facts) runtime(ctx context.Context) api.Runtime {
 	r := api.Runtime{Endpoint: f.daemon.config.RuntimeEndpoint, State: stateOf(state)}
 	if state != connectivity.Ready {
 		f.remember("", "") // another may come in its place
+		r.AwaySince = unlessZero(f.awaySince())
 		return r
 	}
 	r.Name, r.Version = f.known()
@@ -125,6 +127,28 @@ func (f *facts) remember(name, version string) {
 	f.name, f.version = name, version
 }
 
+// saw takes note of the state of the connection to the runtime, now that it has changed.
+func (f *facts) saw(state connectivity.State) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case state == connectivity.Ready:
+		f.away = time.Time{}
+	case f.away.IsZero():
+		f.away = time.Now()
+	}
+}
+
+// awaySince is since when the runtime has not answered; zero: it does, or that is not known.
+func (f *facts) awaySince() time.Time {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.away
+}
+
+// stateReady is the state in which the runtime answers.
+const stateReady = "ready"
+
 func stateOf(s connectivity.State) string {
 	switch s {
 	case connectivity.Idle:
@@ -132,7 +156,7 @@ func stateOf(s connectivity.State) string {
 	case connectivity.Connecting:
 		return "connecting"
 	case connectivity.Ready:
-		return "ready"
+		return stateReady
 	case connectivity.TransientFailure:
 		return "transient failure"
 	default:

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -25,6 +26,7 @@ func TestHandOverOfAddresses(t *testing.T) {
 			d := replaceable(t, p, extras{})
 			works(t, p)
 			before := listening(t, d.cmd.Process.Pid)
+			d.waitSaid(t, "serving", "admin.metrics", portOf(t, before[0]))
 			installNew(t, filepath.Join(p.dir, "cri-logshim"))
 			d.signal(t, syscall.SIGHUP)
 			successor := d.successorOf(t, 1)
@@ -34,6 +36,17 @@ func TestHandOverOfAddresses(t *testing.T) {
 			}
 		})
 	}
+}
+
+// portOf is the port of an address as the kernel writes it: 0100007F:9C40.
+func portOf(t *testing.T, address string) string {
+	t.Helper()
+	_, hex, _ := strings.Cut(address, ":")
+	port, err := strconv.ParseUint(hex, 16, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf(":%d", port)
 }
 
 // listening are the addresses, as the kernel writes them, on which a process listens for TCP.

@@ -13,6 +13,7 @@ import (
 	"github.com/cri-logshim/cri-logshim/admin/api"
 	"github.com/cri-logshim/cri-logshim/admin/client"
 	"github.com/cri-logshim/cri-logshim/exitcode"
+	"github.com/cri-logshim/cri-logshim/terminal"
 )
 
 const listHelp = `List the logs of this node: what each takes on disk, how fast it grows, how often it was
@@ -92,13 +93,13 @@ func printLogs(out io.Writer, logs []api.Log, wide bool) error {
 		if l.Files != nil {
 			files = strconv.Itoa(*l.Files)
 		}
-		row := []string{l.Namespace, l.Pod, l.Container, l.State, known(l.CurrentBytes), known(l.DiskBytes), files, sizeOf(l.BytesPerSecond) + "/s", strconv.FormatInt(l.Rotations, 10)}
+		row := []string{l.Namespace, l.Pod, l.Container, l.State, known(l.CurrentBytes), known(l.DiskBytes), files, terminal.Rate(l.BytesPerSecond), strconv.FormatInt(l.Rotations, 10)}
 		if wide {
 			limit := "-"
 			if l.Policy.MaxSize > 0 {
-				limit = sizeOf(l.Policy.MaxSize)
+				limit = terminal.Size(l.Policy.MaxSize)
 			}
-			row = append(row, limit, sizeOf(l.BytesWritten), strconv.FormatUint(uint64(l.Attempt), 10), l.ID, l.Path, cmp.Or(l.NotManaged, l.LastError, "-"))
+			row = append(row, limit, terminal.Size(l.BytesWritten), strconv.FormatUint(uint64(l.Attempt), 10), l.ID, l.Path, cmp.Or(l.NotManaged, l.LastError, "-"))
 		}
 		rows = append(rows, row)
 	}

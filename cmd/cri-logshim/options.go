@@ -77,6 +77,9 @@ func (o *options) read(mayBeNothing bool) (config.Configuration, error) {
 	absent := errors.Is(err, fs.ErrNotExist)
 	mayBeAbsent := mayBeNothing && !o.given("config")
 	if err != nil && !(mayBeAbsent && absent) {
+		if absent && o.given("config") {
+			err = fmt.Errorf("--config: %w", err)
+		}
 		return config.Configuration{}, err
 	}
 	c, lines, err := config.Parse(o.configPath, content, policy.Check)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/cri-logshim/cri-logshim/admin/api"
 	"github.com/cri-logshim/cri-logshim/admin/client"
+	"github.com/cri-logshim/cri-logshim/terminal"
 )
 
 const pruneHelp = `Remove the log files that the bounds of the node and the policies of logs ask for now. The
@@ -51,7 +52,7 @@ func printPruned(out io.Writer, result api.PruneResult) error {
 	if len(result.Files) > 0 {
 		rows := [][]string{{"NAMESPACE", "POD", "CONTAINER", "FILE", "SIZE", "REASON"}}
 		for _, f := range result.Files {
-			rows = append(rows, []string{f.Namespace, f.Pod, f.Container, f.Name, sizeOf(f.Bytes), f.Reason})
+			rows = append(rows, []string{f.Namespace, f.Pod, f.Container, f.Name, terminal.Size(f.Bytes), f.Reason})
 		}
 		if err := table(out, rows); err != nil {
 			return err
@@ -61,6 +62,6 @@ func printPruned(out io.Writer, result api.PruneResult) error {
 	if result.DryRun {
 		done = "would be removed"
 	}
-	_, err := fmt.Fprintf(out, "%s: %d files, %s\n", done, len(result.Files), sizeOf(result.Bytes))
+	_, err := fmt.Fprintf(out, "%s: %d files, %s\n", done, len(result.Files), terminal.Size(result.Bytes))
 	return err
 }

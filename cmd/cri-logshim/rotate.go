@@ -114,7 +114,7 @@ func chosen(logs []api.Log, named string) (api.Log, error) {
 
 func printRotated(out io.Writer, done []rotated) error {
 	for _, r := range done {
-		if _, err := fmt.Fprintf(out, "%s: rotated %s to %s\n", terminal.Harmless(r.Name), sizeOf(r.Bytes), terminal.Harmless(r.File)); err != nil {
+		if _, err := fmt.Fprintf(out, "%s: rotated %s to %s\n", terminal.Harmless(r.Name), terminal.Size(r.Bytes), terminal.Harmless(r.File)); err != nil {
 			return err
 		}
 	}

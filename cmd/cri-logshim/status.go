@@ -76,15 +76,15 @@ func printNode(out io.Writer, n api.Node, colored bool) error {
 		fmt.Fprintf(&text, "%-12s %s\n", name, fmt.Sprintf(format, values...))
 	}
 	line("cri-logshim", "%s, %s, mode %s, pid %d, up %s", state, terminal.Harmless(n.Version), n.Mode, n.PID, n.Time.Sub(n.Started).Round(time.Second))
-	line("runtime", "%s, %s at %s", n.Runtime.State, terminal.Harmless(cmp.Or(strings.TrimSpace(n.Runtime.Name+" "+n.Runtime.Version), "not known")), terminal.Harmless(n.Runtime.Endpoint))
+	line("runtime", "%s", runtimeLine(n, colored))
 	line("kubelet", "%s", kubelet)
-	line("logs", "%d managed, %d active, %d elsewhere; %s/s, %d rotations", n.Logs, n.Active, n.Elsewhere, sizeOf(n.BytesPerSecond), n.Rotations)
+	line("logs", "%d managed, %d active, %d elsewhere; %s, %d rotations", n.Logs, n.Active, n.Elsewhere, terminal.Rate(n.BytesPerSecond), n.Rotations)
 	line("disk", "%s", diskLine(n.Disk))
 	if n.Disk.Pressure != "" {
 		line("pressure", "%s", paint(colored, "31", terminal.Harmless(n.Disk.Pressure)))
 	}
 	for _, r := range n.Readers {
-		line("reader", "%s, %s behind in %d of %d logs", terminal.Harmless(r.Name), sizeOf(r.LagBytes), r.ContainersBehind, r.Containers)
+		line("reader", "%s, %s behind in %d of %d logs", terminal.Harmless(r.Name), terminal.Size(r.LagBytes), r.ContainersBehind, r.Containers)
 	}
 	for _, reason := range n.Reasons {
 		line("not ready", "%s", paint(colored, "31", terminal.Harmless(reason)))
@@ -103,22 +103,35 @@ func printNode(out io.Writer, n api.Node, colored bool) error {
 	return err
 }
 
+// runtimeLine is which runtime answers, or since when none does and what to do.
+func runtimeLine(n api.Node, colored bool) string {
+	r, endpoint := n.Runtime, terminal.Harmless(n.Runtime.Endpoint)
+	if r.State == stateReady {
+		return fmt.Sprintf("%s at %s", terminal.Harmless(cmp.Or(strings.TrimSpace(r.Name+" "+r.Version), "answers")), endpoint)
+	}
+	since := ""
+	if r.AwaySince != nil {
+		since = fmt.Sprintf(" since %s (%s)", r.AwaySince.Local().Format(time.DateTime), n.Time.Sub(*r.AwaySince).Round(time.Second))
+	}
+	return paint(colored, "31", "does not answer at "+endpoint+since) + "; start it, or set runtimeEndpoint to where it listens"
+}
+
 func diskLine(d api.Disk) string {
 	text := "logs take " + known(d.LogBytes)
 	if d.LogBytes == nil {
 		text = "not counted yet"
 	}
 	if d.KeptBytes != nil {
-		text += ", of removed pods " + sizeOf(*d.KeptBytes)
+		text += ", of removed pods " + terminal.Size(*d.KeptBytes)
 	}
 	if d.MaxBytes != nil {
-		text += ", of " + sizeOf(*d.MaxBytes) + " at most"
+		text += ", of " + terminal.Size(*d.MaxBytes) + " at most"
 	}
 	if d.FreeBytes != nil {
-		text += ", free " + sizeOf(*d.FreeBytes)
+		text += ", free " + terminal.Size(*d.FreeBytes)
 	}
 	if d.MinFreeBytes != nil {
-		text += " of " + sizeOf(*d.MinFreeBytes) + " at least"
+		text += " of " + terminal.Size(*d.MinFreeBytes) + " at least"
 	}
 	return text
 }

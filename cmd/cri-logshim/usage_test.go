@@ -35,7 +35,7 @@ func TestWrongUsage(t *testing.T) {
 		"completion bsh":                   {exitcode.Usage, "completion takes bash, "},
 		"node status -o table":             {exitcode.Failed, "must be text"},
 		"bypass status now":                {exitcode.Failed, "takes no argument"},
-		"check-config --config /absent":    {exitcode.Failed, "/absent: no such file"},
+		"check-config --config /absent":    {exitcode.Failed, "--config: open /absent: no such file"},
 		"explain a/b --runtime-endpoint unix:///absent": {exitcode.Unreachable, "there is no such socket"},
 		"version": {exitcode.OK, ""},
 		"node":    {exitcode.OK, ""},

@@ -63,7 +63,11 @@ func (c *Chooser) Choose(ctx context.Context, w Wanted) ([]logreader.Container, 
 		if len(one) > 0 || err != nil {
 			return one, err
 		}
-		return nil, &NotFoundError{fmt.Sprintf("there is no log of pod %s", w.podName()), near(all, w)}
+		what := "there is no log of pod " + w.podName()
+		if w.mayBeID() {
+			what += ", nor of a container whose id begins with that"
+		}
+		return nil, &NotFoundError{what, near(all, w)}
 	}
 	p, err := c.choosePod(ctx, w, found)
 	if err != nil {

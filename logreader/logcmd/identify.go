@@ -9,12 +9,17 @@ import (
 	"github.com/cri-logshim/cri-logshim/logreader"
 )
 
+// mayBeID tells whether what is wanted can be the beginning of a container's id.
+func (w Wanted) mayBeID() bool {
+	return w.Namespace == "" && w.Container == "" && w.UID == "" && strings.Trim(w.Pod, "0123456789abcdef") == ""
+}
+
 // byID finds the container whose id begins with what was named, if that can be one.
 func (c *Chooser) byID(ctx context.Context, w Wanted) ([]logreader.Container, error) {
-	prefix := w.Pod
-	if w.Namespace != "" || w.Container != "" || w.UID != "" || strings.Trim(prefix, "0123456789abcdef") != "" {
+	if !w.mayBeID() {
 		return nil, nil
 	}
+	prefix := w.Pod
 	var found []logreader.Identified
 	if finder, ok := c.Source.(logreader.Finder); ok {
 		some, err := finder.ByID(ctx, prefix)

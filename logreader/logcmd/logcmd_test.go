@@ -99,6 +99,7 @@ func TestChoose(t *testing.T) {
 		{"db-1", "did you mean shop/db-0?", exitcode.NotFound},
 		{"shop/WEB", "did you mean other/web or shop/web?", exitcode.NotFound},
 		{"nothing-like-that", "there is no log of pod nothing-like-that", exitcode.NotFound},
+		{"0123456789ab", "there is no log of pod 0123456789ab, nor of a container whose id begins with that", exitcode.NotFound},
 		{"abc", "shop/abc/u6/x", 0}, // a pod's name comes before an id
 		{"abcd0", "shop/web/u4/app", 0},
 		{"containerd://abcd1", "shop/web/u4/sidecar", 0},

@@ -15,7 +15,7 @@ export const runtimeName = (runtime) => plain(runtime.name ? `${runtime.name} ${
 
 // runtimeMore is how the runtime is, or what is to be known of kubelet once the runtime answers.
 export function runtimeMore(node) {
-  if (node.runtime.state !== 'ready') return plain(node.runtime.state);
+  if (node.runtime.state !== 'ready') return 'does not answer';
   if (node.kubelet.rotates) return 'kubelet rotates logs too';
   if (node.mode === 'proxy' && !node.kubelet.calls) return 'no call of kubelet yet';
   return 'ready';

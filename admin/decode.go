@@ -1,71 +1,70 @@
 package admin
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 )
 
-// decode reads one JSON object without fields that are not known: who misspells dryRun must not
-// have files removed.
+// decode reads one JSON object that has the fields of a request, by their very names, and no null:
+// who misspells dryRun, or has nothing to put there, must not have files removed.
 func decode(text []byte, into any) error {
-	trimmed := bytes.TrimSpace(text)
-	if len(trimmed) == 0 || trimmed[0] != '{' {
-		return Refusal{http.StatusBadRequest, errors.New("the body must be a JSON object")}
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(text, &fields); err != nil {
+		return Refusal{http.StatusBadRequest, noObject(err)}
 	}
-	decoder := json.NewDecoder(bytes.NewReader(trimmed))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); err != nil {
-		return Refusal{http.StatusBadRequest, inWords(err, into)}
+	if fields == nil { // null
+		return Refusal{http.StatusBadRequest, errNoObject}
 	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return Refusal{http.StatusBadRequest, errors.New("the body must be one JSON object")}
+	known := fieldsOf(into)
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		kind, is := known[name]
+		switch {
+		case !is:
+			return Refusal{http.StatusBadRequest, fmt.Errorf("%s: unknown field; known: %s", name, strings.Join(slices.Sorted(maps.Keys(known)), ", "))}
+		case string(fields[name]) == "null":
+			return Refusal{http.StatusBadRequest, fmt.Errorf("%s: must be %s, and not null", name, kindOf(kind))}
+		}
+	}
+	err := json.Unmarshal(text, into)
+	if wrong, is := errors.AsType[*json.UnmarshalTypeError](err); is {
+		err = fmt.Errorf("%s: must be %s, and no %s", wrong.Field, kindOf(wrong.Type), wrong.Value)
+	}
+	if err != nil {
+		return Refusal{http.StatusBadRequest, err}
 	}
 	return nil
 }
 
-// inWords says what is wrong with a JSON object as whoever writes one would, and not in Go's words.
-func inWords(err error, into any) error {
-	if wrong, is := errors.AsType[*json.UnmarshalTypeError](err); is {
-		return fmt.Errorf("%s: must be %s, and no %s", wrong.Field, kindOf(wrong.Type), wrong.Value)
+var errNoObject = errors.New("the body must be one JSON object")
+
+// noObject says why a body is none.
+func noObject(err error) error {
+	if broken, is := errors.AsType[*json.SyntaxError](err); is {
+		return fmt.Errorf("%w, and is none at byte %d", errNoObject, broken.Offset)
 	}
-	if broken, is := errors.AsType[*json.SyntaxError](err); is || errors.Is(err, io.ErrUnexpectedEOF) {
-		at := "at its end"
-		if is && !errors.Is(err, io.ErrUnexpectedEOF) {
-			at = fmt.Sprintf("at byte %d", broken.Offset)
-		}
-		return fmt.Errorf("the body is no JSON %s", at)
-	}
-	// Of a field that is not known there is no error that names it but in words.
-	if _, field, is := strings.Cut(err.Error(), "unknown field "); is {
-		return fmt.Errorf("%s: unknown field; known: %s", strings.Trim(field, `"`), strings.Join(fieldsOf(into), ", "))
-	}
-	return fmt.Errorf("read the body: %w", err)
+	return errNoObject
 }
 
 // kindOf is what JSON calls values of a type, of those that requests have.
 func kindOf(of reflect.Type) string {
-	switch of.Kind() {
-	case reflect.Bool:
+	if of.Kind() == reflect.Bool {
 		return "true or false"
-	case reflect.String:
-		return "a string"
-	default:
-		return "a number"
 	}
+	return "a " + of.Kind().String()
 }
 
-// fieldsOf are the names that the fields of a request have in JSON.
-func fieldsOf(request any) []string {
-	var names []string
+// fieldsOf are the fields of a request, by the names that they have in JSON.
+func fieldsOf(request any) map[string]reflect.Type {
+	known := map[string]reflect.Type{}
 	for field := range reflect.TypeOf(request).Elem().Fields() {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
-		names = append(names, name)
+		known[name] = field.Type
 	}
-	return names
+	return known
 }

@@ -78,7 +78,7 @@ func printNode(out io.Writer, n api.Node, colored bool) error {
 	line("cri-logshim", "%s, %s, mode %s, pid %d, up %s", state, terminal.Harmless(n.Version), n.Mode, n.PID, n.Time.Sub(n.Started).Round(time.Second))
 	line("runtime", "%s", runtimeLine(n, colored))
 	line("kubelet", "%s", kubelet)
-	line("logs", "%d managed, %d active, %d elsewhere; %s, %d rotations", n.Logs, n.Active, n.Elsewhere, terminal.Rate(n.BytesPerSecond), n.Rotations)
+	line("logs", "%d managed, %d active, %d elsewhere; growing by %s, %d rotations", n.Logs, n.Active, n.Elsewhere, terminal.Rate(n.BytesPerSecond), n.Rotations)
 	line("disk", "%s", diskLine(n.Disk))
 	if n.Disk.Pressure != "" {
 		line("pressure", "%s", paint(colored, "31", terminal.Harmless(n.Disk.Pressure)))

@@ -47,13 +47,14 @@ func TestDemoCleansUp(t *testing.T) {
 		{"Building", interrupt},
 		{"folder", interrupt},
 		{"containerd ", terminate},
-		{"cri-logshim ", interrupt},
+		{"cri-logshim before it", interrupt},
 		{"log ", terminate},
 		{" 1 s ", interrupt},
 		{" 1 s ", func(_ *demo, said string) error { return killShim(said) }},
 		{" 1 s ", func(d *demo, _ string) error { return d.output.Close() }},
 	} {
 		t.Run("after "+strings.TrimSpace(test.after), func(t *testing.T) {
+			t.Parallel()
 			d := startDemo(t, binary)
 			said := d.readUntil(t, test.after)
 			if err := test.event(d, said); err != nil {

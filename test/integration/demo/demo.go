@@ -56,6 +56,8 @@ func (d *demo) run(ctx context.Context, folder string) (err error) {
 	defer cleanUp(&err, shim.Close)
 	d.screen.say("cri-logshim before it, process %d, log limit %s", shim.PID(), mebibytes(limit))
 
+	d.screen.say("to look on  %s top --config %s", programs.Shim, shim.ConfigFile())
+
 	log, err := d.flood(ctx, containerd, shim)
 	if err != nil {
 		return err

@@ -35,15 +35,12 @@ func Build(ctx context.Context, folder string) (Programs, error) {
 	if err != nil {
 		return Programs{}, err
 	}
-	for _, build := range []struct{ module, program, pkg string }{
-		{filepath.Join(nested, "..", ".."), p.Shim, "./cmd/cri-logshim"},
-		{nested, p.SeqWriter, "./seqwriter"},
-		{nested, p.cell, "./testbed/cell"},
-		{nested, p.strike, "./testbed/strike"},
-		{nested, p.nest, "./testbed/nest"},
-		{nested, p.probe, "./testbed/probe"},
+	for module, packages := range map[string][]string{ // each program has the name of its package
+		filepath.Join(nested, "..", ".."): {"./cmd/cri-logshim"},
+		nested:                            {"./seqwriter", "./testbed/cell", "./testbed/strike", "./testbed/nest", "./testbed/probe"},
 	} {
-		if _, err := goCommand(ctx, build.module, "build", "-buildvcs=false", "-o", build.program, build.pkg); err != nil {
+		build := append([]string{"build", "-buildvcs=false", "-o", folder + "/"}, packages...)
+		if _, err := goCommand(ctx, module, build...); err != nil {
 			return Programs{}, err
 		}
 	}

@@ -5,7 +5,8 @@ source "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/common.sh"
 
 CRI_LOGSHIM_NOT_RUN_FILE=$(mktemp) # tests append a line for each that was not run
 export CRI_LOGSHIM_NOT_RUN_FILE
-trap 'rm -f "$CRI_LOGSHIM_NOT_RUN_FILE"' EXIT
+results=$(mktemp) # of the integration tests, with their times
+trap 'rm -f "$CRI_LOGSHIM_NOT_RUN_FILE" "$results"' EXIT
 failed=()
 
 not_run() { printf '%s\n' "$*" >>"$CRI_LOGSHIM_NOT_RUN_FILE"; }
@@ -18,29 +19,27 @@ step() {
 	"$@" || failed+=("$name")
 }
 
-has_compiler() { command -v "$("$go" env CC)" >/dev/null; }
+# get installs a program that tests need, where it is missing; they tell where that cannot be done.
+get() {
+	local program=$1 why=$2
+	shift 2
+	command -v "$program" >/dev/null && return
+	if ((EUID == 0)) && command -v apt-get >/dev/null; then
+		say "installing $* for $why"
+		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"
+	fi
+}
 
 # choose_race sets race to the flag of the race detector, which needs a C compiler.
 choose_race() {
+	local compiler
 	race=-race
-	has_compiler && return
-	if ((EUID == 0)) && command -v apt-get >/dev/null; then
-		say 'installing a C compiler for the race detector'
-		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends gcc libc6-dev
-	fi
-	has_compiler && return
+	compiler=$("$go" env CC)
+	get "$compiler" 'the race detector' gcc libc6-dev
+	command -v "$compiler" >/dev/null && return
 	((EUID != 0)) || { echo 'The race detector needs a C compiler: install gcc' >&2; exit 1; }
 	not_run 'the race detector: there is no C compiler'
 	race=
-}
-
-# get_groff installs what shows manual pages, where it is missing; the test that needs it tells where that cannot be done.
-get_groff() {
-	command -v groff >/dev/null && return
-	if ((EUID == 0)) && command -v apt-get >/dev/null; then
-		say 'installing groff for the test of manual pages'
-		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends groff-base
-	fi
 }
 
 # unit tests wait as much as they work, hence one package more at a time than there are cores.
@@ -50,8 +49,12 @@ unit() {
 
 # integration tests measure and flood, so they are not run beside one another, but for those that mostly wait, which come at the end.
 integration() {
+	local status=0
 	cd test/integration
-	"$gotestsum" --format testname -- -count=1 -shuffle=on -p 1 -parallel 3 -timeout 60m ./...
+	"$gotestsum" --format testname --jsonfile "$results" -- -count=1 -shuffle=on -p 1 -parallel 3 -timeout 60m ./... || status=$?
+	say 'the slowest integration tests'
+	"$gotestsum" tool slowest --jsonfile "$results" --threshold 20s
+	return "$status"
 }
 
 # beside_kubelet runs what is tested of logs, and of nothing else, once more in mode manage.
@@ -69,7 +72,8 @@ kubelets_functions() {
 
 ((EUID != 0)) || hack/setup.sh test
 choose_race
-get_groff
+get groff 'the test of manual pages' groff-base
+get systemd-analyze 'the tests of units' systemd
 gotestsum=$(tool gotestsum)
 
 step 'unit tests' unit

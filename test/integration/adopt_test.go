@@ -79,6 +79,7 @@ func killed(t *testing.T, shim *testbed.Shim, log string, streams ...string) {
 // has them, and a legacy link that goes when the container is gone.
 func TestFillsPathsAndKeepsLinks(t *testing.T) {
 	onBoth(t, func(t *testing.T, containerd *testbed.Containerd) {
+		t.Parallel()
 		shim, client := newShim(t, containerd, keepAll)
 		config := containerd.PodConfig("default", "bare")
 		want := filepath.Join(containerd.PodLogsDir, "default_bare_"+config.Metadata.Uid, "app", "3.log")

@@ -16,6 +16,7 @@ import (
 // its pod, its uid, its container and the attempt.
 func TestLogOutlivesItsPod(t *testing.T) {
 	onBoth(t, func(t *testing.T, containerd *testbed.Containerd) {
+		t.Parallel()
 		shim, client := newShim(t, containerd, func(c *config.Configuration) {
 			keepAll(c)
 			c.Rotation.KeepAfterRemoval = time.Hour

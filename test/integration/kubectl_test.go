@@ -21,6 +21,7 @@ import (
 // read again without the shim, byte for byte, and what the API server was told of either
 // pods is compared.
 func TestKubectl(t *testing.T) {
+	t.Parallel()
 	onNewest(t, func(t *testing.T, containerd *testbed.Containerd) {
 		shim, _ := newShim(t, containerd, func(c *config.Configuration) {
 			keepAll(c)

@@ -22,6 +22,7 @@ import (
 // order.
 func TestLogsCommand(t *testing.T) {
 	onBoth(t, func(t *testing.T, containerd *testbed.Containerd) {
+		t.Parallel()
 		shim, client := newShim(t, containerd, func(c *config.Configuration) {
 			keepAll(c)
 			c.Rotation.KeepAfterRemoval = time.Hour

@@ -23,6 +23,7 @@ import (
 // The order of the files is not looked at: kubelet's names have whole seconds only.
 func TestKubeletRotatesToo(t *testing.T) {
 	onBoth(t, func(t *testing.T, containerd *testbed.Containerd) {
+		t.Parallel()
 		shim, client := newShim(t, containerd, keepAll)
 		writer := runWriter(t, client, containerd.PodConfig("default", "twice"), "-stream=both", "-rate=15000000", "-duration=20s")
 		kubelet, err := shim.Dial()

@@ -21,6 +21,7 @@ const kubeletConfig = "/etc/kubernetes/config.json"
 // containers running throughout. A kubelet that cannot get to the shim (here it does not see
 // its folder) has its files back within the time that it is given, and is healthy without.
 func TestNodeInstall(t *testing.T) {
+	t.Parallel()
 	m := newMachine(t, testbed.MachineOptions{Enabled: map[string]string{testbed.ContainerdUnit: "multi-user.target"}})
 	bareNode(t, m)
 	start(t, m, testbed.KubeletUnit)

@@ -49,7 +49,7 @@ func TestAdopts(t *testing.T) {
 		adopted("running before, after a restart of the runtime", before.LogPath())
 		adopted("made behind our back, after a restart of the runtime", behind.LogPath())
 		for _, writer := range []*testbed.Container{before, behind} {
-			if err := writer.Stop(t.Context(), 10*time.Second); err != nil {
+			if err := writer.Stop(t.Context(), time.Minute); err != nil {
 				t.Fatal(err)
 			}
 			exited(t, writer)

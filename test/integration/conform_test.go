@@ -49,7 +49,7 @@ func TestRuntimeConforms(t *testing.T) {
 					},
 					Stop: func(t *testing.T) {
 						t.Helper()
-						if err := writer.Stop(t.Context(), 10*time.Second); err != nil {
+						if err := writer.Stop(t.Context(), time.Minute); err != nil {
 							t.Fatal(err)
 						}
 						if _, err := writer.WaitState(t.Context(), runtimeapi.ContainerState_CONTAINER_EXITED); err != nil {

@@ -178,7 +178,7 @@ func (b redirectingBed) run(t *testing.T, client *testbed.Client, command ...str
 		},
 		Stop: func(t *testing.T) {
 			t.Helper()
-			if err := c.Stop(t.Context(), 10*time.Second); err != nil {
+			if err := c.Stop(t.Context(), time.Minute); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := c.WaitState(t.Context(), runtimeapi.ContainerState_CONTAINER_EXITED); err != nil {

@@ -111,7 +111,7 @@ func (d *dockerDisturbance) comeAndGo(t *testing.T) {
 	}
 	d.attempts++
 	becomesComplete(t, c, bothStreams)
-	if err := c.Stop(t.Context(), 10*time.Second); err != nil {
+	if err := c.Stop(t.Context(), time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	exited(t, c)

@@ -121,7 +121,7 @@ func checkFlooding(t *testing.T, n *kubeletNode, pod testbed.StaticPod) {
 		t.Fatal(err)
 	}
 	c := n.current(t, pod)
-	if err := c.Stop(t.Context(), 5*time.Second); err != nil {
+	if err := c.Stop(t.Context(), time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.WaitState(t.Context(), runtimeapi.ContainerState_CONTAINER_EXITED); err != nil {

@@ -61,7 +61,7 @@ func (p kubeletPair) enterModesInTurn(t *testing.T) {
 		t.Fatal(err)
 	}
 	writer = n.current(t, flooding) // by a client that there still is
-	if err := writer.Stop(t.Context(), 5*time.Second); err != nil {
+	if err := writer.Stop(t.Context(), time.Minute); err != nil {
 		t.Fatal(err)
 	}
 	exited(t, writer)

@@ -56,7 +56,7 @@ func TestRotatedOnRequest(t *testing.T) {
 			t.Errorf("what would be removed: %+v", pruned)
 		}
 		asDescribed(t, shim)
-		if err := writer.Stop(t.Context(), 10*time.Second); err != nil {
+		if err := writer.Stop(t.Context(), time.Minute); err != nil {
 			t.Fatal(err)
 		}
 		exited(t, writer)

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"google.golang.org/grpc"
 	runtimeapi "k8s.io/cri-api/pkg/apis/runtime/v1"
@@ -53,7 +52,7 @@ func look(ctx context.Context, l *transcript, c *testbed.Client, pod, container 
 // matter of this.
 func stopped(ctx context.Context, t *testing.T, c *testbed.Client, pod string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
 	err := testbed.Until(ctx, func(ctx context.Context) error {
 		pods, err := c.ListPodSandbox(ctx, &runtimeapi.ListPodSandboxRequest{Filter: &runtimeapi.PodSandboxFilter{Id: pod}})

@@ -63,7 +63,10 @@ func abandoned(dir string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	pid, _, _ := strings.Cut(string(maker), " ")
+	pid, born, _ := strings.Cut(string(maker), " ")
+	if ours, err := os.Readlink(ownProcesses); err != nil || !strings.HasPrefix(born, ours) {
+		return false, err // nobody here can see whether it lives
+	}
 	life, err := lifeOf(pid)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
 		return true, nil
@@ -71,10 +74,17 @@ func abandoned(dir string) (bool, error) {
 	return err == nil && life != string(maker), err
 }
 
-// lifeOf is a process id with the time at which its process was started: the number alone
-// may be another process's by now.
+// ownProcesses names the namespace of the processes that this one can see.
+const ownProcesses = "/proc/self/ns/pid"
+
+// lifeOf is a process id with its namespace and the time at which its process was started:
+// the number alone may be another process's.
 func lifeOf(pid string) (string, error) {
 	stat, err := os.ReadFile(filepath.Join("/proc", pid, "stat"))
+	if err != nil {
+		return "", err
+	}
+	namespace, err := os.Readlink(ownProcesses)
 	if err != nil {
 		return "", err
 	}
@@ -84,7 +94,7 @@ func lifeOf(pid string) (string, error) {
 	if len(fields) <= start {
 		return "", fmt.Errorf("process %s: cannot read %q", pid, stat)
 	}
-	return pid + " " + fields[start], nil
+	return pid + " " + namespace + " " + fields[start], nil
 }
 
 func makerFile(dir string) string { return filepath.Join(dir, "maker") }

@@ -85,28 +85,33 @@ func (w Wanted) podName() string {
 
 // choosePod chooses one of the pods of a name.
 func (c *Chooser) choosePod(ctx context.Context, w Wanted, found []logreader.Pod) (logreader.Pod, error) {
-	var namespaces, uids []string
-	begins := func(p logreader.Pod) bool { return strings.HasPrefix(p.UID, w.UID) }
-	for _, p := range found {
-		uids = append(uids, p.UID)
-		if begins(p) {
-			namespaces = append(namespaces, p.Namespace+"/"+p.Name)
-		}
+	meant := slices.DeleteFunc(slices.Clone(found), func(p logreader.Pod) bool { return !strings.HasPrefix(p.UID, w.UID) })
+	var namespaces []string
+	for _, p := range meant {
+		namespaces = append(namespaces, p.Namespace+"/"+p.Name)
 	}
 	slices.Sort(namespaces)
 	namespaces = slices.Compact(namespaces)
-	found = slices.DeleteFunc(found, func(p logreader.Pod) bool { return !begins(p) })
 	switch {
-	case len(found) == 0:
-		return logreader.Pod{}, &NotFoundError{fmt.Sprintf("there is no log of a pod %s with a UID that begins with %s; there are %s", w.podName(), w.UID, strings.Join(uids, ", ")), nil}
+	case len(meant) == 0:
+		return logreader.Pod{}, &NotFoundError{fmt.Sprintf("there is no log of a pod %s with a UID that begins with %s; there are %s", w.podName(), w.UID, uidsOf(found)), nil}
 	case len(namespaces) > 1:
 		return logreader.Pod{}, misuse("pod %s is in several namespaces: say which of %s", w.Pod, strings.Join(namespaces, ", "))
-	case len(found) == 1:
-		return found[0], nil
+	case len(meant) == 1:
+		return meant[0], nil
 	case w.UID != "":
-		return logreader.Pod{}, misuse("the UIDs of several pods %s begin with %s: %s", w.podName(), w.UID, strings.Join(uids, ", "))
+		return logreader.Pod{}, misuse("the UIDs of several pods %s begin with %s: %s", w.podName(), w.UID, uidsOf(meant))
 	}
-	return c.newest(ctx, w, found)
+	return c.newest(ctx, w, meant)
+}
+
+// uidsOf lists the UIDs of pods, for a message.
+func uidsOf(pods []logreader.Pod) string {
+	var uids []string
+	for _, p := range pods {
+		uids = append(uids, p.UID)
+	}
+	return strings.Join(uids, ", ")
 }
 
 // newest is the pod of several of the same name that was written to last; one that is still

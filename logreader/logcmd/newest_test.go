@@ -1,6 +1,7 @@
 package logcmd_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -18,5 +19,21 @@ func TestNewestOfRemovedPods(t *testing.T) {
 	}
 	if got, err := choose(t, src, "shop/db-0", nil); err != nil || got != "shop/db-0/u2/db" {
 		t.Errorf("chosen is %q, %v", got, err)
+	}
+}
+
+// Who has given too little of a UID is told those that it may be, and no other.
+func TestUIDsThatMayBeMeant(t *testing.T) {
+	src := names{containers: map[logreader.Pod][]string{}}
+	for _, uid := range []string{"ab1", "ab2", "cd3"} {
+		src.containers[pod("shop", "db-0", uid)] = []string{"db"}
+	}
+	for uid, others := range map[string]string{"ab": "ab1 ab2", "x": "ab1 ab2 cd3"} {
+		_, err := choose(t, src, "shop/db-0 --uid "+uid, nil)
+		for _, one := range []string{"ab1", "ab2", "cd3"} {
+			if err == nil || strings.Contains(err.Error(), one) != strings.Contains(others, one) {
+				t.Errorf("%s: told %v, want it to name %s", uid, err, others)
+			}
+		}
 	}
 }

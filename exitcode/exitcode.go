@@ -56,6 +56,9 @@ func Help() string {
 	return text.String()
 }
 
+// ErrTold is that all that there is to say was said: main ends with the code that it bears and prints nothing.
+var ErrTold = errors.New("told already")
+
 // coded is an error that has a code.
 type coded struct {
 	error

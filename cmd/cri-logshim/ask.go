@@ -40,7 +40,7 @@ func (a *asking) run(cmd *cobra.Command, do func(ctx context.Context, c *client.
 	defer stop()
 	err = do(ctx, c)
 	if ctx.Err() != nil && err != nil {
-		return exitError{int(exitcode.Interrupted)}
+		return exitcode.With(exitcode.Interrupted, exitcode.ErrTold)
 	}
 	return err
 }

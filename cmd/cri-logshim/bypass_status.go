@@ -9,6 +9,7 @@ import (
 
 	"github.com/cri-logshim/cri-logshim/bypass"
 	"github.com/cri-logshim/cri-logshim/config"
+	"github.com/cri-logshim/cri-logshim/exitcode"
 )
 
 // What "bypass status" exits with, where it does not exit with 0 or, since it has failed, with 1.
@@ -27,7 +28,7 @@ type nodeStatus struct {
 }
 
 // code is what the program exits with.
-func (s nodeStatus) code() int {
+func (s nodeStatus) code() exitcode.Code {
 	trouble, known := map[bypass.Way]string{bypass.ToShim: s.Trouble, bypass.ToRuntime: s.RuntimeTrouble}[s.Way]
 	switch {
 	case !known || trouble != "":
@@ -57,7 +58,7 @@ func (n node) status(ctx context.Context, w io.Writer, out *output) error {
 		return err
 	}
 	if code := whole.code(); code != 0 {
-		return exitError{code}
+		return exitcode.With(code, exitcode.ErrTold)
 	}
 	return nil
 }

@@ -86,9 +86,7 @@ func TestLogs(t *testing.T) {
 			root.SetErr(&said)
 			err := root.ExecuteContext(t.Context())
 			code := exitcode.Of(err)
-			if told, ok := errors.AsType[exitError](err); ok {
-				code = exitcode.Code(told.code)
-			} else if err != nil {
+			if err != nil && !errors.Is(err, exitcode.ErrTold) {
 				said.WriteString(err.Error())
 			}
 			if code != want.code || out.String() != want.out && want.code != exitcode.Partly || !strings.Contains(said.String(), want.says) || !strings.HasSuffix(out.String(), want.out) {
@@ -117,7 +115,7 @@ func TestLogsInterrupted(t *testing.T) {
 	root.SetOut(out)
 	err := root.ExecuteContext(ctx)
 	<-out.wrote
-	if told, ok := errors.AsType[exitError](err); !ok || told.code != int(exitcode.Interrupted) {
+	if !errors.Is(err, exitcode.ErrTold) || exitcode.Of(err) != exitcode.Interrupted {
 		t.Errorf("ended with %v, want exit code %d", err, exitcode.Interrupted)
 	}
 }

@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 
 	"github.com/cri-logshim/cri-logshim/exitcode"
@@ -20,16 +19,10 @@ func run(args []string) int {
 	root := newRootCommand()
 	root.SetArgs(args)
 	if err := root.ExecuteContext(context.Background()); err != nil {
-		if told, ok := errors.AsType[exitError](err); ok {
-			return told.code
+		if !errors.Is(err, exitcode.ErrTold) {
+			printError(os.Stderr, err, journaled())
 		}
-		printError(os.Stderr, err, journaled())
 		return int(exitcode.Of(err))
 	}
 	return 0
 }
-
-// exitError ends a command with a code of its own, when all that there is to say was said.
-type exitError struct{ code int }
-
-func (e exitError) Error() string { return fmt.Sprintf("exit code %d", e.code) }

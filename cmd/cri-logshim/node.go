@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cri-logshim/cri-logshim/config"
+	"github.com/cri-logshim/cri-logshim/exitcode"
 	"github.com/cri-logshim/cri-logshim/install"
 	"github.com/cri-logshim/cri-logshim/policy"
 	"github.com/cri-logshim/cri-logshim/systemd"
@@ -144,9 +145,9 @@ func newNodeStatusCommand(o *nodeOptions) *cobra.Command {
 			}
 			switch {
 			case len(status.Warnings) > 0:
-				return exitError{exitWarned}
+				return exitcode.With(exitWarned, exitcode.ErrTold)
 			case len(status.Trouble) > 0:
-				return exitError{exitUnknown}
+				return exitcode.With(exitUnknown, exitcode.ErrTold)
 			}
 			return nil
 		},

@@ -152,7 +152,7 @@ func (f *topFlags) run(cmd *cobra.Command, source top.Source, o top.Options) err
 		err = top.Live(ctx, source, o, in, out)
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
-		return exitError{int(exitcode.Interrupted)}
+		return exitcode.With(exitcode.Interrupted, exitcode.ErrTold)
 	}
 	return err
 }

@@ -19,7 +19,7 @@ type locator struct {
 	namespace string // that is meant if nobody names one
 	node      string // the only one; empty: it is looked for
 	places    nodelogs.Places
-	note      func(format string, args ...any)
+	note      logcmd.Note
 }
 
 // source is that of one node.
@@ -77,7 +77,7 @@ func (l *locator) locate(ctx context.Context, w logcmd.Wanted) (*logcmd.Chooser,
 }
 
 func (l *locator) chooser(source logreader.Source) *logcmd.Chooser {
-	return &logcmd.Chooser{Source: source, Note: l.note}
+	return &logcmd.Chooser{Source: source}
 }
 
 // at is the pod where it runs.

@@ -3,22 +3,15 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net/url"
-	"os"
-	"os/signal"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/cri-logshim/cri-logshim/exitcode"
-	"github.com/cri-logshim/cri-logshim/logreader"
 	"github.com/cri-logshim/cri-logshim/logreader/logcmd"
 	"github.com/cri-logshim/cri-logshim/logreader/logprint"
 	"github.com/cri-logshim/cri-logshim/logreader/nodelogs"
-	"github.com/cri-logshim/cri-logshim/terminal"
 )
 
 const logsHelp = `Show all that a container has logged, as if it were one file: what is in the
@@ -48,28 +41,27 @@ const varLog = "/var/log/"
 
 // logsCommand is one call of logs.
 type logsCommand struct {
-	choice              *logcmd.Flags
-	form                *logprint.Flags
+	logcmd.Command
 	kube                *kubeFlags
 	node                string
 	podLogsDir, keepDir string
-	stderr              io.Writer
 }
 
 func newLogsCommand() *cobra.Command {
 	l := &logsCommand{}
+	l.Find = l.find
 	cmd := &cobra.Command{
 		Use:     "logs pod | namespace/pod[/container] | container-id",
 		Short:   "Show all logs of a container, rotated, compressed and kept ones too",
 		Long:    logsHelp,
 		Example: logsExample,
 		Args:    cobra.ArbitraryArgs, // which Wanted looks at
-		RunE:    l.run,
+		RunE:    l.Run,
 	}
 	flags := cmd.Flags()
-	l.choice = logcmd.AddFlags(flags)
+	l.Choice = logcmd.AddFlags(flags)
 	flags.Lookup("namespace").Usage = "look for pods in this `namespace`, instead of the one of the kubeconfig's context"
-	l.form = logprint.AddPluginFlags(flags)
+	l.Form = logprint.AddPluginFlags(flags)
 	l.kube = addKubeFlags(flags)
 	places := nodelogs.DefaultPlaces()
 	flags.StringVar(&l.node, "node", "", "read on this `node` and look on no other, as for a pod that was removed")
@@ -78,39 +70,8 @@ func newLogsCommand() *cobra.Command {
 	return cmd
 }
 
-func (l *logsCommand) run(cmd *cobra.Command, args []string) error {
-	progress := terminal.NewProgress(cmd.ErrOrStderr(), os.Getenv, time.Now)
-	l.stderr = progress.Around(cmd.ErrOrStderr())
-	wanted, err := l.choice.Wanted(args)
-	if err != nil {
-		return logcmd.Coded(err)
-	}
-	o, err := l.choice.Options(time.Now())
-	if err != nil {
-		return logcmd.Coded(err)
-	}
-	form, err := l.form.Options(cmd.OutOrStdout(), os.Getenv)
-	if err != nil {
-		return exitcode.With(exitcode.Usage, err)
-	}
-	form.Progress = progress
-	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second one ends the program at once
-	err = l.show(ctx, wanted, o, form, cmd.OutOrStdout())
-	switch {
-	case err == nil:
-		return nil
-	case ctx.Err() != nil:
-		return exitError{exitcode.Interrupted}
-	case errors.Is(err, logcmd.ErrPartly): // which was told where it was found
-		return exitError{exitcode.Partly}
-	}
-	return coded(err)
-}
-
-// show finds the logs and shows them.
-func (l *logsCommand) show(ctx context.Context, wanted logcmd.Wanted, o logreader.Options, form logprint.Options, w io.Writer) error {
+// find asks the API server on which nodes the logs are.
+func (l *logsCommand) find(ctx context.Context, wanted logcmd.Wanted, note logcmd.Note, show func(*logcmd.Chooser, logcmd.Wanted) error) error {
 	places, err := l.places()
 	if err != nil {
 		return err
@@ -120,21 +81,12 @@ func (l *logsCommand) show(ctx context.Context, wanted logcmd.Wanted, o logreade
 		return err
 	}
 	defer api.client.CloseIdleConnections()
-	finder := &locator{api: api, namespace: namespace, node: l.node, places: places, note: l.note}
+	finder := &locator{api: api, namespace: namespace, node: l.node, places: places, note: note}
 	chooser, wanted, err := finder.locate(ctx, wanted)
 	if err != nil {
-		return err
+		return coded(err)
 	}
-	containers, err := chooser.Choose(ctx, wanted)
-	if err != nil {
-		return err
-	}
-	printer, err := logprint.New(w, form)
-	if err != nil {
-		return err
-	}
-	o.Warn = func(err error) { l.note("%v", err) }
-	return logcmd.Show(ctx, chooser.Source, containers, o, printer)
+	return coded(show(chooser, wanted))
 }
 
 // places are the directories that the flags name.
@@ -165,14 +117,5 @@ func coded(err error) error {
 	case transport, errors.Is(err, nodelogs.ErrUnreachable):
 		return exitcode.With(exitcode.Unreachable, err)
 	}
-	return logcmd.Coded(err)
-}
-
-// note tells the person who reads something, on stderr. It may hold foreign names.
-func (l *logsCommand) note(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	if terminal.Is(l.stderr) {
-		text = terminal.Harmless(text)
-	}
-	fmt.Fprintln(l.stderr, "kubectl-logshim: "+text)
+	return err
 }

@@ -30,8 +30,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		return int(exitcode.OK)
 	}
-	if told, ok := errors.AsType[exitError](err); ok {
-		return int(told.code)
+	if errors.Is(err, exitcode.ErrTold) {
+		return int(exitcode.Of(err))
 	}
 	for line := range strings.Lines(err.Error()) {
 		line = strings.TrimSuffix(line, "\n")
@@ -42,8 +42,3 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	return int(exitcode.Of(err))
 }
-
-// exitError ends a command with a code of its own, when all that there is to say was said.
-type exitError struct{ code exitcode.Code }
-
-func (e exitError) Error() string { return fmt.Sprintf("exit code %d", e.code) }

@@ -39,7 +39,7 @@ type Chooser struct {
 	Labels func(ctx context.Context) ([]LabelledPod, error)
 	ByID   func(ctx context.Context, prefix string) ([]logreader.Identified, error)
 	// Note is told what was decided for the person who asked.
-	Note func(format string, args ...any)
+	Note Note
 }
 
 // Choose returns the containers that are wanted, in the order of their names. The error is a

@@ -21,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/cri-logshim/cri-logshim/exitcode"
+	"github.com/cri-logshim/cri-logshim/logreader/nodelogs/nodelogstest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -60,13 +61,13 @@ func newCluster(t *testing.T, nodes ...string) *cluster {
 		}
 		c.status(w, http.StatusNotFound, "pods not found")
 	})
-	mux.HandleFunc("GET /api/v1/nodes/{node}/proxy/logs/", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("/api/v1/nodes/{node}/proxy/logs/", func(w http.ResponseWriter, r *http.Request) {
 		node := r.PathValue("node")
 		if !slices.Contains(c.nodes, node) {
 			c.status(w, http.StatusNotFound, "nodes not found")
 			return
 		}
-		http.StripPrefix("/api/v1/nodes/"+node+"/proxy/logs", http.FileServer(http.Dir(c.varLog(node)))).ServeHTTP(w, r)
+		http.StripPrefix("/api/v1/nodes/"+node+"/proxy/logs", nodelogstest.Kubelet(c.varLog(node))).ServeHTTP(w, r)
 	})
 	server := httptest.NewTLSServer(c.guard(mux)) // nobody sends a token elsewhere
 	t.Cleanup(server.Close)

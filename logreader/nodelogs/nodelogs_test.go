@@ -1,4 +1,4 @@
-package nodelogs
+package nodelogs_test
 
 import (
 	"compress/gzip"
@@ -16,6 +16,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/cri-logshim/cri-logshim/logreader"
+	"github.com/cri-logshim/cri-logshim/logreader/nodelogs"
+	"github.com/cri-logshim/cri-logshim/logreader/nodelogs/nodelogstest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -27,7 +29,7 @@ func web() logreader.Container {
 }
 
 // serve serves a folder as kubelet serves /var/log behind the API server.
-func serve(t *testing.T, handler http.Handler) *Server {
+func serve(t *testing.T, handler http.Handler) *nodelogs.Server {
 	t.Helper()
 	server := httptest.NewServer(http.StripPrefix("/api/v1/nodes/node-1/proxy/logs", handler))
 	t.Cleanup(server.Close)
@@ -35,16 +37,16 @@ func serve(t *testing.T, handler http.Handler) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := NewServer(server.Client(), address, "node-1")
+	s, err := nodelogs.NewServer(server.Client(), address, "node-1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-func newSource(t *testing.T, server *Server) *Source {
+func newSource(t *testing.T, server *nodelogs.Server) *nodelogs.Source {
 	t.Helper()
-	source, err := NewSource(server, DefaultPlaces())
+	source, err := nodelogs.NewSource(server, nodelogs.DefaultPlaces())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +90,7 @@ func TestHistory(t *testing.T) {
 	write(t, live+stem+"3", record("3"))
 	write(t, live+"/0.log", record("4"))
 	write(t, keep+"/0.log", record("4"))
-	source := newSource(t, serve(t, http.FileServer(http.Dir(dir))))
+	source := newSource(t, serve(t, nodelogstest.Kubelet(dir)))
 	for tail, want := range map[int64]string{logreader.All: "line 1,line 2,line 3,line 4", 2: "line 3,line 4"} {
 		r := logreader.New(source, []logreader.Container{web()}, logreader.Options{Tail: tail, Warn: func(err error) { t.Error(err) }})
 		var got []string
@@ -116,7 +118,7 @@ func TestRotatedWhileOpen(t *testing.T) {
 	dir := t.TempDir()
 	log := dir + "/pods/shop_web-0_u1/app/0.log"
 	write(t, log, record("1"))
-	source := newSource(t, serve(t, http.FileServer(http.Dir(dir))))
+	source := newSource(t, serve(t, nodelogstest.Kubelet(dir)))
 	h, err := source.Open(t.Context(), web(), logreader.File{Name: "pods/0.log"})
 	if err != nil {
 		t.Fatal(err)
@@ -134,7 +136,7 @@ func TestRotatedWhileEmpty(t *testing.T) {
 	dir := t.TempDir()
 	log := dir + "/pods/shop_web-0_u1/app/0.log"
 	write(t, log, "")
-	source := newSource(t, serve(t, http.FileServer(http.Dir(dir))))
+	source := newSource(t, serve(t, nodelogstest.Kubelet(dir)))
 	h, err := source.Open(t.Context(), web(), logreader.File{Name: "pods/0.log"})
 	if err != nil {
 		t.Fatal(err)
@@ -168,7 +170,7 @@ func TestSettledByTheClockOfTheNode(t *testing.T) {
 	if err := os.Chtimes(log, written, written); err != nil {
 		t.Fatal(err)
 	}
-	files := http.FileServer(http.Dir(dir))
+	files := nodelogstest.Kubelet(dir)
 	for ago, want := range map[time.Duration]bool{time.Second: false, time.Minute: true} {
 		source := newSource(t, serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Date", written.Add(ago).UTC().Format(http.TimeFormat))
@@ -190,7 +192,7 @@ func TestSettledByTheClockOfTheNode(t *testing.T) {
 // A place is a directory below /var/log.
 func TestPlaces(t *testing.T) {
 	for _, place := range []string{"", "/pods", "pods/", "../pods", "a//b", "a/./b"} {
-		if _, err := NewSource(nil, Places{Live: place, Kept: "kept"}); err == nil {
+		if _, err := nodelogs.NewSource(nil, nodelogs.Places{Live: place, Kept: "kept"}); err == nil {
 			t.Errorf("%q was taken", place)
 		}
 	}
@@ -204,14 +206,14 @@ func TestRefusals(t *testing.T) {
 		body string
 		want error
 	}{
-		{400, `{"kind":"Status","message":"address not allowed"}`, ErrLoopback},
-		{401, status, ErrUnauthorized},
-		{403, status, ErrForbidden},
-		{403, "Forbidden", ErrLogsOff},
-		{404, status, ErrNoNode},
+		{400, `{"kind":"Status","message":"address not allowed"}`, nodelogs.ErrLoopback},
+		{401, status, nodelogs.ErrUnauthorized},
+		{403, status, nodelogs.ErrForbidden},
+		{403, "Forbidden", nodelogs.ErrLogsOff},
+		{404, status, nodelogs.ErrNoNode},
 		{404, "404 page not found", os.ErrNotExist},
-		{405, "logs endpoint is disabled.", ErrLogsOff},
-		{503, status, ErrUnreachable},
+		{405, "logs endpoint is disabled.", nodelogs.ErrLogsOff},
+		{503, status, nodelogs.ErrUnreachable},
 	} {
 		server := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			if strings.HasPrefix(c.body, "{") {
@@ -224,18 +226,4 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%d %q: %v, want %v", c.code, c.body, err, c.want)
 		}
 	}
-}
-
-// Whatever a page holds, no name leads out of its directory.
-func FuzzListing(f *testing.F) {
-	f.Add("<pre>\n<a href=\"a%20b/\">a b/</a>\n<a href=\"./a:b\">a:b</a></pre>")
-	f.Add("<pre><a href=\"../x\">x</a><a href=\"%2e%2e\">y</a><a href=\"a%2fb\">z</a>")
-	f.Fuzz(func(t *testing.T, page string) {
-		entries, err := parseListing(strings.NewReader(page))
-		for _, e := range entries {
-			if err != nil || e.Name == "." || e.Name == ".." || e.Name == "" || strings.ContainsAny(e.Name, "/\x00") {
-				t.Errorf("%+v, %v", e, err)
-			}
-		}
-	})
 }

@@ -29,6 +29,7 @@ var (
 	ErrLoopback = errors.New("the API server passes nothing on to a node with such an address")
 
 	errNoListing = errors.New("this is no directory")
+	errPage      = errors.New("this is a directory, or is taken for a web page, which API servers write anew")
 )
 
 // maxRefusal bounds what is read of an answer that says no.

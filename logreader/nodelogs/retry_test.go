@@ -1,4 +1,4 @@
-package nodelogs
+package nodelogs_test
 
 import (
 	"errors"
@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/cri-logshim/cri-logshim/logreader"
+	"github.com/cri-logshim/cri-logshim/logreader/nodelogs"
+	"github.com/cri-logshim/cri-logshim/logreader/nodelogs/nodelogstest"
 )
 
 // torn ends an answer after some bytes of it, as a connection does that breaks.
@@ -33,7 +35,7 @@ func TestBrokenAnswer(t *testing.T) {
 	dir := t.TempDir()
 	text := strings.Repeat(record("1"), 1000)
 	write(t, dir+"/pods/shop_web-0_u1/app/0.log", text)
-	files := http.FileServer(http.Dir(dir))
+	files := nodelogstest.Kubelet(dir)
 	source := newSource(t, serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		files.ServeHTTP(&torn{w, 20_000}, r)
 	})))
@@ -54,7 +56,7 @@ func TestAsksAgain(t *testing.T) {
 	refusals.Store(1)
 	dir := t.TempDir()
 	write(t, dir+"/pods/x", "text")
-	files := http.FileServer(http.Dir(dir))
+	files := nodelogstest.Kubelet(dir)
 	server := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked.Add(1)
 		if refusals.Add(-1) >= 0 {
@@ -63,7 +65,7 @@ func TestAsksAgain(t *testing.T) {
 		}
 		files.ServeHTTP(w, r)
 	}))
-	if _, err := server.List(t.Context(), "pods"); !errors.Is(err, ErrUnreachable) || asked.Load() != 1 {
+	if _, err := server.List(t.Context(), "pods"); !errors.Is(err, nodelogs.ErrUnreachable) || asked.Load() != 1 {
 		t.Errorf("%v after %d questions, want one", err, asked.Load())
 	}
 	if _, err := server.List(t.Context(), "pods"); err != nil {

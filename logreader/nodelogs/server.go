@@ -66,13 +66,19 @@ func (s *Server) List(ctx context.Context, directory ...string) (entries []Entry
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, answer.Body.Close()) }()
-	if kind := answer.Header.Get("Content-Type"); !strings.HasPrefix(kind, "text/html") {
-		return nil, s.failed(directory, fmt.Errorf("%w: it is of type %q", errNoListing, kind))
+	if !isPage(answer) {
+		return nil, s.failed(directory, fmt.Errorf("%w: it is of type %q", errNoListing, answer.Header.Get("Content-Type")))
 	}
 	if entries, err = parseListing(answer.Body); err != nil {
 		return nil, s.failed(directory, err)
 	}
 	return entries, nil
+}
+
+// isPage tells whether an answer is a web page. That is what directories are; of a file it is what kubelet
+// guesses from how it begins, and no log begins like that.
+func isPage(answer *http.Response) bool {
+	return strings.HasPrefix(answer.Header.Get("Content-Type"), "text/html")
 }
 
 // Info is what a server tells of a file.
@@ -129,6 +135,9 @@ func (s *Server) Open(ctx context.Context, offset, length int64, file ...string)
 
 // partOf understands an answer to the question for a file from an offset on.
 func partOf(answer *http.Response, offset int64) (*Part, error) {
+	if isPage(answer) {
+		return nil, errPage
+	}
 	part := &Part{ReadCloser: answer.Body}
 	part.Modified, _ = http.ParseTime(answer.Header.Get("Last-Modified"))
 	part.Answered, _ = http.ParseTime(answer.Header.Get("Date"))

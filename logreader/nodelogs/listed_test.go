@@ -1,13 +1,12 @@
-package nodelogs
+package nodelogs_test
 
 import (
-	"net/http"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/cri-logshim/cri-logshim/logreader"
+	"github.com/cri-logshim/cri-logshim/logreader/nodelogs/nodelogstest"
 )
 
 // kubelet's stamps are in the node's zone, ours in UTC. It finds a source that takes both for UTC, so that
@@ -23,7 +22,7 @@ func TestZoneOfTheNode(t *testing.T) {
 	if err := os.Chtimes(logs+".20251231-193000", last, last); err != nil {
 		t.Fatal(err)
 	}
-	source := newSource(t, serve(t, http.FileServer(http.Dir(dir))))
+	source := newSource(t, serve(t, nodelogstest.Kubelet(dir)))
 	for range 2 { // the second time it is known, though there is nothing to see it by
 		listing, err := source.Files(t.Context(), web())
 		if err != nil {
@@ -53,41 +52,11 @@ func TestPassedOver(t *testing.T) {
 	for _, end := range []string{"", ".1", ".tmp", ".20251231-173000.gz.tmp", "rotate", ".20251331-173000"} {
 		write(t, logs+end, record("1"))
 	}
-	listing, err := newSource(t, serve(t, http.FileServer(http.Dir(dir)))).Files(t.Context(), web())
+	listing, err := newSource(t, serve(t, nodelogstest.Kubelet(dir))).Files(t.Context(), web())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if len(listing.Files) != 1 || len(listing.PassedOver) != 2 {
 		t.Errorf("%d files, passed over %v", len(listing.Files), listing.PassedOver)
 	}
-}
-
-// A name that is understood is made of what was understood of it.
-func FuzzFileName(f *testing.F) {
-	for _, name := range []string{"0.log", "12.log.20260101-000000", "0.log.20260101-000000.000000001.gz", "0.log.20260101-000000.zst", "00.log", "0.log."} {
-		f.Add(name)
-	}
-	f.Fuzz(func(t *testing.T, name string) {
-		file, ok := parseFile(name)
-		if !ok {
-			return
-		}
-		end := map[logreader.Compression]string{logreader.Gzip: ".gz", logreader.Zstd: ".zst"}[file.Compression]
-		if file.Name != name || !file.Current() && file.Key+end != name || file.Current() && (file.Key != "" || end != "") {
-			t.Errorf("%q is understood as %+v", name, file)
-		}
-	})
-}
-
-// A part that a server names is within its file.
-func FuzzContentRange(f *testing.F) {
-	for _, text := range []string{"bytes 5-9/100", "bytes */100", "bytes 5-9/*", "bytes 9-5/100", "bytes 0-100/100", "bytes -1-5/10"} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		first, size, err := parseContentRange(text)
-		if err == nil && (first < -1 || size < 0 || first >= 0 && first >= size) {
-			t.Errorf("%q is byte %d of %d", text, first, size)
-		}
-	})
 }

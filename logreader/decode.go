@@ -37,7 +37,7 @@ func decoder(r io.Reader, c Compression) (io.ReadCloser, error) {
 		}
 		return z.IOReadCloser(), nil
 	default:
-		return nil, fmt.Errorf("compression %d: %w", c, errors.ErrUnsupported)
+		return nil, fmt.Errorf("compression %q: %w", c, errors.ErrUnsupported)
 	}
 }
 

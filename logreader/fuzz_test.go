@@ -20,7 +20,7 @@ func FuzzFiles(f *testing.F) {
 	f.Fuzz(func(t *testing.T, first, second []byte, tail int) {
 		m := &memory{}
 		m.add(logreader.File{Rotated: began}, bytes.NewReader(first), int64(len(first)))
-		m.add(logreader.File{Rotated: began.Add(1), Compression: logreader.Compression(len(second) % 3)}, bytes.NewReader(second), int64(len(second)))
+		m.add(logreader.File{Rotated: began.Add(1), Compression: []logreader.Compression{logreader.Plain, logreader.Gzip, logreader.Zstd}[len(second)%3]}, bytes.NewReader(second), int64(len(second)))
 		m.add(logreader.File{}, bytes.NewReader(second), int64(len(second)))
 		all, _ := read(t, m, logreader.Options{Tail: logreader.All})
 		tail = max(tail%10, -tail%10)
@@ -30,6 +30,18 @@ func FuzzFiles(f *testing.F) {
 		}
 		if tail > 0 && len(all) > 0 && len(last) == 0 && !strings.Contains(strings.Join(all, ""), "…") {
 			t.Errorf("of %d lines the last %d are none", len(all), tail)
+		}
+	})
+}
+
+// Whatever a directory is called, what is taken for a pod's has its three parts.
+func FuzzPod(f *testing.F) {
+	f.Add("shop_web-0_8f2c")
+	f.Add("__")
+	f.Fuzz(func(t *testing.T, name string) {
+		p, ok := logreader.ParsePod(name)
+		if ok && (p.Namespace == "" || p.Name == "" || p.UID == "" || p.Directory() != name) {
+			t.Errorf("%q is taken for %+v", name, p)
 		}
 	})
 }

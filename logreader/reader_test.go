@@ -87,7 +87,7 @@ func randomHistory(t *testing.T, random *rand.Rand) *memory {
 			if file == 1 {
 				f.Rotated = time.Time{}
 			} else {
-				f.Compression = logreader.Compression(random.IntN(2))
+				f.Compression = []logreader.Compression{logreader.Plain, logreader.Gzip}[random.IntN(2)]
 				b.WriteString([]string{"", "torn", " \x00", "\n\n  \n"}[random.IntN(4)])
 			}
 			content := b.Bytes()
@@ -288,7 +288,7 @@ func TestFileThatMayNotBeRead(t *testing.T) {
 			} {
 				got, warned := read(t, m, o)
 				if !slices.Equal(got, want) || len(warned) != 1 || !errors.Is(warned[0], fs.ErrPermission) {
-					t.Errorf("%s, file %d of kind %d refused: read %q, want %q; warned of %v", name, refused, compression, got, want, warned)
+					t.Errorf("%s, file %d of kind %q refused: read %q, want %q; warned of %v", name, refused, compression, got, want, warned)
 				}
 			}
 		}

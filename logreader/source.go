@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"time"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logname"
 )
 
 // Source is where logs are: the disk of this node, or a server that has it. All of its methods
@@ -23,13 +25,6 @@ type Source interface {
 	// Watch returns what tells when there may be something new of a container. Whoever
 	// watches looks once more after it has begun to.
 	Watch(ctx context.Context, c Container) (Bell, error)
-}
-
-// Pod names one pod; another one of the same name has another UID.
-type Pod struct {
-	Namespace string
-	Name      string
-	UID       string
 }
 
 // Container names a container of a pod, in all of its attempts.
@@ -80,13 +75,13 @@ func (id ID) Is(other ID) bool {
 }
 
 // Compression is how a file is compressed.
-type Compression uint8
+type Compression = logname.Compression
 
 // The kinds of compression.
 const (
-	Plain Compression = iota
-	Gzip
-	Zstd
+	Plain = logname.Plain
+	Gzip  = logname.Gzip
+	Zstd  = logname.Zstd
 )
 
 // Handle is an open file, with the bytes as they are stored. It stays that file whatever becomes

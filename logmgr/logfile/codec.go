@@ -33,7 +33,7 @@ type Encoder interface {
 
 // NewEncoder makes an encoder of c into w. It takes some 0.5 MB of memory for gzip
 // and some 2 MB for zstd.
-func (c Compression) NewEncoder(w io.Writer) (Encoder, error) {
+func NewEncoder(w io.Writer, c Compression) (Encoder, error) {
 	switch c {
 	case Gzip:
 		return deflate.NewWriter(w), nil
@@ -62,7 +62,7 @@ func (e *encoders) get(c Compression, w io.Writer) (Encoder, error) {
 		kept.Reset(w)
 		return kept, nil
 	}
-	return c.NewEncoder(w)
+	return NewEncoder(w, c)
 }
 
 // put keeps an encoder whose stream is finished or given up.
@@ -73,7 +73,7 @@ func (e *encoders) put(c Compression, used Encoder) {
 
 // newDecoder reads r decompressed. An empty file is a cut one, not an empty log. Closing
 // the decoder does not close r, and tells nothing that reading has not told.
-func (c Compression) newDecoder(r io.Reader) (io.ReadCloser, error) {
+func newDecoder(r io.Reader, c Compression) (io.ReadCloser, error) {
 	switch c {
 	case Plain:
 		return io.NopCloser(r), nil

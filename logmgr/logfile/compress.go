@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logname"
 )
 
 const (
@@ -37,7 +39,7 @@ const (
 // ErrChanged if f is no longer what bears the name, fs.ErrExist if X.gz is there (call
 // Heal first), errors.ErrUnsupported on a file system without leases, and the context's.
 func (d *Dir) Compress(ctx context.Context, f File, c Compression) (_ File, err error) {
-	if f.Compression != Plain || f.Stamp.IsZero() || c.suffix() == "" {
+	if f.Compression != Plain || f.Stamp.IsZero() || c.Suffix() == "" {
 		return File{}, d.failed("compress as "+string(c), f.Name, errors.ErrUnsupported)
 	}
 	source, err := d.openID(f.Name, f.ID)
@@ -48,16 +50,16 @@ func (d *Dir) Compress(ctx context.Context, f File, c Compression) (_ File, err 
 	if err := d.unchanged(f.Name, source, -1); err != nil {
 		return File{}, err
 	}
-	name := f.Name + c.suffix()
-	id, size, err := d.writeCompressed(ctx, source, name+tmpSuffix, c)
+	name := f.Name + c.Suffix()
+	id, size, err := d.writeCompressed(ctx, source, name+logname.TemporarySuffix, c)
 	if err == nil {
 		err = d.unchanged(f.Name, source, size)
 	}
 	if err == nil {
-		err = d.Rename(name+tmpSuffix, name, id)
+		err = d.Rename(name+logname.TemporarySuffix, name, id)
 	}
 	if err != nil {
-		return File{}, errors.Join(err, d.discard(name+tmpSuffix, id))
+		return File{}, errors.Join(err, d.discard(name+logname.TemporarySuffix, id))
 	}
 	if err := d.replaceSource(f, source, size, name, id); err != nil {
 		return File{}, err

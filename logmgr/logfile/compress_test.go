@@ -28,7 +28,7 @@ func TestCompress(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s %s: %v", c, size, err)
 			}
-			p.wantNames(name + c.suffix())
+			p.wantNames(name + c.Suffix())
 			if got := p.rotated(f.Name); got != f || got.Stamp != source.Stamp || got.Compression != c {
 				t.Errorf("%s %s: returned %+v, found %+v", c, size, f, got)
 			}

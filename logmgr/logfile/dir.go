@@ -9,6 +9,8 @@ import (
 	"strconv"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logname"
 )
 
 // Dir is a container's log directory, held by a descriptor: whatever is renamed or
@@ -265,18 +267,18 @@ func lstat(dirFD int, name string, st *unix.Stat_t) error {
 // whichever log.
 func isTemporaryName(name string) bool {
 	r, ok := parseFileName(name)
-	return ok && r.temporary
+	return ok && r.Temporary
 }
 
 // parseFileName takes the name of a rotated or temporary file apart, of whichever log.
-func parseFileName(name string) (r rotatedName, ok bool) {
+func parseFileName(name string) (r logname.Rotated, ok bool) {
 	for i := range len(name) {
 		if name[i] != '.' {
 			continue
 		}
-		if r, ok := parseRotatedName(name[:i], name); ok {
+		if r, ok := logname.ParseRotated(name[:i], name); ok {
 			return r, true
 		}
 	}
-	return rotatedName{}, false
+	return logname.Rotated{}, false
 }

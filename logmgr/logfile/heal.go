@@ -121,7 +121,7 @@ func (h *healer) pairs(ctx context.Context, rotated []File) {
 			continue
 		}
 		for _, c := range []Compression{Gzip, Zstd} {
-			if compressed, ok := byName[plain.Name+c.suffix()]; ok {
+			if compressed, ok := byName[plain.Name+c.Suffix()]; ok {
 				h.note(h.pair(ctx, plain, compressed))
 				break // the other one's turn is at the next Heal, with what is then there
 			}
@@ -206,7 +206,7 @@ const (
 func compare(ctx context.Context, plain, compressed io.Reader, c Compression) (_ relation, err error) {
 	plain = cancelable{ctx, plain}
 	var damage error
-	decoder, err := c.newDecoder(compressed)
+	decoder, err := newDecoder(compressed, c)
 	if err != nil {
 		decoder, damage = io.NopCloser(bytes.NewReader(nil)), err
 	}

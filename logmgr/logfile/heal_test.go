@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logname"
 )
 
 // TestHealPairs has X and X.gz in every relation that a crash, a full disk or a clock can
@@ -59,11 +61,11 @@ func cutBy(b []byte, n int) []byte { return b[:len(b)-n] }
 // separated is the name that kubelet's file x gets when its namesake is another log.
 func separated(t *testing.T, x string) string {
 	t.Helper()
-	r, ok := parseRotatedName("0.log", x)
+	r, ok := logname.ParseRotated("0.log", x)
 	if !ok {
 		t.Fatal(x)
 	}
-	return RotatedName("0.log", r.order(time.Now(), time.Local).Next(time.Time{}))
+	return RotatedName("0.log", orderOf(r, time.Now(), time.Local).Next(time.Time{}))
 }
 
 // TestHealKeepsTwoDamagedLogsApart has nothing that it may call a copy of the other.

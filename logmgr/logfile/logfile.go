@@ -19,6 +19,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logname"
 )
 
 // maxLinks is how many names a log's file may have, its twin apart. One more means that
@@ -43,25 +45,14 @@ type Info struct {
 }
 
 // Compression is how a rotated file is compressed.
-type Compression string
+type Compression = logname.Compression
 
+// The kinds of compression.
 const (
-	Plain Compression = ""     // not compressed
-	Gzip  Compression = "gzip" // name ends in ".gz"
-	Zstd  Compression = "zstd" // name ends in ".zst"
+	Plain = logname.Plain
+	Gzip  = logname.Gzip
+	Zstd  = logname.Zstd
 )
-
-// suffix is what the compression adds to a file's name.
-func (c Compression) suffix() string {
-	switch c {
-	case Gzip:
-		return ".gz"
-	case Zstd:
-		return ".zst"
-	case Plain:
-	}
-	return ""
-}
 
 // File is one file of a log.
 type File struct {

@@ -5,10 +5,11 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logname"
 )
 
 const (
-	logSuffix     = ".log"
 	nameSeparator = "_"
 	maxNameBytes  = 255 // the longest name that common file systems take
 )
@@ -29,21 +30,7 @@ func ContainerLogPath(container string, attempt uint32) (string, error) {
 	if err := checkNames("container name", container); err != nil {
 		return "", err
 	}
-	return container + "/" + strconv.FormatUint(uint64(attempt), 10) + logSuffix, nil
-}
-
-// ParseLogName reads the attempt out of a current log's name, "3.log". Other spellings
-// of a number ("03.log", "+3.log") are no log's name.
-func ParseLogName(name string) (attempt uint32, ok bool) {
-	digits, ok := strings.CutSuffix(name, logSuffix)
-	if !ok {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(digits, 10, 32)
-	if err != nil || strconv.FormatUint(n, 10) != digits {
-		return 0, false
-	}
-	return uint32(n), true
+	return container + "/" + strconv.FormatUint(uint64(attempt), 10) + logname.Suffix, nil
 }
 
 // LegacyLinkName is the name kubelet gives to a container log's link in
@@ -55,13 +42,13 @@ func LegacyLinkName(pod, namespace, container, id string) (string, error) {
 		return "", err
 	}
 	name := pod + nameSeparator + namespace + nameSeparator + container + "-" + id
-	return name[:min(len(name), maxNameBytes-len(logSuffix))] + logSuffix, nil
+	return name[:min(len(name), maxNameBytes-len(logname.Suffix))] + logname.Suffix, nil
 }
 
 // ParseLegacyLinkName takes the name of a legacy link apart. A name of 255 bytes may have
 // been cut anywhere, so nothing in it can be relied on and ok is false.
 func ParseLegacyLinkName(name string) (pod, namespace, container, id string, ok bool) {
-	stem, ok := strings.CutSuffix(name, logSuffix)
+	stem, ok := strings.CutSuffix(name, logname.Suffix)
 	if !ok || len(name) >= maxNameBytes {
 		return "", "", "", "", false
 	}

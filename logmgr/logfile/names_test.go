@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logname"
 )
 
 // badNames can be no part of any name that is built.
@@ -67,24 +69,13 @@ func TestContainerLogPath(t *testing.T) {
 		if err != nil || got != c.want {
 			t.Errorf("ContainerLogPath(%q, %d) = %q, %v; want %q", c.container, c.attempt, got, err, c.want)
 		}
-		if attempt, ok := ParseLogName(filepath.Base(got)); !ok || attempt != c.attempt {
-			t.Errorf("ParseLogName(%q) = %d, %v", filepath.Base(got), attempt, ok)
+		if attempt, ok := logname.ParseCurrent(filepath.Base(got)); !ok || attempt != c.attempt {
+			t.Errorf("logname.ParseCurrent(%q) = %d, %v", filepath.Base(got), attempt, ok)
 		}
 	}
 	for _, bad := range badNames() {
 		if got, err := ContainerLogPath(bad, 0); !errors.Is(err, ErrName) {
 			t.Errorf("ContainerLogPath(%q) = %q, %v; want ErrName", bad, got, err)
-		}
-	}
-}
-
-func TestParseLogNameRefusesWhatIsNoCurrentLog(t *testing.T) {
-	for _, bad := range []string{
-		"", ".log", "log", "1", "1.LOG", "1.log2", "01.log", "00.log", "+1.log", "-1.log", " 1.log", "1 .log", "0x1.log", "1_0.log",
-		"4294967296.log", "1.log.gz", "1.log.20261121-012002", "a.log", "1.log\n", "١.log",
-	} {
-		if n, ok := ParseLogName(bad); ok {
-			t.Errorf("ParseLogName(%q) = %d, true", bad, n)
 		}
 	}
 }
@@ -229,19 +220,8 @@ func FuzzContainerLogPath(f *testing.F) {
 		}
 		dir, name := filepath.Split(path)
 		oneElement(t, strings.TrimSuffix(dir, "/"))
-		if n, ok := ParseLogName(name); !ok || n != attempt || dir != container+"/" {
+		if n, ok := logname.ParseCurrent(name); !ok || n != attempt || dir != container+"/" {
 			t.Fatalf("%q parses as %q, %d, %v", path, dir, n, ok)
-		}
-	})
-}
-
-func FuzzParseLogName(f *testing.F) {
-	for _, s := range []string{"0.log", "01.log", "4294967295.log", "4294967296.log", "+1.log", "1.log2"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, name string) {
-		if n, ok := ParseLogName(name); ok && fmt.Sprintf("%d.log", n) != name {
-			t.Fatalf("%q parses as %d", name, n)
 		}
 	})
 }

@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logname"
 )
 
 // cached is how many bytes of a file lie in the page cache.
@@ -103,7 +105,7 @@ func TestCompressLeavesThePageCacheToOthers(t *testing.T) {
 		p.root.Rest = func(time.Duration) {
 			read += copyBuffer
 			behind := cached(t, p.file(name)) - max(size-read, 0)
-			most = max(most, behind+cached(t, p.file(name+c.suffix()+tmpSuffix)))
+			most = max(most, behind+cached(t, p.file(name+c.Suffix()+logname.TemporarySuffix)))
 		}
 		f, err := p.Compress(t.Context(), p.rotated(name), c)
 		if err != nil {

@@ -83,7 +83,7 @@ func withoutTwins(rotated []File) []File {
 	}
 	var files []File
 	for _, f := range rotated {
-		if f.Compression == Plain || !plain[strings.TrimSuffix(f.Name, f.Compression.suffix())] {
+		if f.Compression == Plain || !plain[strings.TrimSuffix(f.Name, f.Compression.Suffix())] {
 			files = append(files, f)
 		}
 	}
@@ -105,7 +105,7 @@ type reader struct {
 func (r *reader) Read(p []byte) (int, error) {
 	for r.err == nil && len(r.files) > 0 {
 		if r.decoder == nil {
-			r.decoder, r.err = r.files[0].compression.newDecoder(r.files[0])
+			r.decoder, r.err = newDecoder(r.files[0], r.files[0].compression)
 			if r.err != nil {
 				r.decoder, r.err = nil, r.failed(r.err)
 				break

@@ -54,7 +54,7 @@ func TestReaderNamesADamagedFile(t *testing.T) {
 	for _, c := range []Compression{Gzip, Zstd} {
 		for _, left := range []int{0, 5, 1000} {
 			p := newPlace(t)
-			name := rotatedAt(1) + c.suffix()
+			name := rotatedAt(1) + c.Suffix()
 			p.write(name, compressed(t, lines(0, 1000), c)[:left])
 			p.write("0.log", lines(1000, 1010))
 			r, err := p.Reader("0.log")

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/cri-logshim/cri-logshim/logmgr/logname"
 )
 
 const (
@@ -38,8 +40,8 @@ func (d *Dir) Scan(current string) (Log, error) {
 func (d *Dir) ScanAttempts() ([]Log, error) {
 	logs, err := d.scan(attemptOf)
 	slices.SortFunc(logs, func(a, b Log) int {
-		first, _ := ParseLogName(a.Name)
-		second, _ := ParseLogName(b.Name)
+		first, _ := logname.ParseCurrent(a.Name)
+		second, _ := logname.ParseCurrent(b.Name)
 		return cmp.Compare(first, second)
 	})
 	return logs, err
@@ -54,12 +56,8 @@ func only(current string) func(name string) (string, bool) {
 
 // attemptOf returns the attempt's log to which the name of a file belongs.
 func attemptOf(name string) (current string, ok bool) {
-	digits, rest, found := strings.Cut(name, logSuffix)
-	current = digits + logSuffix
-	if _, ok := ParseLogName(current); !ok || !found {
-		return "", false
-	}
-	return current, rest == "" || strings.HasPrefix(rest, ".")
+	current, _, ok = logname.CurrentOf(name)
+	return current, ok
 }
 
 // scan sorts out all logs to which belong assigns names of the directory.
@@ -97,7 +95,7 @@ func (d *Dir) scanOnce(belongs func(name string) (current string, ok bool)) ([]L
 
 // sortInto looks at name and puts it where it belongs.
 func (d *Dir) sortInto(log *Log, current, name string) error {
-	r, ok := parseRotatedName(current, name)
+	r, ok := logname.ParseRotated(current, name)
 	info, err := d.Stat(name)
 	if !ok && name != current {
 		return log.addForeign(File{Name: name, Info: info}, err)
@@ -111,14 +109,14 @@ func (d *Dir) sortInto(log *Log, current, name string) error {
 	case err != nil:
 		return err
 	}
-	f := File{Name: name, Compression: r.compression, Info: info}
+	f := File{Name: name, Compression: r.Compression, Info: info}
 	switch {
 	case name == current:
 		log.Current = &f
-	case r.temporary:
+	case r.Temporary:
 		log.Temporary = append(log.Temporary, f)
 	default:
-		f.Stamp = r.order(info.ModTime, d.root.zone)
+		f.Stamp = orderOf(r, info.ModTime, d.root.zone)
 		log.Rotated = append(log.Rotated, f)
 	}
 	return nil

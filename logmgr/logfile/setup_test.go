@@ -219,7 +219,7 @@ func rotatedAt(second int) string { return RotatedName("0.log", stampAt(second))
 func compressed(t *testing.T, content []byte, c Compression) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	encoder, err := c.NewEncoder(&b)
+	encoder, err := NewEncoder(&b, c)
 	if err != nil {
 		t.Fatal(err)
 	}

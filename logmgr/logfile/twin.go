@@ -182,7 +182,7 @@ func (d *Dir) Files() ([]File, error) {
 		}
 		f := File{Name: name, Info: info}
 		if r, ok := parseFileName(name); ok {
-			f.Stamp, f.Compression = r.order(info.ModTime, d.root.zone), r.compression
+			f.Stamp, f.Compression = orderOf(r, info.ModTime, d.root.zone), r.Compression
 		}
 		files = append(files, f)
 	}

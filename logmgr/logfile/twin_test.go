@@ -240,8 +240,8 @@ func TestCompressedTwins(t *testing.T) {
 		if seen < 2 {
 			t.Errorf("looked %d times", seen)
 		}
-		p.wantNames(rotatedAt(1) + c.suffix())
-		p.wantKept(rotatedAt(1) + c.suffix())
+		p.wantNames(rotatedAt(1) + c.Suffix())
+		p.wantKept(rotatedAt(1) + c.Suffix())
 	}
 }
 

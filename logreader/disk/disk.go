@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
-	"strings"
 	"sync/atomic"
 
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
@@ -78,16 +77,7 @@ func (d *Disk) roots() []*logfile.Root {
 // Pods implements logreader.Source.
 func (d *Disk) Pods(_ context.Context) ([]logreader.Pod, error) {
 	names, err := d.directories(".")
-	if err != nil {
-		return nil, err
-	}
-	var pods []logreader.Pod
-	for _, name := range names {
-		if p, ok := parsePod(name); ok {
-			pods = append(pods, p)
-		}
-	}
-	return pods, nil
+	return logreader.PodsOf(names), err
 }
 
 // Containers implements logreader.Source.
@@ -112,15 +102,6 @@ func (d *Disk) directories(rel string) ([]string, error) {
 	}
 	slices.Sort(all)
 	return slices.Compact(all), nil
-}
-
-// parsePod takes the name of a pod's log directory apart.
-func parsePod(name string) (logreader.Pod, bool) {
-	parts := strings.SplitN(name, "_", 3)
-	if len(parts) != 3 || slices.Contains(parts, "") {
-		return logreader.Pod{}, false
-	}
-	return logreader.Pod{Namespace: parts[0], Name: parts[1], UID: parts[2]}, true
 }
 
 // directory is a container's log directory below either root.

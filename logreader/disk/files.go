@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
+	"github.com/cri-logshim/cri-logshim/logmgr/logname"
 	"github.com/cri-logshim/cri-logshim/logreader"
 )
 
@@ -103,7 +104,7 @@ func addBirths(root *logfile.Root, prefix, rel string, files []logreader.File) (
 	defer func() { err = errors.Join(err, dir.Close()) }()
 	for i, f := range files {
 		name, ours := strings.CutPrefix(f.Name, prefix)
-		if _, current := logfile.ParseLogName(name); !ours || !current {
+		if _, current := logname.ParseCurrent(name); !ours || !current {
 			continue
 		}
 		if err := addBirth(dir, name, &files[i]); err != nil {
@@ -129,18 +130,18 @@ func addBirth(dir *logfile.Dir, name string, f *logreader.File) error {
 
 // sortInto adds the files of one attempt's log.
 func (d *Disk) sortInto(now *logreader.Listing, prefix, rel string, log logfile.Log) {
-	attempt, ok := logfile.ParseLogName(log.Name)
+	attempt, ok := logname.ParseCurrent(log.Name)
 	if !ok {
 		return
 	}
 	add := func(f logfile.File) {
 		file := logreader.File{
 			Name: prefix + f.Name, ID: logreader.ID{Device: f.Dev, Inode: f.Ino}, Attempt: attempt,
-			Compression: compressionOf(f.Compression), Size: f.Size, LastWrite: f.ModTime,
+			Compression: f.Compression, Size: f.Size, LastWrite: f.ModTime,
 		}
 		switch {
 		case !f.Stamp.IsZero():
-			file.Key, file.Rotated = keyOf(f.Name), f.Stamp.Time()
+			file.Key, file.Rotated = strings.TrimSuffix(f.Name, f.Compression.Suffix()), f.Stamp.Time()
 		case prefix == inKept && hasLive(now.Files, attempt): // it may have been rotated since
 			file.Key, file.Rotated = f.Name, f.ModTime
 		}
@@ -223,20 +224,4 @@ func inOrder(a, b logreader.File) int {
 		return 0
 	}
 	return a.Rotated.Compare(b.Rotated)
-}
-
-// keyOf is a rotated file's name without what its compression adds.
-func keyOf(name string) string {
-	return strings.TrimSuffix(strings.TrimSuffix(name, ".gz"), ".zst")
-}
-
-func compressionOf(c logfile.Compression) logreader.Compression {
-	switch c {
-	case logfile.Gzip:
-		return logreader.Gzip
-	case logfile.Zstd:
-		return logreader.Zstd
-	default:
-		return logreader.Plain
-	}
 }

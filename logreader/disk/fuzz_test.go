@@ -25,15 +25,3 @@ func FuzzDockerLog(f *testing.F) {
 		}
 	})
 }
-
-// Whatever a directory is called, what is taken for a pod's has its three parts.
-func FuzzPod(f *testing.F) {
-	f.Add("shop_web-0_8f2c")
-	f.Add("__")
-	f.Fuzz(func(t *testing.T, name string) {
-		p, ok := parsePod(name)
-		if ok && (p.Namespace == "" || p.Name == "" || p.UID == "" || p.Namespace+"_"+p.Name+"_"+p.UID != name) {
-			t.Errorf("%q is taken for %+v", name, p)
-		}
-	})
-}

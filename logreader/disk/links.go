@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
+	"github.com/cri-logshim/cri-logshim/logmgr/logname"
 	"github.com/cri-logshim/cri-logshim/logreader"
 )
 
@@ -57,8 +58,8 @@ func (d *Disk) identify(name, prefix string) (logreader.Identified, bool) {
 		return logreader.Identified{}, false
 	}
 	parts = parts[len(parts)-3:]
-	pod, known := parsePod(parts[0])
-	attempt, isLog := logfile.ParseLogName(parts[2])
+	pod, known := logreader.ParsePod(parts[0])
+	attempt, isLog := logname.ParseCurrent(parts[2])
 	if !known || !isLog {
 		return logreader.Identified{}, false
 	}

@@ -3,8 +3,6 @@ package nodelogs
 import (
 	"strings"
 	"testing"
-
-	"github.com/cri-logshim/cri-logshim/logreader"
 )
 
 // Whatever a page holds, no name leads out of its directory.
@@ -27,11 +25,11 @@ func FuzzFileName(f *testing.F) {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		file, ok := parseFile(name)
+		file, ok, _ := fileOf(name)
 		if !ok {
 			return
 		}
-		end := map[logreader.Compression]string{logreader.Gzip: ".gz", logreader.Zstd: ".zst"}[file.Compression]
+		end := file.Compression.Suffix()
 		if file.Name != name || !file.Current() && file.Key+end != name || file.Current() && (file.Key != "" || end != "") {
 			t.Errorf("%q is understood as %+v", name, file)
 		}

@@ -89,21 +89,12 @@ func (s *Source) directories(ctx context.Context, below ...string) ([]string, er
 // Pods implements logreader.Source.
 func (s *Source) Pods(ctx context.Context) ([]logreader.Pod, error) {
 	names, err := s.directories(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var pods []logreader.Pod
-	for _, name := range names {
-		if p, ok := parsePod(name); ok {
-			pods = append(pods, p)
-		}
-	}
-	return pods, nil
+	return logreader.PodsOf(names), err
 }
 
 // Containers implements logreader.Source.
 func (s *Source) Containers(ctx context.Context, p logreader.Pod) ([]string, error) {
-	return s.directories(ctx, podDirectory(p))
+	return s.directories(ctx, p.Directory())
 }
 
 // Files implements logreader.Source. A rotation between the reading of two names could hide a file, so
@@ -130,16 +121,16 @@ func (s *Source) look(ctx context.Context, c logreader.Container) (logreader.Lis
 	found := false
 	seen := map[string]int{}
 	for _, root := range s.roots() {
-		entries, there, err := s.list(ctx, root, podDirectory(c.Pod), c.Name)
+		entries, there, err := s.list(ctx, root, c.Directory(), c.Name)
 		if err != nil {
 			return now, err
 		}
 		found = found || there
 		now.Ended = now.Ended || root == s.places.Live && !there
 		for _, e := range entries {
-			f, ok := parseFile(e.Name)
-			if !ok && isForeign(e) {
-				now.PassedOver = append(now.PassedOver, fmt.Errorf("%s/%s/%s is passed over: its name is not that of a rotated log", podDirectory(c.Pod), c.Name, e.Name))
+			f, ok, foreign := fileOf(e.Name)
+			if foreign && !e.Dir {
+				now.PassedOver = append(now.PassedOver, fmt.Errorf("%s/%s/%s is passed over: its name is not that of a rotated log", c.Directory(), c.Name, e.Name))
 			}
 			if !ok || e.Dir {
 				continue
@@ -220,7 +211,7 @@ func (s *Source) measure(ctx context.Context, c logreader.Container, files []log
 func path(c logreader.Container, name string) []string {
 	parts := strings.Split(name, "/")
 	root, file := parts[:len(parts)-1], parts[len(parts)-1]
-	return append(slices.Clone(root), podDirectory(c.Pod), c.Name, file)
+	return append(slices.Clone(root), c.Directory(), c.Name, file)
 }
 
 // Open implements logreader.Source.

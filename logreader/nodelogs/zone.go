@@ -2,7 +2,6 @@ package nodelogs
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/cri-logshim/cri-logshim/logreader"
@@ -13,12 +12,6 @@ const (
 	zoneStep = 15 * time.Minute
 	furthest = 15 * time.Hour
 )
-
-// stampedByKubelet tells whether a rotated file bears the node's local time instead of UTC.
-func stampedByKubelet(f logreader.File) bool {
-	_, stamp, ok := strings.Cut(f.Key, ".log.")
-	return ok && len(stamp) == len(kubeletLayout)
-}
 
 // zoneOf reckons by how much the node's local time is ahead of UTC. kubelet rotates a file that has grown
 // too large some seconds after its last write, and leaves the newest uncompressed, so that the time of that

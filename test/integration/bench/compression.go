@@ -25,7 +25,7 @@ type way struct {
 // waysToCompress are Go's own gzip, which the others are compared with, and the shim's.
 func waysToCompress() []way {
 	ours := func(c logfile.Compression) func(io.Writer) (io.WriteCloser, error) {
-		return func(w io.Writer) (io.WriteCloser, error) { return c.NewEncoder(w) }
+		return func(w io.Writer) (io.WriteCloser, error) { return logfile.NewEncoder(w, c) }
 	}
 	return []way{
 		{"compress/gzip", func(w io.Writer) (io.WriteCloser, error) { return stdgzip.NewWriter(w), nil }},

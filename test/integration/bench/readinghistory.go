@@ -76,7 +76,7 @@ func writeGzip(name string, text []byte) error {
 	if err != nil {
 		return err
 	}
-	z, err := logfile.Gzip.NewEncoder(f)
+	z, err := logfile.NewEncoder(f, logfile.Gzip)
 	if err != nil {
 		return errors.Join(err, f.Close())
 	}

@@ -60,11 +60,14 @@ build: ## Build bin/cri-logshim and bin/kubectl-logshim, static binaries
 .PHONY: share
 share: build
 	@rm -rf "$(BESIDE)/share"
-	@generator='$(BIN)'; "$$generator" version >/dev/null 2>&1 || { \
-		generator="$(BESIDE)/generator"; \
-		CGO_ENABLED=0 GOOS= GOARCH= $(GO) build -trimpath -ldflags '-s -w' -o "$$generator" ./cmd/cri-logshim || exit 1; \
-	}; \
-	"$$generator" generate man "$(BESIDE)/share/man/man1" && "$$generator" generate completions "$(BESIDE)/share"
+	@for program in cri-logshim $(if $(KUBECTL),kubectl-logshim); do \
+		generator='$(BIN)'; [ "$$program" = cri-logshim ] || generator="$(BESIDE)/$$program"; \
+		"$$generator" version >/dev/null 2>&1 || { \
+			generator="$(BESIDE)/generator"; \
+			CGO_ENABLED=0 GOOS= GOARCH= $(GO) build -trimpath -ldflags '-s -w' -o "$$generator" "./cmd/$$program" || exit 1; \
+		}; \
+		"$$generator" generate man "$(BESIDE)/share/man/man1" && "$$generator" generate completions "$(BESIDE)/share" || exit 1; \
+	done
 
 .PHONY: package
 package: ## Build Debian and RPM packages for ARCHES into out/ (OUT)
@@ -94,7 +97,7 @@ bench: ## Measure against the bare runtime, a typed proxy and kubelet; out/bench
 install: share ## Install binaries, systemd units, default configuration, manual pages (DESTDIR, PREFIX)
 	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBDIR)' '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSCONFDIR)/cri-logshim'
 	install -m 0755 '$(BIN)' '$(DESTDIR)$(BINDIR)/cri-logshim'
-	[ -z '$(KUBECTL)' ] || install -m 0755 "$(BESIDE)/kubectl-logshim" '$(DESTDIR)$(BINDIR)/kubectl-logshim'
+	[ -z '$(KUBECTL)' ] || install -m 0755 "$(BESIDE)/kubectl-logshim" cmd/kubectl-logshim/kubectl_complete-logshim '$(DESTDIR)$(BINDIR)'
 	@find "$(BESIDE)/share" -type f -printf '%P\n' | while read -r file; do \
 		installed='$(DESTDIR)$(DATADIR)'/$$file; \
 		install -d "$${installed%/*}" && install -m 0644 "$(BESIDE)/share/$$file" "$$installed" || exit 1; \
@@ -116,9 +119,11 @@ install: share ## Install binaries, systemd units, default configuration, manual
 .PHONY: uninstall
 uninstall: ## Remove what install installed, but for the configuration
 	@[ -n '$(DESTDIR)' ] || echo 'Before: point kubelet at the runtime, then systemctl disable --now cri-logshim.socket cri-logshim.service'
-	rm -f '$(DESTDIR)$(BINDIR)/cri-logshim' '$(DESTDIR)$(BINDIR)/kubectl-logshim' '$(DESTDIR)$(LIBDIR)/bypass.sh' $(foreach unit,$(UNITS),'$(DESTDIR)$(UNITDIR)/$(unit)')
-	rm -f '$(DESTDIR)$(DATADIR)/man/man1/cri-logshim.1' '$(DESTDIR)$(DATADIR)/man/man1/cri-logshim-'*.1 '$(DESTDIR)$(DATADIR)/bash-completion/completions/cri-logshim' \
-		'$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/cri-logshim.fish' '$(DESTDIR)$(DATADIR)/zsh/site-functions/_cri-logshim'
+	rm -f '$(DESTDIR)$(BINDIR)/cri-logshim' '$(DESTDIR)$(BINDIR)/kubectl-logshim' '$(DESTDIR)$(BINDIR)/kubectl_complete-logshim' '$(DESTDIR)$(LIBDIR)/bypass.sh' $(foreach unit,$(UNITS),'$(DESTDIR)$(UNITDIR)/$(unit)')
+	@for program in cri-logshim kubectl-logshim; do \
+		rm -f '$(DESTDIR)$(DATADIR)'/man/man1/$$program.1 '$(DESTDIR)$(DATADIR)'/man/man1/$$program-*.1 '$(DESTDIR)$(DATADIR)'/bash-completion/completions/$$program \
+			'$(DESTDIR)$(DATADIR)'/fish/vendor_completions.d/$$program.fish '$(DESTDIR)$(DATADIR)'/zsh/site-functions/_$$program; \
+	done
 	[ ! -d '$(DESTDIR)$(LIBDIR)' ] || rmdir '$(DESTDIR)$(LIBDIR)'
 	@# Folders that install has made, if they were not there: nothing else is in them then.
 	@for folder in '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(dir $(UNITDIR))' '$(DESTDIR)$(DATADIR)'/man/man1 \

@@ -59,6 +59,7 @@ func TestReleaseIsReproducible(t *testing.T) {
 		for _, name := range []string{
 			"LICENSE", "third-party-licenses.txt", "systemd/cri-logshim.service", "systemd/cri-logshim.socket", "systemd/cri-logshim-bypass.service", "systemd/bypass.sh", "systemd/config.yaml",
 			"share/man/man1/cri-logshim.1", "share/man/man1/cri-logshim-logs.1", "share/bash-completion/completions/cri-logshim",
+			"kubectl-logshim", "kubectl_complete-logshim", "share/man/man1/kubectl-logshim-logs.1",
 		} {
 			if len(files[path.Join(folder, name)]) == 0 {
 				t.Errorf("%s.tar.gz does not hold %s", folder, name)

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cri-logshim/cri-logshim/exitcode"
+	"github.com/cri-logshim/cri-logshim/generate"
 )
 
 const rootHelp = `cri-logshim stands between kubelet and the container runtime. It forwards every
@@ -40,7 +41,7 @@ func newRootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		Version:       readBuildInfo().Version,
 	}
-	root.AddCommand(newServeCommand(&o), newCheckConfigCommand(&o), newExplainCommand(&o), newLogsCommand(), newNodeCommand(), newBypassCommand(&o), newStatusCommand(), newListCommand(), newTopCommand(), newRotateCommand(), newPruneCommand(), newVersionCommand(), newGenerateCommand())
+	root.AddCommand(newServeCommand(&o), newCheckConfigCommand(&o), newExplainCommand(&o), newLogsCommand(), newNodeCommand(), newBypassCommand(&o), newStatusCommand(), newListCommand(), newTopCommand(), newRotateCommand(), newPruneCommand(), newVersionCommand(), generate.Command(rootHelp, manualSections))
 	refuseUnknown(root)
 	codeUsage(root)
 	return root

@@ -57,6 +57,8 @@ func newLogsCommand() *cobra.Command {
 		Example: logsExample,
 		Args:    cobra.ArbitraryArgs, // which Wanted looks at
 		RunE:    l.Run,
+
+		ValidArgsFunction: l.complete,
 	}
 	flags := cmd.Flags()
 	l.Choice = logcmd.AddFlags(flags)

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cri-logshim/cri-logshim/exitcode"
+	"github.com/cri-logshim/cri-logshim/generate"
 )
 
 const rootHelp = `kubectl logshim shows all that containers of a cluster have logged, wherever
@@ -31,7 +32,7 @@ func newRootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return exitcode.Usagef("%w; %s --help shows all flags", err, cmd.CommandPath())
 	})
-	root.AddCommand(newLogsCommand(), newVersionCommand())
+	root.AddCommand(newLogsCommand(), newVersionCommand(), generate.Command(rootHelp, manualSections))
 	return root
 }
 

@@ -165,11 +165,16 @@ func TestDebianPackage(t *testing.T) {
 func fromHelp(file string) bool {
 	const share = "/usr/share/"
 	if folder, name := path.Split(file); folder == share+"man/man1/" {
-		return strings.HasPrefix(name, "cri-logshim") && strings.HasSuffix(name, ".1")
+		return (strings.HasPrefix(name, "cri-logshim") || strings.HasPrefix(name, "kubectl-logshim")) && strings.HasSuffix(name, ".1")
 	}
-	return slices.Contains([]string{
-		share + "bash-completion/completions/cri-logshim", share + "fish/vendor_completions.d/cri-logshim.fish", share + "zsh/site-functions/_cri-logshim",
-	}, file)
+	for _, program := range []string{"cri-logshim", "kubectl-logshim"} {
+		if slices.Contains([]string{
+			share + "bash-completion/completions/" + program, share + "fish/vendor_completions.d/" + program + ".fish", share + "zsh/site-functions/_" + program,
+		}, file) {
+			return true
+		}
+	}
+	return false
 }
 
 // checkPackaged looks at what an installation has put where.
@@ -183,13 +188,14 @@ func checkPackaged(t *testing.T, d *testbed.Debian, version string) {
 	for _, file := range []string{
 		packagedShim, packagedUnits + testbed.ShimUnit, packagedUnits + testbed.ShimSocket, packagedConfig, packagedPrograms + "bypass.sh", "/usr/share/doc/cri-logshim/copyright",
 		"/usr/share/man/man1/cri-logshim.1", "/usr/share/bash-completion/completions/cri-logshim",
+		"/usr/bin/kubectl-logshim", "/usr/bin/kubectl_complete-logshim", "/usr/share/man/man1/kubectl-logshim-logs.1",
 	} {
 		if !slices.Contains(files, file) {
 			t.Errorf("%s is not installed", file)
 		}
 	}
 	for _, file := range files {
-		program := file == packagedShim || file == "/usr/bin/kubectl-logshim" || strings.HasPrefix(file, packagedPrograms)
+		program := file == packagedShim || strings.HasPrefix(file, "/usr/bin/kubectl") || strings.HasPrefix(file, packagedPrograms)
 		if !strings.HasPrefix(file, packagedUnits+"cri-logshim") && !strings.HasPrefix(file, "/usr/share/doc/cri-logshim/") &&
 			!program && !fromHelp(file) && file != packagedConfig {
 			t.Errorf("%s is none of the package's business", file)

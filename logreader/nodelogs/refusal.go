@@ -36,8 +36,8 @@ var (
 const maxRefusal = 64 << 10
 
 // refusal says why there is no content. The API server itself answers with a Status object, kubelet
-// behind it with plain text, so the same code means different things. So the sources of Kubernetes 1.36
-// say; what other versions and servers between them say may be worded otherwise, so only 400 goes by words:
+// behind it with plain text, so the same code means different things. So Kubernetes 1.36
+// answers; what other versions and servers between them say may be worded otherwise, so only 400 goes by words:
 //
 //	400 Status   the node's address is a loopback or link-local one ("address not allowed")
 //	401          the API server does not know the user

@@ -57,7 +57,7 @@ func newKubectlDisturbance(t *testing.T, containerd *testbed.Containerd) *kubect
 	if err := shim.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return &kubectlDisturbance{kubectlNode: newKubectlNode(t, containerd, shim.Config.Listen), shim: shim, port: echoServer(t)}
+	return &kubectlDisturbance{kubectlNode: newKubectlNode(t, containerd, shim.Config.Listen, nil), shim: shim, port: echoServer(t)}
 }
 
 // round runs new pods, uses and disturbs them for a while, and deletes them. In every

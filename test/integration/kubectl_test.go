@@ -27,7 +27,7 @@ func TestKubectl(t *testing.T) {
 			keepAll(c)
 			c.Rotation.MaxSize = 512 << 10
 		})
-		n := newKubectlNode(t, containerd, shim.Config.Listen)
+		n := newKubectlNode(t, containerd, shim.Config.Listen, nil)
 		n.runPods(t, throughShim)
 		n.checkAll(t, throughShim)
 		read, told := n.readLogs(t, throughShim), n.nodeWarnings(t)
@@ -61,10 +61,11 @@ type kubectlNode struct {
 	kubelet *testbed.Kubelet
 }
 
-// newKubectlNode starts an API server, and a kubelet that is its node and speaks to an endpoint.
-func newKubectlNode(t *testing.T, containerd *testbed.Containerd, endpoint string) *kubectlNode {
+// newKubectlNode starts an API server in a network, and a kubelet that is its node and speaks to an
+// endpoint.
+func newKubectlNode(t *testing.T, containerd *testbed.Containerd, endpoint string, network *testbed.Network) *kubectlNode {
 	t.Helper()
-	cluster, err := testbed.NewCluster(t.Context(), containerd, programs)
+	cluster, err := testbed.NewCluster(t.Context(), containerd, programs, network)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +78,7 @@ func newKubectlNode(t *testing.T, containerd *testbed.Containerd, endpoint strin
 		}
 	})
 	kubelet := startKubelet(t, containerd, testbed.KubeletOptions{
-		Endpoint: endpoint, Logs: testbed.LeftToTheShim(), Kubeconfig: cluster.Kubeconfig,
+		Endpoint: endpoint, Logs: testbed.LeftToTheShim(), Kubeconfig: cluster.Kubeconfig, Network: network,
 	})
 	return &kubectlNode{Cluster: cluster, kubelet: kubelet}
 }

@@ -13,6 +13,7 @@ import (
 // Programs are this repository's own, built for one run of the tests.
 type Programs struct {
 	Shim      string // cri-logshim
+	Plugin    string // kubectl-logshim, beside it
 	SeqWriter string // static
 	ShimNice  int    // niceness that the shim is started with, above that of the caller; the unit sets -10
 	cell      string // static
@@ -25,6 +26,7 @@ type Programs struct {
 func Build(ctx context.Context, folder string) (Programs, error) {
 	p := Programs{
 		Shim:      filepath.Join(folder, "cri-logshim"),
+		Plugin:    filepath.Join(folder, "kubectl-logshim"),
 		SeqWriter: filepath.Join(folder, "seqwriter"),
 		cell:      filepath.Join(folder, "cell"),
 		strike:    filepath.Join(folder, "strike"),
@@ -36,7 +38,7 @@ func Build(ctx context.Context, folder string) (Programs, error) {
 		return Programs{}, err
 	}
 	for module, packages := range map[string][]string{ // each program has the name of its package
-		filepath.Join(nested, "..", ".."): {"./cmd/cri-logshim"},
+		filepath.Join(nested, "..", ".."): {"./cmd/cri-logshim", "./cmd/kubectl-logshim"},
 		nested:                            {"./seqwriter", "./testbed/cell", "./testbed/strike", "./testbed/nest", "./testbed/probe"},
 	} {
 		build := append([]string{"build", "-buildvcs=false", "-o", folder + "/"}, packages...)

@@ -20,10 +20,11 @@ type cell struct {
 	events chan string // closed when the cell has ended
 }
 
-// newCell makes the cell without starting the program. What the program prints is
-// appended to output.
-func newCell(binary string, output *os.File, env []string, program ...string) (*cell, error) {
-	cmd := exec.Command(binary, program...)
+// newCell makes the cell in a network, without starting the program. What the program
+// prints is appended to output.
+func newCell(network *Network, binary string, output *os.File, env []string, program ...string) (*cell, error) {
+	line := append(append(network.wrapper(), binary), program...)
+	cmd := exec.Command(line[0], line[1:]...)
 	cmd.Env = env
 	cmd.Stderr = output
 	cmd.SysProcAttr = &syscall.SysProcAttr{

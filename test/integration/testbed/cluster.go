@@ -17,7 +17,10 @@ const KubernetesVersion = KubeletVersion
 type Cluster struct {
 	// Kubeconfig is a file for kubelet and kubectl.
 	Kubeconfig string
+	// StrangerKubeconfig is one for Stranger, who may do nothing until somebody allows it.
+	StrangerKubeconfig string
 
+	network *Network
 	dir     string
 	kubectl string
 	port    int // of kube-apiserver
@@ -26,15 +29,16 @@ type Cluster struct {
 }
 
 // NewCluster starts the two with all that they make within containerd.Dir, and waits until
-// they serve. It is to be closed before containerd.
-func NewCluster(ctx context.Context, containerd *Containerd, programs Programs) (*Cluster, error) {
+// they serve. It is to be closed before containerd. Only in a Network of its own, which its kubelets and
+// clients have to be in, too, the API server passes requests on to kubelet.
+func NewCluster(ctx context.Context, containerd *Containerd, programs Programs, network *Network) (*Cluster, error) {
 	cache, err := cacheDir()
 	if err != nil {
 		return nil, err
 	}
 	bin := filepath.Join(cache, "kubernetes-"+KubernetesVersion, "bin")
 	api, etcd := filepath.Join(bin, "kube-apiserver"), filepath.Join(cache, "tools", "etcd")
-	c := &Cluster{kubectl: filepath.Join(bin, "kubectl")}
+	c := &Cluster{kubectl: filepath.Join(bin, "kubectl"), network: network}
 	for _, file := range []string{api, etcd, c.kubectl} {
 		if _, err := os.Stat(file); err != nil {
 			return nil, fmt.Errorf("the API server is not set up, run hack/setup.sh: %w", err)
@@ -43,7 +47,7 @@ func NewCluster(ctx context.Context, containerd *Containerd, programs Programs) 
 	if c.dir, err = os.MkdirTemp(containerd.Dir, "cluster-"); err != nil {
 		return nil, fmt.Errorf("make a folder for the API server: %w", err)
 	}
-	c.Kubeconfig = filepath.Join(c.dir, "kubeconfig.json")
+	c.Kubeconfig, c.StrangerKubeconfig = filepath.Join(c.dir, "kubeconfig.json"), filepath.Join(c.dir, "stranger.json")
 	if err := c.start(ctx, programs.cell, etcd, api); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -66,10 +70,10 @@ func (c *Cluster) start(ctx context.Context, cell, etcd, api string) error {
 		return err
 	}
 	var err error
-	if c.etcd, err = startServer(ctx, cell, filepath.Join(c.dir, "etcd.log"), etcd, c.etcdFlags(client, peer)); err != nil {
+	if c.etcd, err = startServer(ctx, c.network, cell, filepath.Join(c.dir, "etcd.log"), etcd, c.etcdFlags(client, peer)); err != nil {
 		return err
 	}
-	if c.api, err = startServer(ctx, cell, filepath.Join(c.dir, "kube-apiserver.log"), api, c.apiFlags(client)); err != nil {
+	if c.api, err = startServer(ctx, c.network, cell, filepath.Join(c.dir, "kube-apiserver.log"), api, c.apiFlags(client)); err != nil {
 		return err
 	}
 	err = Until(ctx, func(ctx context.Context) error {
@@ -101,14 +105,14 @@ type server struct {
 	output *os.File
 }
 
-func startServer(ctx context.Context, cellBinary, log, program string, flags []string) (*server, error) {
+func startServer(ctx context.Context, network *Network, cellBinary, log, program string, flags []string) (*server, error) {
 	output, err := os.OpenFile(log, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("make the log of %q: %w", program, err)
 	}
 	s := &server{output: output}
 	env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-	if s.cell, err = newCell(cellBinary, output, env, append([]string{program}, flags...)...); err != nil {
+	if s.cell, err = newCell(network, cellBinary, output, env, append([]string{program}, flags...)...); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	if err := s.cell.start(ctx); err != nil {

@@ -9,20 +9,33 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os/exec"
 	"path"
 	"path/filepath"
-	"time"
 )
 
 // Kubectl is the kubectl that speaks to this cluster, in the default namespace. It ends
 // with ctx.
 func (c *Cluster) Kubectl(ctx context.Context, args ...string) *exec.Cmd {
 	// Its cache may be shared by many, and is warm from the second on.
-	flags := []string{"--kubeconfig=" + c.Kubeconfig, "--cache-dir=" + filepath.Join(c.dir, "kubectl-cache")}
-	cmd := exec.CommandContext(ctx, c.kubectl, append(flags, args...)...)
+	flags := []string{c.kubectl, "--kubeconfig=" + c.Kubeconfig, "--cache-dir=" + filepath.Join(c.dir, "kubectl-cache")}
+	return c.command(ctx, append(flags, args...))
+}
+
+// Logshim is kubectl with a plugin, which sees the cluster as a file of Kubeconfig's kind says. It ends with
+// ctx.
+func (c *Cluster) Logshim(ctx context.Context, programs Programs, kubeconfig string, args ...string) *exec.Cmd {
+	return c.command(ctx, append([]string{c.kubectl, "logshim"}, args...),
+		"PATH="+filepath.Dir(programs.Plugin)+":/usr/bin:/bin", "KUBECONFIG="+kubeconfig)
+}
+
+// command runs in the cluster's network and ends with ctx.
+func (c *Cluster) command(ctx context.Context, line []string, env ...string) *exec.Cmd {
+	line = append(c.network.wrapper(), line...)
+	cmd := exec.CommandContext(ctx, line[0], line[1:]...)
 	cmd.Dir = c.dir
-	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + c.dir, "TERM=xterm"}
+	cmd.Env = append([]string{"PATH=/usr/bin:/bin", "HOME=" + c.dir, "TERM=xterm"}, env...)
 	cmd.WaitDelay = gentleTime
 	return cmd
 }
@@ -118,6 +131,24 @@ func (c *Cluster) Events(ctx context.Context) ([]Event, error) {
 // podPath is that of a pod, or without a name that of all.
 func podPath(pod string) string { return path.Join("/api/v1/namespaces", Namespace, "pods", pod) }
 
+// Client is an HTTP client that may do everything, and the address of the API server. Its idle connections
+// are to be closed.
+func (c *Cluster) Client() (*http.Client, *url.URL) {
+	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, ForceAttemptHTTP2: true}
+	client := c.network.client(transport)
+	client.Transport = allowed{transport}
+	return client, &url.URL{Scheme: "https", Host: fmt.Sprintf("127.0.0.1:%d", c.port)}
+}
+
+// allowed shows the token with which everything is allowed.
+type allowed struct{ *http.Transport }
+
+func (a allowed) RoundTrip(request *http.Request) (*http.Response, error) {
+	request = request.Clone(request.Context())
+	request.Header.Set("Authorization", "Bearer "+clusterToken)
+	return a.Transport.RoundTrip(request)
+}
+
 func (c *Cluster) get(ctx context.Context, where string) ([]byte, error) {
 	return c.ask(ctx, http.MethodGet, where, nil, http.StatusOK)
 }
@@ -131,10 +162,10 @@ func (c *Cluster) ask(ctx context.Context, method, where string, body []byte, wa
 	}
 	request.Header.Set("Authorization", "Bearer "+clusterToken)
 	request.Header.Set("Content-Type", "application/json")
-	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+	client := c.network.client(&http.Transport{
 		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, // it signs for itself
 		DisableKeepAlives: true,
-	}}
+	})
 	response, err := client.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("%s %q of the API server: %w", method, where, err)

@@ -13,8 +13,14 @@ import (
 	"strconv"
 )
 
-// clusterToken is what everybody shows to the API server.
-const clusterToken = "everybody"
+// Stranger is a user of every cluster to whom nothing is allowed at first.
+const Stranger = "stranger"
+
+// What users show to the API server.
+const (
+	clusterToken  = "everybody"
+	strangerToken = "stranger"
+)
 
 // etcdFlags make an etcd of one member. It need not outlive the machine, so it never
 // waits for the disk.
@@ -28,18 +34,23 @@ func (c *Cluster) etcdFlags(client, peer string) []string {
 	}
 }
 
-// apiFlags make an API server that signs for itself and reaches kubelet by the node's name. Nobody makes service accounts without a controller, and no
+// apiFlags make an API server that signs for itself and reaches kubelet by the node's name, or in a network
+// of its own by its address. Nobody makes service accounts without a controller, and no
 // service leads to it, since it would have to have another address than 127.0.0.1.
 func (c *Cluster) apiFlags(etcd string) []string {
+	kubelet := "Hostname"
+	if c.network != nil {
+		kubelet = "InternalIP"
+	}
 	return []string{
 		"--etcd-servers=" + etcd,
 		"--bind-address=127.0.0.1", "--secure-port=" + strconv.Itoa(c.port), "--cert-dir=" + filepath.Join(c.dir, "pki"),
 		"--advertise-address=127.0.0.1", "--endpoint-reconciler-type=none", "--service-cluster-ip-range=10.96.0.0/24",
-		"--token-auth-file=" + c.tokens(), "--authorization-mode=AlwaysAllow",
+		"--token-auth-file=" + c.tokens(), "--authorization-mode=RBAC",
 		"--disable-admission-plugins=ServiceAccount",
 		"--service-account-issuer=https://kubernetes.default.svc",
 		"--service-account-key-file=" + c.accountKey(), "--service-account-signing-key-file=" + c.accountKey(),
-		"--kubelet-preferred-address-types=Hostname",
+		"--kubelet-preferred-address-types=" + kubelet,
 		"--enable-priority-and-fairness=false",
 		"--feature-gates=SizeBasedListCostEstimate=false", // this etcd does not tell it what it asks for
 	}
@@ -54,14 +65,19 @@ func (c *Cluster) writeFiles() error {
 	if err != nil {
 		return fmt.Errorf("make a key for service accounts: %w", err)
 	}
-	kubeconfig, err := c.kubeconfig()
+	all, err := c.kubeconfig(clusterToken)
+	if err != nil {
+		return fmt.Errorf("write the client configuration: %w", err)
+	}
+	nothing, err := c.kubeconfig(strangerToken)
 	if err != nil {
 		return fmt.Errorf("write the client configuration: %w", err)
 	}
 	for name, content := range map[string][]byte{
-		c.tokens():     []byte(clusterToken + ",admin,admin,system:masters\n"),
-		c.accountKey(): key,
-		c.Kubeconfig:   kubeconfig,
+		c.tokens():           fmt.Appendf(nil, "%s,admin,admin,system:masters\n%s,%s,%s\n", clusterToken, strangerToken, Stranger, Stranger),
+		c.accountKey():       key,
+		c.Kubeconfig:         all,
+		c.StrangerKubeconfig: nothing,
 	} {
 		if err := os.WriteFile(name, content, 0o600); err != nil {
 			return fmt.Errorf("configure the API server: %w", err)
@@ -82,7 +98,7 @@ func newKey() ([]byte, error) {
 	return pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}), nil
 }
 
-func (c *Cluster) kubeconfig() ([]byte, error) {
+func (c *Cluster) kubeconfig(token string) ([]byte, error) {
 	const name = "testbed"
 	return json.Marshal(map[string]any{
 		"apiVersion": "v1",
@@ -90,7 +106,7 @@ func (c *Cluster) kubeconfig() ([]byte, error) {
 		"clusters": []map[string]any{{"name": name, "cluster": map[string]any{
 			"server": c.url(""), "insecure-skip-tls-verify": true,
 		}}},
-		"users":           []map[string]any{{"name": name, "user": map[string]any{"token": clusterToken}}},
+		"users":           []map[string]any{{"name": name, "user": map[string]any{"token": token}}},
 		"contexts":        []map[string]any{{"name": name, "context": map[string]any{"cluster": name, "user": name}}},
 		"current-context": name,
 	})

@@ -67,7 +67,7 @@ func (c *Containerd) prepare(programs Programs) error {
 		return fmt.Errorf("make containerd's own log: %w", err)
 	}
 	env := []string{"PATH=" + c.Folder + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-	c.cell, err = newCell(programs.cell, c.output, env, append(c.varLog.cellFlags(), c.containerd(), "--config", file)...)
+	c.cell, err = newCell(nil, programs.cell, c.output, env, append(c.varLog.cellFlags(), c.containerd(), "--config", file)...)
 	return err
 }
 

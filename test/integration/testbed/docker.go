@@ -77,7 +77,7 @@ func (d *Docker) prepare(programs Programs) (err error) {
 	if d.output, err = os.OpenFile(d.LogFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
 		return fmt.Errorf("make dockerd's own log: %w", err)
 	}
-	d.cell, err = newCell(programs.cell, d.output, d.tools.environment(), append([]string{d.tools.dockerd}, d.flags()...)...)
+	d.cell, err = newCell(nil, programs.cell, d.output, d.tools.environment(), append([]string{d.tools.dockerd}, d.flags()...)...)
 	return err
 }
 

@@ -72,7 +72,7 @@ func (s *Dockershim) prepare(ctx context.Context, programs Programs) error {
 		return fmt.Errorf("make dockershim's own log: %w", err)
 	}
 	env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-	s.cell, err = newCell(programs.cell, s.output, env, append(s.varLog.cellFlags(), s.Docker.tools.dockershim,
+	s.cell, err = newCell(nil, programs.cell, s.output, env, append(s.varLog.cellFlags(), s.Docker.tools.dockershim,
 		"-listen="+s.Endpoint(), "-docker="+s.Docker.Endpoint(), fmt.Sprintf("-stream=127.0.0.1:%d", port),
 		"-sandbox-image="+Image, "-root="+filepath.Join(s.Dir, "dockershim"))...)
 	return err

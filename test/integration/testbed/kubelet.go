@@ -56,6 +56,10 @@ type KubeletOptions struct {
 	// Kubeconfig is a file that leads to an API server, at which kubelet then registers
 	// NodeName; empty: there is none, and all pods are static ones.
 	Kubeconfig string
+	// Network is that of the API server.
+	Network *Network
+	// Settings are some of the configuration file, instead of the testbed's.
+	Settings map[string]any
 }
 
 // Kubelet is a real kubelet, by default without an API server. It runs static pods on a runtime,
@@ -136,17 +140,27 @@ func (k *Kubelet) prepare(ctx context.Context) error {
 	if k.port, err = freePort(ctx); err != nil {
 		return err
 	}
+	if err := os.WriteFile(k.resolver(), []byte("nameserver 127.0.0.1\n"), 0o600); err != nil {
+		return fmt.Errorf("write the kubelet configuration: %w", err)
+	}
+	if err := k.Configure(k.options.Settings); err != nil {
+		return err
+	}
+	if k.output, err = os.OpenFile(k.LogFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
+		return fmt.Errorf("make kubelet's own log: %w", err)
+	}
+	return nil
+}
+
+// Configure makes the next Start have settings instead of the testbed's.
+func (k *Kubelet) Configure(settings map[string]any) error {
+	k.options.Settings = settings
 	text, err := k.config(k.node.cgroup())
 	if err != nil {
 		return err
 	}
-	for name, content := range map[string]string{k.configFile(): text, k.resolver(): "nameserver 127.0.0.1\n"} {
-		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
-			return fmt.Errorf("write the kubelet configuration: %w", err)
-		}
-	}
-	if k.output, err = os.OpenFile(k.LogFile(), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600); err != nil {
-		return fmt.Errorf("make kubelet's own log: %w", err)
+	if err := os.WriteFile(k.configFile(), []byte(text), 0o600); err != nil {
+		return fmt.Errorf("write the kubelet configuration: %w", err)
 	}
 	return nil
 }
@@ -161,7 +175,7 @@ func (k *Kubelet) makeCell(cell, binary string) (err error) {
 	}
 	args = append(append(args, binary), k.flags()...)
 	env := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
-	k.cell, err = newCell(cell, k.output, env, args...)
+	k.cell, err = newCell(k.options.Network, cell, k.output, env, args...)
 	return err
 }
 

@@ -15,7 +15,7 @@ func (k *Kubelet) config(cgroup string) (string, error) {
 	settings := map[string]any{
 		"apiVersion":             "kubelet.config.k8s.io/v1beta1",
 		"kind":                   "KubeletConfiguration",
-		"address":                "127.0.0.1",
+		"address":                k.options.Network.address(),
 		"port":                   k.port,
 		"healthzPort":            0,
 		"authentication":         map[string]any{"anonymous": enabled(true), "webhook": enabled(false)},
@@ -43,6 +43,7 @@ func (k *Kubelet) config(cgroup string) (string, error) {
 	if k.options.Version != OldestKubelet {
 		maps.Copy(settings, k.newerSettings())
 	}
+	maps.Copy(settings, k.options.Settings)
 	text, err := json.MarshalIndent(settings, "", "  ")
 	if err != nil {
 		return "", fmt.Errorf("write the kubelet configuration: %w", err)
@@ -72,6 +73,9 @@ func (k *Kubelet) flags() []string {
 	}
 	if k.options.Kubeconfig != "" {
 		flags = append(flags, "--kubeconfig="+k.options.Kubeconfig)
+	}
+	if k.options.Network != nil {
+		flags = append(flags, "--node-ip="+NodeAddress)
 	}
 	return flags
 }

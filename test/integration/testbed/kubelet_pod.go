@@ -191,11 +191,12 @@ func (k *Kubelet) RunningContainer(ctx context.Context, p StaticPod, name string
 // Get asks kubelet's own API for a path, as "/stats/summary". Another status than 200 is
 // an error.
 func (k *Kubelet) Get(ctx context.Context, path string) (text string, err error) {
-	client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
+	network := k.options.Network
+	client := network.client(&http.Transport{
 		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, // kubelet signs for itself
 		DisableKeepAlives: true,
-	}}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("https://127.0.0.1:%d%s", k.port, path), nil)
+	})
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("https://%s:%d%s", network.address(), k.port, path), nil)
 	if err != nil {
 		return "", err
 	}

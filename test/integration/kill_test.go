@@ -71,7 +71,6 @@ func swapSteps(steps []killStep) []killStep {
 // killHarness is a shim that is killed, and logs that are kept for the time after their pod.
 type killHarness struct {
 	shim           *testbed.Shim
-	direct         *testbed.Client    // to the runtime itself
 	whole          *testbed.Container // keeps all of its files
 	packed         *testbed.Container // as well, compressed by zstd
 	pruned         *testbed.Container // keeps few
@@ -93,15 +92,16 @@ func newKillHarness(t *testing.T, containerd *testbed.Containerd) *killHarness {
 	writer := func(name, rate string) *testbed.Container {
 		return runWriter(t, direct, containerd.PodConfig(name, "killed"), "-stream=both", "-rate="+rate)
 	}
+	// Little is written and in small files, so that compression comes round to each of them
+	// soon on a busy machine too, in what the kills leave of its time.
 	h := &killHarness{
-		direct: direct,
-		whole:  writer("whole", "4000000"), packed: writer("packed", "1000000"),
-		pruned: writer("pruned", "1000000"), cut: writer("cut", "1000000"),
+		whole: writer("whole", "500000"), packed: writer("packed", "125000"),
+		pruned: writer("pruned", "125000"), cut: writer("cut", "125000"),
 	}
 	few, zstd := 4, config.CompressionZstd
 	h.shim, _ = newShim(t, containerd, func(c *config.Configuration) {
 		keepAll(c)
-		c.Rotation.MaxSize = 256 << 10
+		c.Rotation.MaxSize = 64 << 10
 		c.Rotation.CompressAfter = 100 * time.Millisecond
 		c.Rotation.KeepAfterRemoval = time.Hour
 		c.Files = config.Files{Group: "4", Mode: 0o644}

@@ -65,7 +65,6 @@ func (h *killHarness) strikeAt(t *testing.T, step killStep) {
 		if step.once && !after {
 			continue
 		}
-		h.catchUp(t) // before anything that is to be found by the shim that is struck
 		if step.prepare != nil {
 			step.prepare(h, t)
 		}

@@ -18,7 +18,7 @@ type metrics map[string][]string
 // Of its own ones the manual's table is asked, which a test of the daemon holds to its registry.
 func allMetrics(t *testing.T) metrics {
 	t.Helper()
-	text, err := os.ReadFile("../docs/operations.md")
+	text, err := os.ReadFile("../docs/monitoring.md")
 	if err != nil {
 		t.Fatal(err)
 	}

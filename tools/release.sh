@@ -41,7 +41,7 @@ lay_out() {
 		GO="$go" VERSION="$VERSION" BIN="$work/$arch/cri-logshim" DESTDIR="$root" PREFIX=/usr >&2
 	mkdir -p "$doc/docs" "$doc/monitoring" # as in the repository, so that links between them lead somewhere
 	cp README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE packaging/copyright "$work/third-party-licenses.txt" "$doc/"
-	cp -r docs/. "$doc/docs/"
+	cp docs/*.md docs/*.png docs/*.svg "$doc/docs/"
 	cp monitoring/*.json monitoring/*.yaml "$doc/monitoring/"
 	cp -r packaging "$root/packaging" # beside the tree, for nfpm
 	chmod -R u=rwX,go=rX "$root" # whatever the modes of a checkout are
@@ -64,7 +64,7 @@ make_archive() {
 	cp systemd/*.service systemd/*.socket systemd/bypass.sh systemd/config.yaml "$folder/systemd/"
 	[[ ! -e $work/$arch/kubectl-logshim ]] || cp "$work/$arch/kubectl-logshim" cmd/kubectl-logshim/kubectl_complete-logshim "$folder/"
 	cp -r "$work/$arch/share" "$folder/"
-	cp -r docs/. "$folder/docs/"
+	cp docs/*.md docs/*.png docs/*.svg "$folder/docs/"
 	cp monitoring/*.json monitoring/*.yaml "$folder/monitoring/"
 	tar --create --directory "$work/$arch" --format=ustar --sort=name --mtime="@$SOURCE_DATE_EPOCH" --mode=u+w,go=rX \
 		--owner=0 --group=0 --numeric-owner "$name" | gzip --no-name >"$made/$name.tar.gz"

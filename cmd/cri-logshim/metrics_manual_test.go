@@ -15,11 +15,11 @@ import (
 	"github.com/cri-logshim/cri-logshim/config"
 )
 
-// TestMetricsManual holds that docs/operations.md has a table of all metrics with their
+// TestMetricsManual holds that docs/monitoring.md has a table of all metrics with their
 // labels, and of no other. Of those that are ours the meaning is what /metrics tells.
 func TestMetricsManual(t *testing.T) {
 	t.Parallel()
-	const manual = "../../docs/operations.md"
+	const manual = "../../docs/monitoring.md"
 	text, err := os.ReadFile(manual)
 	if err != nil {
 		t.Fatal(err)

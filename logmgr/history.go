@@ -47,6 +47,7 @@ func (r *registry) historyOf(rel string, c *container) *history {
 		h = &history{
 			m: r.Manager, dir: dir, only: only, path: path.Dir(c.path), of: c,
 		}
+		h.meter.sums = r.books.enter(&c.Container)
 		h.removal = chore{of: h, begin: (*registry).removeExcess}
 		h.compression = chore{of: h, begin: (*registry).compress}
 		r.histories[key] = h
@@ -108,6 +109,7 @@ func (r *registry) forget(l *containerLog) {
 	h.removal.end()
 	h.compression.end()
 	r.keeper.forget(h)
+	r.books.leave(h.meter.sums)
 	for key, known := range r.histories {
 		if known == h {
 			delete(r.histories, key)

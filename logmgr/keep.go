@@ -32,7 +32,7 @@ type keeper struct {
 	poked  chan struct{} // holds a token when something has happened that a sweep is to see
 
 	packing packing
-	bytes   atomic.Int64 // that only keepDir had, at the last sweep
+	alone   atomic.Pointer[map[string]int64] // bytes that only keepDir had at the last sweep, by directory; never nil
 
 	mu     sync.Mutex
 	store  *kept.Store // nil: it has not been opened
@@ -41,7 +41,9 @@ type keeper struct {
 }
 
 func newKeeper(dir string) *keeper {
-	return &keeper{dir: dir, wanted: make(chan struct{}, 1), poked: make(chan struct{}, 1)}
+	k := &keeper{dir: dir, wanted: make(chan struct{}, 1), poked: make(chan struct{}, 1)}
+	k.alone.Store(&map[string]int64{})
+	return k
 }
 
 func (p Policy) keeps() bool { return p.KeepAfterRemoval > 0 }
@@ -231,12 +233,14 @@ func (k *keeper) sweep(m *Manager) (next time.Duration) {
 	}
 	m.expired(swept.Expired)
 	var bytes int64
+	alone := map[string]int64{}
 	for _, f := range swept.Only {
 		bytes += f.Disk
+		alone[f.Dir] += f.Disk
 	}
 	m.metrics.keptFiles.Set(float64(len(swept.Only)))
 	m.metrics.keptBytes.Set(float64(bytes))
-	k.bytes.Store(bytes)
+	k.alone.Store(&alone)
 	files, retry := k.packing.begin(swept.Plain, time.Now())
 	if len(files) > 0 {
 		m.compressor.queue.post(compression{kept: files})

@@ -44,6 +44,8 @@ type Options struct {
 	TakesOver bool
 	Log       logrus.FieldLogger
 	Metrics   prometheus.Registerer
+	// ContainerSums asks for sums by container, too.
+	ContainerSums bool
 
 	// Now is the wall clock that stamps rotated files; nil: time.Now.
 	Now func() time.Time
@@ -84,6 +86,7 @@ type Manager struct {
 	work        *workload
 	metrics     *metrics
 	scarcity    *scarcity
+	books       books
 }
 
 // New makes a Manager. The error says when podLogsDir or the kernel is unfit.
@@ -124,6 +127,7 @@ func New(o Options) (*Manager, error) {
 		elsewhere:   newElsewhere(o.Runtime),
 		lags:        newLags(),
 		work:        newWorkload(),
+		books:       newBooks(o),
 	}
 	files := o.Files
 	m.files.Store(&files)

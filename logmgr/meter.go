@@ -23,21 +23,24 @@ const (
 // log anyway tells it what was found: nobody looks for the meter's sake, and a log that
 // sleeps costs nothing.
 type meter struct {
-	mu        sync.Mutex
-	written   int64     // bytes that were seen to come
+	mu sync.Mutex
+	tally
+	sums      entry     // where all of it counts, too
 	rate      float64   // bytes per second at the time of grown
 	grown     time.Time // when that was noticed last
 	lastWrite int64     // by the file system's clock, in nanoseconds since 1970; 0: never
-	rotations int64
-	rotated   int64   // when it was rotated last, in nanoseconds since 1970; 0: never
-	overshoot float64 // the largest size of a rotated file as a share of maxSize
+	rotated   int64     // when it was rotated last, in nanoseconds since 1970; 0: never
+	files     int64     // all but those that are written to, when they were counted last
+	disk      int64     // bytes that they take
+	counted   bool
+	mishap    string // what went wrong last
+	mishapAt  time.Time
+}
 
-	packedFrom, packedTo int64 // bytes of files that were compressed, before and after
-	files                int64 // all but those that are written to, when they were counted last
-	disk                 int64 // bytes that they take
-	counted              bool
-	mishap               string // what went wrong last
-	mishapAt             time.Time
+// tell counts, here and in the sums.
+func (m *meter) tell(t tally) {
+	m.tally.add(t)
+	m.sums.add(t)
 }
 
 // grow takes in that a log was found grown, after a time in which nobody has looked.
@@ -54,7 +57,7 @@ func (m *meter) grow(now time.Time, bytes int64, after time.Duration, written ti
 	took := min(max(after, shortestLook), longestLook).Seconds()
 	m.rate *= math.Exp(-now.Sub(m.grown).Seconds() / meterSpan.Seconds())
 	m.rate += float64(bytes) / took * -math.Expm1(-took/meterSpan.Seconds())
-	m.written += bytes
+	m.tell(tally{written: bytes})
 	m.grown = now
 }
 
@@ -69,9 +72,8 @@ func (m *meter) rateAt(now time.Time) int64 {
 func (m *meter) rotate(at time.Time, share float64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.rotations++
+	m.tell(tally{rotations: 1, overshoot: share})
 	m.rotated = at.UnixNano()
-	m.overshoot = max(m.overshoot, share)
 	m.mishap = ""
 }
 
@@ -79,8 +81,7 @@ func (m *meter) rotate(at time.Time, share float64) {
 func (m *meter) pack(from, to int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.packedFrom += from
-	m.packedTo += to
+	m.tell(tally{packedFrom: from, packedTo: to})
 }
 
 // count takes in what lies there, but for the current files of logs that are known, and for

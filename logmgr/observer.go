@@ -32,6 +32,7 @@ type Observer struct {
 	again   chan struct{} // holds a token when the runtime is to be asked at once
 	metrics *forecastMetrics
 	sights  *sights
+	books   books
 
 	mu      sync.Mutex           // Settings and all below
 	logs    map[string]*observed // of running containers, by id
@@ -54,12 +55,13 @@ func NewObserver(o Options) (*Observer, error) {
 	if err != nil {
 		return nil, err
 	}
-	sights, err := newSights(o.Metrics)
+	books := newBooks(o)
+	sights, err := newSights(o.Metrics, books)
 	if err != nil {
 		return nil, err
 	}
 	return &Observer{
-		Options: o, again: make(chan struct{}, 1), metrics: metrics,
+		Options: o, again: make(chan struct{}, 1), metrics: metrics, books: books,
 		logs: map[string]*observed{}, refused: map[string]bool{}, sights: sights,
 	}, nil
 }
@@ -222,7 +224,13 @@ func (o *Observer) unknownOf(states map[string]State) (unknown []string) {
 			unknown = append(unknown, id)
 		}
 	}
-	maps.DeleteFunc(o.logs, func(id string, _ *observed) bool { return states[id] != StateRunning })
+	maps.DeleteFunc(o.logs, func(id string, l *observed) bool {
+		gone := states[id] != StateRunning
+		if gone {
+			o.books.leave(l.meter.sums)
+		}
+		return gone
+	})
 	maps.DeleteFunc(o.refused, func(id string, _ bool) bool { _, is := states[id]; return !is })
 	return unknown
 }
@@ -259,7 +267,9 @@ func (o *Observer) take(ctx context.Context, c Container) error {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.logs[c.ID] = &observed{of: c, path: path.Join(c.LogDirectory, c.LogPath), rel: rel, policy: o.PolicyOf(c)}
+	o.logs[c.ID] = &observed{
+		of: c, path: path.Join(c.LogDirectory, c.LogPath), rel: rel, policy: o.PolicyOf(c), meter: meter{sums: o.books.enter(&c)},
+	}
 	return nil
 }
 

@@ -53,6 +53,7 @@ func (f *outletFile) reset() { *f = outletFile{rotations: f.rotations} }
 func (e *elsewhere) measure(o *outlet) {
 	rotations, err := o.look(e.m.Now())
 	e.m.metrics.elsewhereRotations.Add(float64(rotations))
+	o.log.history.meter.sums.add(tally{rotations: rotations})
 	if err != nil {
 		e.m.metrics.failed("stat")
 		o.log.complain("cannot look at the runtime's file of this log", err)

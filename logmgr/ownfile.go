@@ -24,6 +24,7 @@ type ownFile struct {
 	to      Redirection
 	file    outletFile
 	missing bool      // at the last look there was none, and there ought to be
+	sums    entry     // of an Observer
 	absent  time.Time // since when the file that the runtime names is not there; zero: it is, or none is named
 }
 

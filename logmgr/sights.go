@@ -16,6 +16,7 @@ import (
 // elsewhere does but for the links.
 type sights struct {
 	metrics    elsewhereMetrics
+	books      books
 	complaints complaints
 	fresh      chan struct{} // holds a token when there is something to look at at once
 	began      time.Time
@@ -27,10 +28,10 @@ type sights struct {
 	told  bool // that there are any
 }
 
-func newSights(reg prometheus.Registerer) (*sights, error) {
+func newSights(reg prometheus.Registerer, b books) (*sights, error) {
 	metrics, err := newElsewhereMetrics(reg)
 	return &sights{
-		metrics: metrics, fresh: make(chan struct{}, 1), began: time.Now(),
+		metrics: metrics, books: b, fresh: make(chan struct{}, 1), began: time.Now(),
 		files: map[string]*ownFile{}, said: notices{drivers: map[string]bool{}},
 	}, err
 }
@@ -49,6 +50,7 @@ func (s *sights) compare(states map[string]State, now time.Time) (stale []string
 	for id, f := range s.files {
 		state, is := states[id]
 		if !is {
+			s.books.leave(f.sums)
 			delete(s.files, id)
 			s.seen.drop(&s.metrics, id)
 			continue
@@ -72,7 +74,7 @@ func (o *Observer) seeElsewhere(c Container, to Redirection) {
 	now := time.Now()
 	f := &ownFile{
 		of: &c, path: path.Join(c.LogDirectory, c.LogPath), policy: &atomic.Pointer[Policy]{},
-		since: now, running: c.State == StateRunning,
+		since: now, running: c.State == StateRunning, sums: s.books.enter(&c),
 	}
 	f.lead(to, now)
 	s.files[c.ID] = f
@@ -123,6 +125,7 @@ func (o *Observer) lookAt(id string, f *ownFile) {
 	s := o.sights
 	rotations, err := f.look(o.Now())
 	s.metrics.elsewhereRotations.Add(float64(rotations))
+	f.sums.add(tally{rotations: rotations})
 	if err != nil {
 		s.complaints.complain(f.path, func() logrus.FieldLogger { return f.fields(o.Log) }, "cannot look at the runtime's file of this log", err)
 	}

@@ -23,6 +23,8 @@ type View struct {
 type DiskView struct {
 	Logs *int64 // the runtime's own files and Kept included
 	Kept *int64 // of removed pods and attempts, as of the last look through keepDir
+
+	keptAlone map[string]int64 // of pods of which no log is known, by namespace
 }
 
 // LogView is what is known of the log of one container, of all its attempts where kubelet
@@ -97,14 +99,34 @@ func (r *registry) view(now time.Time) View {
 		}
 	}
 	if r.keeper.dir != "" {
-		kept := r.keeper.bytes.Load()
+		kept := int64(0)
+		v.Disk.keptAlone = r.keptAlone(&kept)
 		v.Disk.Kept = &kept
-		disk += kept
+		for _, bytes := range v.Disk.keptAlone {
+			disk += bytes
+		}
 	}
 	if counted {
 		v.Disk.Logs = &disk
 	}
 	return v
+}
+
+// keptAlone is what only keepDir has of those of whom no log is known, in bytes by namespace; what it
+// has of the others is counted with their files. All of it is added to kept.
+func (r *registry) keptAlone(kept *int64) map[string]int64 {
+	known := make(map[string]bool, len(r.histories))
+	for _, h := range r.histories {
+		known[h.dir] = true
+	}
+	alone := map[string]int64{}
+	for dir, bytes := range *r.keeper.alone.Load() {
+		*kept += bytes
+		if !known[dir] {
+			alone[namespaceOf(dir)] += bytes
+		}
+	}
+	return alone
 }
 
 // viewOfNone is of a container whose log nobody looks at.

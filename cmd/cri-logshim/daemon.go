@@ -161,11 +161,13 @@ func newDaemon(ctx context.Context, o *options, stderr io.Writer) (_ *daemon, er
 		TakesOver:  d.predecessor != nil,
 		Log:        d.log,
 		Metrics:    d.registry,
+
+		ContainerSums: c.Admin.ContainerMetrics,
 	})
-	if err == nil && c.Admin.ContainerMetrics {
-		err = d.registry.Register(newContainerMetrics(d.logs.View))
+	if err != nil {
+		return nil, err
 	}
-	return d, err
+	return d, d.registry.Register(newSumMetrics(d.logs.Sums, c.Admin.ContainerMetrics))
 }
 
 // listen opens the sockets, or takes those that systemd or a predecessor has opened.

@@ -27,6 +27,8 @@ type logKeeper interface {
 	Prune(ctx context.Context, o logmgr.PruneOrder) ([]logmgr.PrunedFile, error)
 	// View is what is known of each log.
 	View(ctx context.Context) (logmgr.View, error)
+	// Sums is what all logs come to by who has written them.
+	Sums(ctx context.Context) (logmgr.Sums, error)
 }
 
 // keepLogs makes what the mode asks for, and the interceptor that stands in the way of

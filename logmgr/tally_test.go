@@ -1,0 +1,69 @@
+package logmgr
+
+import (
+	"fmt"
+	"testing"
+)
+
+// Beyond the bound names share one account, also a name that is that one's own: two series of one
+// name would cost a whole scrape. What nobody uses any more makes room for what is new, the longest
+// unused first, or else a node where namespaces come and go would one day tell of none.
+func TestBookIsBounded(t *testing.T) {
+	const most = 3
+	b := newBook(most, true)
+	name := func(n int) sumName { return sumName{namespace: fmt.Sprint("ns", n)} }
+	var used []*account
+	for n := range most {
+		used = append(used, b.enter(name(n)))
+	}
+	for _, n := range []sumName{name(most), b.other.name} {
+		if b.enter(n) != b.other || b.of(n) != b.other {
+			t.Errorf("%v has an account of its own", n)
+		}
+	}
+	b.enter(name(1))
+	for _, n := range []int{2, 1, 0} {
+		b.leave(used[n]) // of 1 there is another one still
+	}
+	b.leave(b.other)
+	if b.enter(name(0)) != used[0] {
+		t.Error("an account that nobody uses has gone although there was room")
+	}
+	fresh := b.enter(name(most))
+	if fresh == b.other || b.of(name(2)) != b.other || b.of(name(1)) != used[1] {
+		t.Error("a new name got no account, or another one's than that of the longest unused")
+	}
+	if got := len(b.all()); got != most+1 {
+		t.Errorf("there are %d accounts", got)
+	}
+}
+
+// The account of a container goes with its last log, so that pods of the past are no series.
+func TestBookForgetsContainers(t *testing.T) {
+	b := newBook(3, false)
+	old := b.enter(sumName{pod: "web-0"})
+	if b.enter(sumName{pod: "web-0"}) != old {
+		t.Error("a pod that was made anew has an account of its own")
+	}
+	b.leave(old)
+	if b.of(old.name) != old {
+		t.Error("the account has gone before its last log")
+	}
+	b.leave(old)
+	if len(b.all()) != 1 {
+		t.Error("the account is left")
+	}
+}
+
+// The namespace of what is left of a pod is in the name of its directory; of any other directory
+// nothing is claimed.
+func TestNamespaceOf(t *testing.T) {
+	for dir, want := range map[string]string{
+		"shop_web-0_4f1c/app": "shop", "shop_web-0_4f1c/app/deeper": "shop", "shop_web-0_4f1c": "shop",
+		"crictl/app": otherNamespace, "shop_web-0": otherNamespace, "a": otherNamespace,
+	} {
+		if got := namespaceOf(dir); got != want {
+			t.Errorf("%s is of %q, want %q", dir, got, want)
+		}
+	}
+}

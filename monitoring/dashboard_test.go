@@ -15,8 +15,9 @@ type dashboard struct {
 	SchemaVersion int
 	Templating    struct {
 		List []struct {
-			Name, Type, Definition string
-			Datasource             source
+			Name, Type, AllValue string
+			Query                json.RawMessage
+			Datasource           source
 		}
 	}
 	Panels []panel
@@ -118,9 +119,13 @@ func TestDashboardIsWhole(t *testing.T) {
 	for _, v := range d.Templating.List {
 		variables[v.Name] = v.Type
 		if v.Type == "query" {
-			known.check(t, v.Name, v.Definition)
-			if v.Datasource != chosen {
-				t.Errorf("the variable %q asks %v", v.Name, v.Datasource)
+			var asks struct{ Query string }
+			if err := json.Unmarshal(v.Query, &asks); err != nil {
+				t.Errorf("the variable %q: %v", v.Name, err)
+			}
+			known.check(t, v.Name, asks.Query)
+			if v.Datasource != chosen || v.AllValue != ".+" { // else All is a list of all nodes, which can be too long for a URL
+				t.Errorf("the variable %q asks %v, and for all by %q", v.Name, v.Datasource, v.AllValue)
 			}
 		}
 	}
@@ -146,8 +151,12 @@ func TestDashboardIsWhole(t *testing.T) {
 			}
 		}
 	}
+	units := []string{"short", "bytes", "Bps", "ops", "reqps", "s", "percentunit"} // Grafana writes any other id behind the number
 	for _, p := range shown(t) {
-		if p.Title == "" || !strings.HasSuffix(p.Description, ".") || p.FieldConfig.Defaults.Unit == "" || p.Datasource != chosen || len(p.Targets) == 0 {
+		if !slices.Contains(units, p.FieldConfig.Defaults.Unit) {
+			t.Errorf("%q has the unit %q", p.Title, p.FieldConfig.Defaults.Unit)
+		}
+		if p.Title == "" || !strings.HasSuffix(p.Description, ".") || p.Datasource != chosen || len(p.Targets) == 0 {
 			t.Errorf("the panel %q lacks something: %+v", p.Title, p)
 		}
 		refs := map[string]bool{}

@@ -157,8 +157,8 @@ func TestOnePath(t *testing.T) {
 				r.Created(facts)
 				r.Started(second.ID(), false)
 				r.pass(10 * time.Second)
-				if got := r.metric("containers_not_managed_total"); got != 1 {
-					t.Errorf("%v refusals are counted", got)
+				if all, one := r.metric("containers_not_managed_total"), r.metric("containers_not_managed_total", `"path_taken"`); all != 1 || one != 1 {
+					t.Errorf("%v refusals are counted, %v for the path", all, one)
 				}
 				if !r.managed(first) || len(second.Asked()) > 0 {
 					t.Errorf("%d reopens of the first, %d of the second", len(first.Asked()), len(second.Asked()))

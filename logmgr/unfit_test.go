@@ -15,20 +15,23 @@ import (
 // TestUnfitContainersAreNotTouched: paths that escape and names that are none are
 // refused and counted once, and nobody touches their files.
 func TestUnfitContainersAreNotTouched(t *testing.T) {
-	for name, spoil := range map[string]func(c *logmgr.Container, outside string){
-		"log directory elsewhere":       func(c *logmgr.Container, outside string) { c.LogDirectory = outside },
-		"log path leaves its directory": func(c *logmgr.Container, _ string) { c.LogPath = "../../escaped/app/0.log" },
-		"absolute path elsewhere":       func(c *logmgr.Container, outside string) { c.LogDirectory, c.LogPath = "", outside+"/app/0.log" },
-		"pod name with a slash":         func(c *logmgr.Container, _ string) { c.Pod = "a/b" },
-		"namespace is ..":               func(c *logmgr.Container, _ string) { c.Namespace = ".." },
-		"container name is empty":       func(c *logmgr.Container, _ string) { c.Name = "" },
-		"container name with NUL":       func(c *logmgr.Container, _ string) { c.Name = "a\x00b" },
+	for name, unfit := range map[string]struct {
+		reason string
+		spoil  func(c *logmgr.Container, outside string)
+	}{
+		"log directory elsewhere":       {"outside_pod_logs_dir", func(c *logmgr.Container, outside string) { c.LogDirectory = outside }},
+		"log path leaves its directory": {"path_escapes", func(c *logmgr.Container, _ string) { c.LogPath = "../../escaped/app/0.log" }},
+		"absolute path elsewhere":       {"outside_pod_logs_dir", func(c *logmgr.Container, outside string) { c.LogDirectory, c.LogPath = "", outside+"/app/0.log" }},
+		"pod name with a slash":         {"invalid_name", func(c *logmgr.Container, _ string) { c.Pod = "a/b" }},
+		"namespace is ..":               {"invalid_name", func(c *logmgr.Container, _ string) { c.Namespace = ".." }},
+		"container name is empty":       {"invalid_name", func(c *logmgr.Container, _ string) { c.Name = "" }},
+		"container name with NUL":       {"invalid_name", func(c *logmgr.Container, _ string) { c.Name = "a\x00b" }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, r *rig) {
 				r.options.LegacyDir = r.legacy
 				facts := r.facts("app")
-				spoil(&facts, filepath.Join(filepath.Dir(r.dir), "outside"))
+				unfit.spoil(&facts, filepath.Join(filepath.Dir(r.dir), "outside"))
 				r.start()
 				c := r.behind(facts)
 				r.Created(facts)
@@ -44,8 +47,8 @@ func TestUnfitContainersAreNotTouched(t *testing.T) {
 				if got := names(t, c.Path()); len(got) != 1 || c.Reopens() > 0 {
 					t.Errorf("files %q, %d reopens", got, c.Reopens())
 				}
-				if got := r.metric("containers_not_managed_total"); got != 1 {
-					t.Errorf("%v refusals are counted", got)
+				if all, one := r.metric("containers_not_managed_total"), r.metric("containers_not_managed_total", `"`+unfit.reason+`"`); all != 1 || one != 1 {
+					t.Errorf("%v refusals are counted, %v as %s", all, one, unfit.reason)
 				}
 				if exists(r.legacy) {
 					t.Errorf("links were made: %q", names(t, r.legacy+"/x"))

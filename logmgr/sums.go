@@ -3,7 +3,6 @@ package logmgr
 import (
 	"cmp"
 	"context"
-	"path"
 	"strings"
 )
 
@@ -141,10 +140,8 @@ func (o *Observer) Sums(ctx context.Context) (Sums, error) {
 // namespaceOf is the namespace of a directory in keepDir, by Kubernetes' rules for those in
 // podLogsDir; empty: it is not made by them.
 func namespaceOf(dir string) string {
-	for path.Dir(dir) != "." {
-		dir = path.Dir(dir)
-	}
-	if parts := strings.Split(dir, "_"); len(parts) > 2 { // nor names nor namespaces have a _
+	pod, _, _ := strings.Cut(dir, "/")
+	if parts := strings.Split(pod, "_"); len(parts) == 3 { // no name of Kubernetes' has a _
 		return parts[0]
 	}
 	return otherNamespace

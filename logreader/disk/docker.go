@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
 	"github.com/cri-logshim/cri-logshim/logreader"
 )
@@ -55,8 +57,11 @@ func (l dockerLog) number(name string) (number int, compressed, ok bool) {
 // dockerFiles are the files of the log to which the link name leads, the oldest first.
 func (d *Disk) dockerFiles(rel, name string, attempt uint32) (files []logreader.File, err error) {
 	target, err := d.readLink(rel, name)
-	if err != nil {
-		return nil, fmt.Errorf("%s/%s is passed over: it is no regular file of root's: %w", rel, name, err)
+	switch {
+	case errors.Is(err, unix.EINVAL): // it is no link
+		return nil, fmt.Errorf("%s/%s is passed over: it is no regular file, or belongs to somebody other than root", rel, name)
+	case err != nil:
+		return nil, fmt.Errorf("%s/%s is passed over: %w", rel, name, err)
 	}
 	log, ok := parseDockerLog(target)
 	if !ok {

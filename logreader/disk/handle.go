@@ -24,7 +24,10 @@ func (d *Disk) Open(_ context.Context, c logreader.Container, f logreader.File) 
 	}
 	defer func() { err = errors.Join(err, dir.Close()) }()
 	file, err := dir.Open(name)
-	if err != nil {
+	switch {
+	case errors.Is(err, logfile.ErrChanged): // while it was opened
+		return nil, fmt.Errorf("%w: %w", fs.ErrNotExist, err)
+	case err != nil:
 		return nil, err
 	}
 	id, err := identify(file, unix.Statx)

@@ -56,8 +56,7 @@ func newListCommand() *cobra.Command {
 	a.addFlags(cmd)
 	cmd.Flags().StringVar(&order, "sort", "name", "`order` of the lines: name, disk, current, rate or rotations")
 	cmd.Flags().StringVar(&namespace, "namespace", "", "list the logs of one `namespace` only")
-	// The error is that of a flag that there is not.
-	_ = cmd.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions([]string{"name", "disk", "current", "rate", "rotations"}, cobra.ShellCompDirectiveNoFileComp))
+	completeWords(cmd, "sort", "name", "disk", "current", "rate", "rotations")
 	o = addOutputFlag(cmd, outputTable, outputWide, outputJSON, outputYAML)
 	return cmd
 }

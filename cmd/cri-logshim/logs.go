@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/cri-logshim/cri-logshim/config"
+	"github.com/cri-logshim/cri-logshim/logmgr/logline"
 	"github.com/cri-logshim/cri-logshim/logreader/disk"
 	"github.com/cri-logshim/cri-logshim/logreader/logcmd"
 	"github.com/cri-logshim/cri-logshim/logreader/logprint"
@@ -55,6 +56,9 @@ func newLogsCommand() *cobra.Command {
 	l.Choice = logcmd.AddFlags(flags)
 	_ = cmd.RegisterFlagCompletionFunc("container", completeContainers(l.forCompletion))
 	l.Form = logprint.AddFlags(flags)
+	completeWords(cmd, "stream", logline.Stdout.String(), logline.Stderr.String())
+	completeColor(cmd)
+	completeWords(cmd, "output", string(logprint.Text), string(logprint.JSON), string(logprint.Raw))
 	flags.StringVar(&l.podLogsDir, "pod-logs-dir", "", "`directory` of the logs of pods; overrides podLogsDir of the configuration file")
 	flags.StringVar(&l.keepDir, "keep-dir", "", "`directory` of the logs of removed pods; overrides keepDir of the configuration file")
 	flags.StringVar(&l.o.configPath, "config", defaultConfigPath, "configuration `file`, which says where logs are; the default one may be absent")

@@ -34,8 +34,7 @@ type output struct {
 func addOutputFlag(cmd *cobra.Command, known ...string) *output {
 	o := &output{format: known[0], known: known}
 	cmd.Flags().VarP(o, "output", "o", "output `format`: "+either(known))
-	// The error is that of a flag that there is not.
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(known, cobra.ShellCompDirectiveNoFileComp))
+	completeWords(cmd, "output", known...)
 	return o
 }
 

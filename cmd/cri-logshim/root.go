@@ -44,5 +44,6 @@ func newRootCommand() *cobra.Command {
 	root.AddCommand(newServeCommand(&o), newCheckConfigCommand(&o), newExplainCommand(&o), newLogsCommand(), newNodeCommand(), newBypassCommand(&o), newStatusCommand(), newListCommand(), newTopCommand(), newRotateCommand(), newPruneCommand(), newVersionCommand(), generate.Command(rootHelp, manualSections))
 	refuseUnknown(root)
 	codeUsage(root)
+	completeValues(root)
 	return root
 }

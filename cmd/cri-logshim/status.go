@@ -52,6 +52,7 @@ func newStatusCommand() *cobra.Command {
 	a.addFlags(cmd)
 	o = addOutputFlag(cmd, outputText, outputJSON, outputYAML)
 	color = terminal.AddColorFlags(cmd.Flags())
+	completeColor(cmd)
 	return cmd
 }
 

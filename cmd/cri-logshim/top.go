@@ -82,12 +82,12 @@ func newTopCommand() *cobra.Command {
 	flags.IntVarP(&f.times, "iterations", "n", 0, "write this `number` of tables and end, as text; 0: without end")
 	f.output = addOutputFlag(cmd, outputTable, outputJSON)
 	f.color = terminal.AddColorFlags(flags)
+	completeColor(cmd)
 	orders := make([]string, 0, len(top.Orders()))
 	for _, order := range top.Orders() {
 		orders = append(orders, string(order))
 	}
-	// The error is that of a flag that there is not.
-	_ = cmd.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(orders, cobra.ShellCompDirectiveNoFileComp))
+	completeWords(cmd, "sort", orders...)
 	return cmd
 }
 

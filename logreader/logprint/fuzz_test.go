@@ -62,6 +62,22 @@ func FuzzTerminal(f *testing.F) {
 	})
 }
 
+// A line is found where the expression finds it, whichever way it is looked for.
+func FuzzPattern(f *testing.F) {
+	for _, expression := range []string{"panic|fatal", "a|", "|", `a\|b`, "[a|b]", "\ufffd", "a.c|b"} {
+		f.Add(expression, []byte("a|b fatal \xff"), false)
+	}
+	f.Fuzz(func(t *testing.T, expression string, text []byte, ignoreCase bool) {
+		p, err := Compile(expression, ignoreCase)
+		if err != nil {
+			return
+		}
+		if got := p.in(text); got != p.expression.Match(text) {
+			t.Fatalf("%q in %q: %t", expression, text, got)
+		}
+	})
+}
+
 // cutUp is a line in pieces of a length.
 func cutUp(origin *logreader.Origin, text []byte, cut uint) []logreader.Line {
 	var lines []logreader.Line

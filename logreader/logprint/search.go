@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
+	"unicode/utf8"
 )
 
 // searchLimit is how many bytes of a line are searched at most.
@@ -28,7 +30,7 @@ type Context struct{ Before, After int }
 // Pattern is what is looked for in lines.
 type Pattern struct {
 	expression *regexp.Regexp
-	literal    []byte // what alone the expression means, unless it is empty
+	literals   [][]byte // what alone the expression means, unless there are none
 }
 
 // Compile understands a regular expression as RE2 has them (https://github.com/google/re2/wiki/Syntax).
@@ -44,17 +46,29 @@ func Compile(expression string, ignoreCase bool) (Pattern, error) {
 		}
 	}
 	p := Pattern{expression: compiled}
-	if !ignoreCase && regexp.QuoteMeta(expression) == expression {
-		p.literal = []byte(expression)
+	if !ignoreCase {
+		p.literals = literalsOf(expression)
 	}
 	return p, nil
 }
 
-func (p Pattern) in(text []byte) bool {
-	if len(p.literal) > 0 {
-		return bytes.Contains(text, p.literal)
+// literalsOf are the texts of which an expression such as panic|fatal finds any; nil: it finds
+// something else. They are found several times as fast.
+func literalsOf(expression string) (all [][]byte) {
+	for part := range strings.SplitSeq(expression, "|") {
+		if part == "" || regexp.QuoteMeta(part) != part || strings.ContainsRune(part, utf8.RuneError) {
+			return nil
+		}
+		all = append(all, []byte(part))
 	}
-	return p.expression.Match(text)
+	return all
+}
+
+func (p Pattern) in(text []byte) bool {
+	if len(p.literals) == 0 {
+		return p.expression.Match(text)
+	}
+	return slices.ContainsFunc(p.literals, func(literal []byte) bool { return bytes.Contains(text, literal) })
 }
 
 // selects tells whether a line is one of those that are looked for.

@@ -14,6 +14,7 @@ func (h *history) open(ctx context.Context) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && h.missed < beginAttempts:
 		h.missed++
+		h.gone = &f
 		h.files, h.from = nil, 0
 		return pause(ctx, time.Millisecond) // it has another name by now: look again
 	case ctx.Err() != nil:
@@ -53,7 +54,7 @@ func (h *history) openAhead(ctx context.Context) {
 	if h.from >= len(h.files) || h.at.ahead == nil || h.files[h.from].Compression == Plain {
 		return
 	}
-	if h.isBeyond(h.at.lastWritten()) || !h.o.Follow && h.isLast(h.at.file) {
+	if h.isBeyond(h.at.succeeded()) || !h.o.Follow && h.isLast(h.at.file) {
 		return
 	}
 	if p, err := openPlace(ctx, h.src, h.c, h.files[h.from], 0); err == nil { // or else it will be told of later

@@ -19,14 +19,14 @@ func (e *FileError) Error() string {
 // Unwrap is what was wrong with the file.
 func (e *FileError) Unwrap() error { return e.Err }
 
-// GapError tells that files were removed before they could be read.
+// GapError tells that files were removed after they were listed and before they were read.
 type GapError struct {
 	Container Container
 	After     string // the file that was read last
 }
 
 func (e *GapError) Error() string {
-	return fmt.Sprintf("%s/%s/%s: %q was removed while it was read, so lines that followed it may be missing", e.Container.Namespace, e.Container.Pod.Name, e.Container.Name, e.After)
+	return fmt.Sprintf("%s/%s/%s: files were removed before they could be read, so lines that followed those of %q may be missing", e.Container.Namespace, e.Container.Pod.Name, e.Container.Name, e.After)
 }
 
 // CutError tells that somebody has cut a file off while it was read.

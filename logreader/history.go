@@ -39,6 +39,7 @@ type history struct {
 	from   int    // where in it the files begin that follow at; a rotated file keeps them
 	looked int64  // the offset in at when the source was last asked what there is
 	missed int    // how often a file was not there that had just been listed
+	gone   *File  // the last such file; nil: it has been looked for
 	skip   int64  // lines that come before the last ones that are wanted
 
 	// last is the file to end with unless following, and lastBefore when the one before it

@@ -162,6 +162,20 @@ func (h *history) behind(files []File) int {
 	return i
 }
 
+// hasVanished tells whether the file that was to be read next is none of those that follow the
+// present one, by no name. One that was current may be any later one of its attempt by now.
+func (h *history) hasVanished(later []File) bool {
+	f := h.gone
+	h.gone = nil
+	if f == nil || f.Size == 0 {
+		return false
+	}
+	p := &place{file: *f}
+	return !slices.ContainsFunc(later, func(one File) bool {
+		return p.is(one) || f.Key == "" && one.Attempt == f.Attempt
+	})
+}
+
 // latest is when the last file of an attempt was rotated.
 func latest(files []File, attempt uint32) time.Time {
 	var last time.Time
@@ -207,10 +221,15 @@ func written(f File) time.Time {
 	return f.Rotated // a compressed file may bear the time of its compression
 }
 
-// lastWritten is until when the file was written to, as far as that is known.
-func (p *place) lastWritten() time.Time {
-	if p.none {
+// succeeded is a time before which nothing was written to the files that follow, as far as that is
+// known.
+func (p *place) succeeded() time.Time {
+	switch {
+	case p.none:
 		return time.Time{}
+	case p.file.Key != "":
+		return p.file.Rotated
+	default:
+		return p.file.LastWrite
 	}
-	return written(p.file)
 }

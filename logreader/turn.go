@@ -45,6 +45,9 @@ func (h *history) lookAround(ctx context.Context) error {
 	case err != nil && !errors.Is(err, errAgain):
 		return err
 	}
+	if (gap || h.hasVanished(now.Files[from:])) && h.at.settled {
+		h.o.Warn(&GapError{Container: h.c, After: h.at.file.Name})
+	}
 	later := len(now.Files) - from
 	switch {
 	case later == 0 && !now.Ended && h.o.Follow:
@@ -53,9 +56,6 @@ func (h *history) lookAround(ctx context.Context) error {
 		return h.settle(ctx)
 	case later == 0:
 		return h.end()
-	}
-	if gap && h.at.settled {
-		h.o.Warn(&GapError{Container: h.c, After: h.at.file.Name})
 	}
 	h.files, h.from = now.Files, from
 	return h.leave(ctx)
@@ -66,7 +66,7 @@ func (h *history) leave(ctx context.Context) error {
 	switch {
 	case !h.at.settled:
 		return h.settle(ctx)
-	case h.isBeyond(h.at.lastWritten()) || !h.o.Follow && h.isPast(h.files[h.from]):
+	case h.isBeyond(h.at.succeeded()) || !h.o.Follow && h.isPast(h.files[h.from]):
 		return h.end()
 	}
 	return h.open(ctx)

@@ -45,7 +45,7 @@ func (h *history) lookAround(ctx context.Context) error {
 	case err != nil && !errors.Is(err, errAgain):
 		return err
 	}
-	if (gap || h.hasVanished(now.Files[from:])) && h.at.settled {
+	if vanished := h.hasVanished(now.Files[from:]); (gap || vanished) && h.at.settled {
 		h.o.Warn(&GapError{Container: h.c, After: h.at.file.Name})
 	}
 	later := len(now.Files) - from

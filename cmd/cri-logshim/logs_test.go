@@ -96,11 +96,19 @@ func TestLogs(t *testing.T) {
 	}
 }
 
-// signalling is an output that sends SIGINT to this process when it is written to.
-type signalling struct{ wrote chan struct{} }
+// signalling is an output that sends SIGINT to this process once it has the last line. What comes
+// before that may be written at any number of times.
+type signalling struct {
+	text bytes.Buffer
+	sent bool
+}
 
-func (s signalling) Write(p []byte) (int, error) {
-	close(s.wrote)
+func (s *signalling) Write(p []byte) (int, error) {
+	s.text.Write(p)
+	if s.sent || !strings.Contains(s.text.String(), "three\n") {
+		return len(p), nil
+	}
+	s.sent = true
 	return len(p), syscall.Kill(os.Getpid(), syscall.SIGINT)
 }
 
@@ -111,11 +119,10 @@ func TestLogsInterrupted(t *testing.T) {
 	defer cancel()
 	root := newRootCommand()
 	root.SetArgs(append([]string{"logs", "web", "-c", "app", "-f"}, flags...))
-	out := signalling{make(chan struct{})}
-	root.SetOut(out)
+	var out signalling
+	root.SetOut(&out)
 	err := root.ExecuteContext(ctx)
-	<-out.wrote
-	if !errors.Is(err, exitcode.ErrTold) || exitcode.Of(err) != exitcode.Interrupted {
-		t.Errorf("ended with %v, want exit code %d", err, exitcode.Interrupted)
+	if !out.sent || !errors.Is(err, exitcode.ErrTold) || exitcode.Of(err) != exitcode.Interrupted {
+		t.Errorf("ended with %v after %q, want exit code %d", err, out.text.String(), exitcode.Interrupted)
 	}
 }

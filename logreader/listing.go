@@ -66,22 +66,22 @@ func (h *history) after(ctx context.Context, files []File) (from int, gap bool, 
 	case moved:
 		return 0, false, cmp.Or(h.reopen(ctx), errReopened)
 	case p.isCut():
-		return 0, false, cmp.Or(h.rewind(), errReopened)
+		h.rewind()
+		return 0, false, errReopened
 	}
 	return i + 1, false, nil
 }
 
 // rewind goes on with the present file from its beginning, since somebody has emptied it.
-func (h *history) rewind() error {
+func (h *history) rewind() {
 	p := h.at
 	h.o.Warn(&CutError{Container: h.c, Name: p.file.Name})
 	if _, err := p.handle.Seek(0, io.SeekStart); err != nil {
 		h.giveUp(err)
-		return nil
+		return
 	}
 	p.offset, h.looked = 0, 0
 	h.lines.Continue(p)
-	return nil
 }
 
 // reopen opens the present file under the name that it has by now, for a source that opens by

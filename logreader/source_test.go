@@ -13,7 +13,10 @@ func TestIdentityHasABirth(t *testing.T) {
 		a, b logreader.ID
 		same bool
 	}{
-		{of(1, 5), of(1, 5), true}, {of(1, 5), of(1, 6), false}, {of(1, 0), of(1, 6), true}, {of(1, 5), of(2, 5), false},
+		{of(1, 5), of(1, 5), true},
+		{of(1, 5), of(1, 6), false},
+		{of(1, 0), of(1, 6), true},
+		{of(1, 5), of(2, 5), false},
 		{of(1, 0), logreader.ID{Device: 2, Inode: 1}, false},
 	} {
 		if test.a.Is(test.b) != test.same || test.b.Is(test.a) != test.same {

@@ -134,40 +134,40 @@ func BenchmarkScrape(b *testing.B) {
 }
 
 // managerOf is a log manager on a runtime that has no containers and does not answer lists.
-func managerOf(t testing.TB, registry *prometheus.Registry, ofEach bool) *logmgr.Manager {
-	t.Helper()
+func managerOf(tb testing.TB, registry *prometheus.Registry, ofEach bool) *logmgr.Manager {
+	tb.Helper()
 	fake := runtimetest.NewFake()
 	fake.OnList(func(context.Context) error { return errors.New("not to be asked") })
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	m, err := logmgr.New(logmgr.Options{
-		PodLogsDir: t.TempDir(), Runtime: fake, Doorbell: logmgr.NewInotify(), Log: log, Metrics: registry, ContainerSums: ofEach,
+		PodLogsDir: tb.TempDir(), Runtime: fake, Doorbell: logmgr.NewInotify(), Log: log, Metrics: registry, ContainerSums: ofEach,
 		Settings: logmgr.Settings{PolicyOf: func(logmgr.Container) logmgr.Policy {
 			return logmgr.Policy{MaxSize: 1 << 20, MaxFiles: 3, Compression: logfile.Plain}
 		}},
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
+	ctx, cancel := context.WithCancel(tb.Context())
 	done := make(chan error, 1)
 	go func() { done <- m.Run(ctx) }()
-	t.Cleanup(func() {
+	tb.Cleanup(func() {
 		cancel()
 		if err := <-done; err != nil {
-			t.Error(err)
+			tb.Error(err)
 		}
 	})
 	return m
 }
 
 // taken waits until the manager has taken in so many containers.
-func taken(t testing.TB, m *logmgr.Manager, containers int) {
-	t.Helper()
+func taken(tb testing.TB, m *logmgr.Manager, containers int) {
+	tb.Helper()
 	for {
-		v, err := m.View(t.Context())
+		v, err := m.View(tb.Context())
 		if err != nil {
-			t.Fatal(err)
+			tb.Fatal(err)
 		}
 		if len(v.Logs) == containers {
 			return

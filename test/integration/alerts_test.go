@@ -36,21 +36,21 @@ func TestAlertsOnRealFaults(t *testing.T) {
 		for _, fault := range []struct {
 			alert        string
 			event        event.Reason // that says more of it
-			begin        func(t *testing.T) error
+			begin        func() error
 			metric       string
 			label        string
 			least, below float64 // that the metric is to have; below 0: no bound
-			end          func(t *testing.T) error
+			end          func() error
 		}{
 			{
-				"CRILogshimNodePressure", event.PressureHelpless, func(t *testing.T) error { return withFloor(t, shim, 1<<60) },
+				"CRILogshimNodePressure", event.PressureHelpless, func() error { return withFloor(t, shim, 1<<60) },
 				"cri_logshim_node_pressure", `bound="node.minFree"`, 1, -1,
-				func(t *testing.T) error { return withFloor(t, shim, 0) },
+				func() error { return withFloor(t, shim, 0) },
 			},
 			{
-				"CRILogshimRuntimeAway", event.RuntimeLost, func(t *testing.T) error { return containerd.Stop(t.Context()) },
+				"CRILogshimRuntimeAway", event.RuntimeLost, func() error { return containerd.Stop(t.Context()) },
 				"cri_logshim_upstream_state", `state="ready"`, 0, 1,
-				func(t *testing.T) error {
+				func() error {
 					tells(t, shim, event.RuntimeNotListed)
 					if err := containerd.Start(t.Context()); err != nil {
 						return err
@@ -60,13 +60,13 @@ func TestAlertsOnRealFaults(t *testing.T) {
 				},
 			},
 			{
-				"CRILogshimUnreadRemoved", event.UnreadRemoved, func(t *testing.T) error { neverRead(t, writer.LogPath()); return nil },
+				"CRILogshimUnreadRemoved", event.UnreadRemoved, func() error { neverRead(t, writer.LogPath()); return nil },
 				"cri_logshim_deleted_unread_bytes_total", "", 1, -1,
-				func(*testing.T) error { return nil },
+				func() error { return nil },
 			},
 		} {
 			before := scrape(t, shim)
-			if err := fault.begin(t); err != nil {
+			if err := fault.begin(); err != nil {
 				t.Fatalf("%s: %v", fault.alert, err)
 			}
 			eventually(t, func(ctx context.Context) error {
@@ -78,7 +78,7 @@ func TestAlertsOnRealFaults(t *testing.T) {
 			})
 			firesAlone(t, fault.alert, before, scrape(t, shim))
 			tells(t, shim, fault.event)
-			if err := fault.end(t); err != nil {
+			if err := fault.end(); err != nil {
 				t.Fatalf("%s: %v", fault.alert, err)
 			}
 		}

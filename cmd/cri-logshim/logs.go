@@ -75,7 +75,7 @@ type logsCommand struct {
 }
 
 // find opens the directories of the configuration.
-func (l *logsCommand) find(ctx context.Context, wanted logcmd.Wanted, note logcmd.Note, show func(*logcmd.Chooser, logcmd.Wanted) error) (err error) {
+func (l *logsCommand) find(_ context.Context, wanted logcmd.Wanted, _ logcmd.Note, show func(*logcmd.Chooser, logcmd.Wanted) error) (err error) {
 	c, err := l.configuration()
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ import (
 // restart of its container. It finds lines that are missing, double or out of order, and a command that
 // does not end.
 func (n *pluginNode) checkPluginFollow(t *testing.T) {
+	t.Helper()
 	const name = "followed"
 	err := n.Create(t.Context(), testbed.StaticPod{
 		Name: name, Restart: "Always", Scratch: "/scratch",

@@ -13,6 +13,7 @@ import (
 // checkPermissions does as a user what the plugin says has to be done, and needs no more than that. It finds advice
 // that does not help, and a permission that is needed and not told.
 func (n *pluginNode) checkPermissions(t *testing.T) {
+	t.Helper()
 	onNode := []string{restarted, "--tail", "5", "--node", testbed.NodeName}
 	refused := n.fromAfar(t, n.StrangerKubeconfig, onNode...)
 	if refused.code != exitcode.Failed || refused.out != "" || !strings.Contains(refused.told, "nodes/proxy") {
@@ -53,6 +54,7 @@ func (n *pluginNode) allowed(t *testing.T, want logsShown, args ...string) {
 
 // checkHandlersOff starts kubelet with what hardened clusters switch off, and not at all.
 func (n *pluginNode) checkHandlersOff(t *testing.T) {
+	t.Helper()
 	for _, setting := range []string{"enableSystemLogHandler", "enableDebuggingHandlers"} {
 		if err := n.kubelet.Stop(t.Context()); err != nil {
 			t.Fatal(err)

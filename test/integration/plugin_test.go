@@ -188,6 +188,7 @@ func (n *pluginNode) onTheNode(t *testing.T, args ...string) logsShown {
 // checkSame compares what both show. It finds bytes that are lost or changed on their way through the API server,
 // and files that one of the two does not know.
 func (n *pluginNode) checkSame(t *testing.T) {
+	t.Helper()
 	middle, other := n.middle(t, restarted), n.middle(t, removed)
 	for _, flags := range []string{
 		restarted, restarted + " --timestamps", restarted + " -o json", restarted + " -o raw",
@@ -219,6 +220,7 @@ func (n *pluginNode) checkSame(t *testing.T) {
 
 // checkAnswers holds kubelet and API server to what the stand-in of the unit tests does.
 func (n *pluginNode) checkAnswers(t *testing.T) {
+	t.Helper()
 	client, address := n.Client()
 	defer client.CloseIdleConnections()
 	server, err := nodelogs.NewServer(client, address, testbed.NodeName)

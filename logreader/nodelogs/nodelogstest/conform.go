@@ -22,7 +22,7 @@ import (
 // directories and the bytes of files below varLog, a folder on this machine, in which it leaves a folder.
 func Conform(t *testing.T, server *nodelogs.Server, varLog string) {
 	t.Helper()
-	folder, err := os.MkdirTemp(varLog, "conform")
+	folder, err := os.MkdirTemp(varLog, "conform") //nolint:usetesting // it is to be where the server looks
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +48,7 @@ func (c conformity) path(names ...string) []string {
 func (c conformity) write(t *testing.T, name string, content []byte) {
 	t.Helper()
 	file := filepath.Join(c.folder, name)
-	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, content, 0o644)); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o750), os.WriteFile(file, content, 0o600)); err != nil {
 		t.Fatal(err)
 	}
 }

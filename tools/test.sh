@@ -61,7 +61,7 @@ integration() {
 beside_kubelet() {
 	cd test/integration
 	"$gotestsum" --format testname -- -count=1 -p 1 -parallel 3 -timeout 20m \
-		-run '^(TestFloodLosesNothing|TestKilledAtAnyMoment|TestEachPodHasItsOwnLimits|TestLogOutlivesItsPod|TestNeighboursAreUntouched|TestExitedContainer|TestLinksLeadToDockersFiles)$' . -args -mode=manage
+		-run '^(TestFloodLosesNothing|TestKilledAtAnyMoment|TestEachPodHasItsOwnLimits|TestLogOutlivesItsPod|TestNeighboursAreUntouched|TestExitedContainer|TestLinksLeadToDockersFiles|TestRotatedOnRequest|TestPrunedOnRequest)$' . -args -mode=manage
 }
 
 # kubelets_functions run over directories as we leave them. Without cgo, as kubelet is built, they take what Go has in its cache.

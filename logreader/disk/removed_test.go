@@ -39,7 +39,7 @@ func TestRemovedWhileRead(t *testing.T) {
 			o := options()
 			o.Warn = func(err error) { warned = append(warned, err) }
 			r := logreader.New(n.open(), []logreader.Container{web()}, o)
-			defer r.Close() //nolint:errcheck // it is of no matter here
+			defer r.Close()
 			lines := 0
 			for ; ; lines++ {
 				_, err := r.Next(t.Context())

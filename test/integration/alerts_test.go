@@ -43,11 +43,6 @@ func TestAlertsOnRealFaults(t *testing.T) {
 			end          func() error
 		}{
 			{
-				"CRILogshimNodePressure", event.PressureHelpless, func() error { return withFloor(t, shim, 1<<60) },
-				"cri_logshim_node_pressure", `bound="node.minFree"`, 1, -1,
-				func() error { return withFloor(t, shim, 0) },
-			},
-			{
 				"CRILogshimRuntimeAway", event.RuntimeLost, func() error { return containerd.Stop(t.Context()) },
 				"cri_logshim_upstream_state", `state="ready"`, 0, 1,
 				func() error {
@@ -82,9 +77,7 @@ func TestAlertsOnRealFaults(t *testing.T) {
 				t.Fatalf("%s: %v", fault.alert, err)
 			}
 		}
-		for _, other := range []event.Reason{
-			event.Serving, event.ConfigReloaded, event.PressureBegan, event.PressureEnded, event.FilesRemoved, event.RuntimeConnected, event.RuntimeListed,
-		} {
+		for _, other := range []event.Reason{event.Serving, event.RuntimeConnected, event.RuntimeListed} {
 			tells(t, shim, other)
 		}
 	})
@@ -100,13 +93,6 @@ func tells(t *testing.T, shim *testbed.Shim, reason event.Reason) {
 		}
 		return err
 	})
-}
-
-// withFloor has so many bytes kept free.
-func withFloor(t *testing.T, shim *testbed.Shim, bytes int64) error {
-	t.Helper()
-	shim.Config.Node.MinFree = config.Floor{Amount: bytes}
-	return shim.Reload(t.Context())
 }
 
 // neverRead opens a log as a reader that does not get on, until the test ends.

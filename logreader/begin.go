@@ -50,7 +50,7 @@ func (h *history) tryToBegin(ctx context.Context) error {
 	if len(files) == 0 || h.o.Tail == 0 && !h.o.Follow {
 		h.at = &place{none: true, settled: true}
 		h.startAttempt()
-		h.over = len(files) > 0 || !h.o.Follow
+		h.over = len(files) > 0
 		return nil
 	}
 	h.last = files[len(files)-1]
@@ -85,14 +85,14 @@ func (h *history) choose(now Listing) (Listing, error) {
 	known := attemptsOf(now.Files)
 	switch {
 	case h.o.Previous && len(known) < 2:
-		return now, &NoPreviousError{h.c, known}
+		return now, &NoLogError{h.c, known}
 	case h.o.Previous && h.attempt == nil:
 		previous := known[len(known)-2]
 		h.attempt = &previous
 		now.Ended = true
 		now.Files = slices.DeleteFunc(now.Files, func(f File) bool { return f.Attempt != previous })
-	case h.attempt != nil && len(known) == 0 && !h.o.Follow:
-		return now, &NoPreviousError{h.c, h.known}
+	case len(known) == 0 && !h.o.Follow:
+		return now, &NoLogError{h.c, h.known}
 	}
 	return now, nil
 }

@@ -39,22 +39,22 @@ func (e *CutError) Error() string {
 	return fmt.Sprintf("%s/%s/%s: %q was cut off by somebody while it was read, so lines may be missing; it is read from its beginning", e.Container.Namespace, e.Container.Pod.Name, e.Container.Name, e.Name)
 }
 
-// NoPreviousError tells that a container has no attempt before its last, or not the one that
-// was asked for.
-type NoPreviousError struct {
+// NoLogError tells that there is no log of a container, or not of the attempt that was asked for.
+type NoLogError struct {
 	Container Container
-	Attempts  []uint32 // that there are
+	Attempts  []uint32 // of which there are logs
 }
 
-func (e *NoPreviousError) Error() string {
-	return fmt.Sprintf("%s/%s/%s has no log of that attempt; there are logs of %s", e.Container.Namespace, e.Container.Pod.Name, e.Container.Name, attempts(e.Attempts))
+func (e *NoLogError) Error() string {
+	name := fmt.Sprintf("%s/%s/%s", e.Container.Namespace, e.Container.Pod.Name, e.Container.Name)
+	if len(e.Attempts) == 0 {
+		return fmt.Sprintf("there is no file of the log of %s", name)
+	}
+	return fmt.Sprintf("%s has no log of that attempt; there are logs of %s", name, attempts(e.Attempts))
 }
 
 func attempts(all []uint32) string {
-	switch len(all) {
-	case 0:
-		return "none"
-	case 1:
+	if len(all) == 1 {
 		return fmt.Sprintf("attempt %d only", all[0])
 	}
 	return "attempts " + strings.Trim(strings.ReplaceAll(fmt.Sprint(all), " ", ", "), "[]")

@@ -50,6 +50,9 @@ func layLogs(t *testing.T) (dir string, flags []string) {
 	write("kept/shop_gone_u2/app/0.log", record("00", "\x1b[31mlast words"))
 	write("pods/shop_bad_u3/app/0.log.20260131-120001.000000000.gz", "no gzip")
 	write("pods/shop_bad_u3/app/0.log", record("02", "what is left"))
+	if err := os.MkdirAll(dir+"/pods/shop_bare_u4/app", 0o755); err != nil {
+		t.Fatal(err)
+	}
 	return dir, []string{"--pod-logs-dir", dir + "/pods", "--keep-dir", dir + "/kept", "--runtime-endpoint", "unix://" + dir + "/none.sock"}
 }
 
@@ -67,6 +70,7 @@ func TestLogs(t *testing.T) {
 		"web --all-containers --stream stdout --until 2026-01-31T12:00:02Z": {0, "one\nbetween\ntwo\n", ""},
 		"web -c side --previous":               {exitcode.NotFound, "", "attempt 0 only"},
 		"gone":                                 {0, "\x1b[31mlast words\n", ""},
+		"bare":                                 {exitcode.NotFound, "", "no file of the log of shop/bare/app"},
 		"gone -o raw --tail 1":                 {0, "\x1b[31mlast words\n", ""},
 		"web":                                  {exitcode.Usage, "", "choose one of app, side"},
 		"wep":                                  {exitcode.NotFound, "", "did you mean shop/web?"},

@@ -15,7 +15,7 @@ func Coded(err error) error {
 	if _, ok := errors.AsType[*NotFoundError](err); ok {
 		return exitcode.With(exitcode.NotFound, err)
 	}
-	if _, ok := errors.AsType[*logreader.NoPreviousError](err); ok {
+	if _, ok := errors.AsType[*logreader.NoLogError](err); ok {
 		return exitcode.With(exitcode.NotFound, err)
 	}
 	if errors.Is(err, ErrPartly) {

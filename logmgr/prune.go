@@ -31,6 +31,9 @@ type PrunedFile struct {
 // ErrNothingRemoved marks the reason why a Prune was not begun.
 var ErrNothingRemoved = errors.New("nothing was removed")
 
+// errUnfinished is what becomes of a Prune that the end of the manager, or a panic, has cut short.
+var errUnfinished = errors.New("not all was removed: the work on logs has ended, or failed, meanwhile; the daemon's log says more")
+
 // keptReason is given for files of removed pods that an order has asked for.
 const keptReason = "kept"
 
@@ -72,6 +75,7 @@ func (o *Observer) Prune(context.Context, PruneOrder) ([]PrunedFile, error) {
 // who reads the logs, nothing goes.
 func (p *pressure) carryOut(ctx context.Context, m *Manager, order *prune) {
 	defer close(order.done)
+	order.err = errUnfinished // unless all comes to its end
 	all := m.inventory(ctx)
 	if err := m.whoReads(ctx, all, orderedAsk); err != nil {
 		order.err = fmt.Errorf("%w: cannot find out who reads the logs: %w", ErrNothingRemoved, err)
@@ -95,6 +99,9 @@ func (p *pressure) carryOut(ctx context.Context, m *Manager, order *prune) {
 		f, _ := order.remove(m, h, reason)
 		return f
 	})
+	if ctx.Err() == nil {
+		order.err = nil
+	}
 }
 
 // tidy does what policies ask for of a holding, or with all of it that outlives its pod, if that

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -180,4 +181,31 @@ func TestPruneLeavesWhatMayBeRead(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A Prune that goes wrong half way is not told as one that has removed all there was.
+func TestPruneThatPanics(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		var panics atomic.Bool
+		now := r.options.Now
+		r.options.Now = func() time.Time {
+			if panics.Load() {
+				panic("as scripted")
+			}
+			return now()
+		}
+		r.policy = logmgr.Policy{MaxSize: 100 * kib, MaxFiles: 10}
+		r.start()
+		r.rotate(r.run("app"), 3)
+		r.pass(5 * time.Second)
+		panics.Store(true)
+		files, err := r.Prune(t.Context(), logmgr.PruneOrder{})
+		panics.Store(false)
+		if err == nil || errors.Is(err, logmgr.ErrNothingRemoved) {
+			t.Errorf("it says %+v, %v", files, err)
+		}
+		if files, err := r.Prune(t.Context(), logmgr.PruneOrder{}); err != nil {
+			t.Errorf("the next one says %+v, %v", files, err)
+		}
+	})
 }

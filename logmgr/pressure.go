@@ -79,7 +79,7 @@ func (p *pressure) run(ctx context.Context, m *Manager) error {
 // forget follows when the node has no bounds any longer.
 func (p *pressure) forget(m *Manager) {
 	p.relax()
-	p.spell.look(m.Log, shortage{}, time.Now())
+	p.spell.end(m.Log)
 	p.count = count{}
 	p.publish(m, measured{})
 }

@@ -412,6 +412,9 @@ func TestBoundsChange(t *testing.T) {
 		if d.asked.Load() != asked || r.metric("node_pressure") != 0 {
 			t.Errorf("asked on without a bound, pressure %v", r.metric("node_pressure"))
 		}
+		if began, ended := r.said("a bound of the node is broken"), r.said("no bound of the node is broken"); began != 1 || ended != 1 {
+			t.Errorf("the pressure has begun %d times and ended %d times", began, ended)
+		}
 		r.inPlace(c)
 	})
 }

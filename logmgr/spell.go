@@ -26,8 +26,16 @@ func (s *spell) look(log logrus.FieldLogger, broken shortage, now time.Time) {
 			event.PressureBegan.On(log).WithField("exceeded", broken.String()).Info("a bound of the node is broken: log files go until it is met")
 		}
 		s.last = now
-	case !s.since.IsZero() && now.Sub(s.last) >= spellPause:
-		event.PressureEnded.On(log).WithField("lasted", s.last.Sub(s.since)).Info("no bound of the node is broken any more")
-		*s = spell{}
+	case now.Sub(s.last) >= spellPause:
+		s.end(log)
 	}
+}
+
+// end tells that a spell is over, if there is one.
+func (s *spell) end(log logrus.FieldLogger) {
+	if s.since.IsZero() {
+		return
+	}
+	event.PressureEnded.On(log).WithField("lasted", s.last.Sub(s.since)).Info("no bound of the node is broken any more")
+	*s = spell{}
 }

@@ -43,6 +43,14 @@ type guard struct {
 	failures *prometheus.CounterVec // by method and what failed
 }
 
+// Steps of a hook.
+const (
+	stepBefore   = "before"
+	stepResponse = "response"
+	stepPass     = "pass"
+	stepAfter    = "after"
+)
+
 var (
 	// errAnswered ends the forwarding of a call that a hook answers by itself.
 	errAnswered = errors.New("answered by a hook")
@@ -56,6 +64,9 @@ var (
 func hook[Req, Resp any, PReq message[Req], PResp message[Resp]](
 	g guard, method string, before func(context.Context, PReq) verdict[Resp],
 ) grpc.StreamServerInterceptor {
+	for _, step := range []string{stepBefore, stepResponse, stepPass, stepAfter} {
+		g.failures.WithLabelValues(method, step) // or the first failure would be seen as no increase
+	}
 	return func(srv any, ss grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) (err error) {
 		call := &hookedCall[Req, Resp, PReq, PResp]{ServerStream: ss, guard: g, method: method, before: before}
 		defer func() { call.end(err) }()
@@ -85,7 +96,7 @@ func (c *hookedCall[Req, Resp, PReq, PResp]) RecvMsg(m any) error {
 		return err
 	}
 	c.received = true
-	c.protect("before", func() error {
+	c.protect(stepBefore, func() error {
 		frame, is := m.(Frame)
 		if !is {
 			return errors.New("the message is no frame")
@@ -113,7 +124,7 @@ func (c *hookedCall[Req, Resp, PReq, PResp]) RecvMsg(m any) error {
 // pass.
 func (c *hookedCall[Req, Resp, PReq, PResp]) SendMsg(m any) error {
 	if c.verdict.done != nil {
-		c.protect("response", func() error {
+		c.protect(stepResponse, func() error {
 			frame, is := m.(Frame)
 			if !is {
 				return errors.New("the message is no frame")
@@ -127,7 +138,7 @@ func (c *hookedCall[Req, Resp, PReq, PResp]) SendMsg(m any) error {
 		})
 	}
 	if c.verdict.pass != nil {
-		c.protect("pass", func() error {
+		c.protect(stepPass, func() error {
 			c.verdict.pass()
 			return nil
 		})
@@ -140,7 +151,7 @@ func (c *hookedCall[Req, Resp, PReq, PResp]) end(err error) {
 	if c.verdict.done == nil {
 		return
 	}
-	c.protect("after", func() error {
+	c.protect(stepAfter, func() error {
 		c.verdict.done(c.response, err)
 		return nil
 	})

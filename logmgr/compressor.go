@@ -87,7 +87,7 @@ func (c *compressor) do(ctx context.Context, m *Manager, job compression) {
 		return // the error says no more than that
 	}
 	if err != nil {
-		m.metrics.failed("compress")
+		m.metrics.failed(stepCompress)
 		h.complain("cannot compress old files of the container's log; they stay as they are", err)
 	}
 	failed = err != nil

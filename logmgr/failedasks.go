@@ -36,7 +36,7 @@ type unanswered struct {
 // add takes in another one. A container that the runtime does not know is most likely about
 // to go. One whose output was found before is no matter of concern: its link stands.
 func (f *failedAsks) add(m *Manager, o *outlet, err error) {
-	m.metrics.failed("redirect")
+	m.metrics.failed(stepRedirect)
 	o.failed = time.Now()
 	f.outlets[o.id] = o
 	f.count(m)

@@ -24,7 +24,7 @@ func (t *tender) see(info logfile.Info) bool {
 	if err := t.fresh(info, files); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		l.files = nil // so that it is done again
 		l.freshRetry.failed(now)
-		t.m.metrics.failed("prepare")
+		t.m.metrics.failed(stepPrepare)
 		l.complain("cannot do everything that is to be done to a new log file; trying again", err)
 		return false
 	}

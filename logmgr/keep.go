@@ -141,7 +141,7 @@ func (k *keeper) note(m *Manager, store *kept.Store, err error) {
 	k.store, k.usable, k.fault = store, err == nil, err
 	k.mu.Unlock()
 	if err != nil {
-		m.metrics.failed("keep")
+		m.metrics.failed(stepKeep)
 		event.KeepingFailed.On(m.Log).WithError(err).Error("logs of removed pods are not kept; trying again in a minute")
 	}
 }
@@ -246,7 +246,7 @@ func (k *keeper) sweep(m *Manager) (next time.Duration) {
 		m.compressor.queue.post(compression{kept: files})
 	}
 	if err != nil {
-		m.metrics.failed("keep")
+		m.metrics.failed(stepKeep)
 		m.Log.WithError(err).Warn("cannot look through all of keepDir; trying again in a minute")
 		return sweepPause
 	}
@@ -264,10 +264,10 @@ func (m *Manager) expired(files []kept.File) {
 	var bytes int64
 	for _, f := range files {
 		bytes += f.Disk
-		m.metrics.removed.WithLabelValues("keepAfterRemoval").Inc()
-		m.Log.WithFields(logrus.Fields{"dir": f.Dir, "file": f.Name, "size": f.Size, "setting": "keepAfterRemoval"}).Debug("removed a log file of a pod or attempt that is gone")
+		m.metrics.removed.WithLabelValues(expiredReason).Inc()
+		m.Log.WithFields(logrus.Fields{"dir": f.Dir, "file": f.Name, "size": f.Size, "setting": expiredReason}).Debug("removed a log file of a pod or attempt that is gone")
 	}
-	event.FilesRemoved.On(m.Log).WithFields(logrus.Fields{"files": len(files), "bytes": bytes, "setting": "keepAfterRemoval"}).Info("removed log files of pods and attempts that are gone, since keepAfterRemoval is over")
+	event.FilesRemoved.On(m.Log).WithFields(logrus.Fields{"files": len(files), "bytes": bytes, "setting": expiredReason}).Info("removed log files of pods and attempts that are gone, since keepAfterRemoval is over")
 }
 
 // hold gives a log's current file its second name.

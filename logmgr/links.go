@@ -47,7 +47,7 @@ func (r *registry) linkIn(d time.Duration, c *container) {
 				}
 			})
 			if !errors.Is(err, fs.ErrNotExist) { // a log that is not there yet
-				r.metrics.failed("link")
+				r.metrics.failed(stepLink)
 				l.complain("cannot make the legacy link", err)
 			}
 		})
@@ -94,7 +94,7 @@ func (r *registry) unlink(c *container) {
 			errs = append(errs, r.inDir(l.history.dir, func(dir *logfile.Dir) error { return removeTemporary(dir, l.name) }))
 		}
 		if err := errors.Join(errs...); err != nil {
-			r.metrics.failed("unlink")
+			r.metrics.failed(stepUnlink)
 			l.complain("cannot remove links and temporary files of a container that is gone", err)
 		}
 	})

@@ -8,6 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
+	"github.com/cri-logshim/cri-logshim/logmgr/retention"
 )
 
 // metrics are what the log manager counts.
@@ -73,8 +74,15 @@ func newMetrics(reg prometheus.Registerer, work *workload, lags *lags) (*metrics
 	} {
 		errs = append(errs, reg.Register(c))
 	}
+	// A series that came with its first count would show no increase.
 	for _, reason := range refusalReasons() {
 		m.refused.WithLabelValues(reason)
+	}
+	for _, step := range failingSteps() {
+		m.failures.WithLabelValues(step)
+	}
+	for _, reason := range removalReasons() {
+		m.removed.WithLabelValues(string(reason))
 	}
 	return m, errors.Join(errs...)
 }
@@ -106,6 +114,37 @@ func (m *metrics) refuse(err error) {
 		reason = refusedShared
 	}
 	m.refused.WithLabelValues(reason).Inc()
+}
+
+// What may fail in the work on logs.
+const (
+	stepCompress = "compress"
+	stepCount    = "count"
+	stepKeep     = "keep"
+	stepLink     = "link"
+	stepList     = "list"
+	stepPrepare  = "prepare"
+	stepReaders  = "readers"
+	stepRedirect = "redirect"
+	stepRemove   = "remove"
+	stepRename   = "rename"
+	stepReopen   = "reopen"
+	stepSpace    = "space"
+	stepStat     = "stat"
+	stepStatus   = "status"
+	stepUnlink   = "unlink"
+	stepWatch    = "watch"
+)
+
+func failingSteps() []string {
+	return []string{stepCompress, stepCount, stepKeep, stepLink, stepList, stepPrepare, stepReaders, stepRedirect, stepRemove, stepRename, stepReopen, stepSpace, stepStat, stepStatus, stepUnlink, stepWatch}
+}
+
+// expiredReason is given for files of removed pods whose time is over.
+const expiredReason = "keepAfterRemoval"
+
+func removalReasons() []retention.Reason {
+	return append(retention.Reasons(), expiredReason, keptReason)
 }
 
 func (m *metrics) failed(step string) { m.failures.WithLabelValues(step).Inc() }

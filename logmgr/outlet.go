@@ -105,7 +105,7 @@ func (e *elsewhere) link(o *outlet, now time.Time) {
 	}
 	o.linkRetry.failed(now)
 	o.due = earlier(o.due, o.linkRetry.not)
-	e.m.metrics.failed("link")
+	e.m.metrics.failed(stepLink)
 	o.log.complain("cannot link the log's path to the runtime's file; trying again", err)
 }
 
@@ -120,7 +120,7 @@ func (e *elsewhere) obstructed(o *outlet, now time.Time) bool {
 	}
 	if o.obstacleSaid.IsZero() || now.Sub(o.obstacleSaid) >= obstacleRepeat {
 		o.obstacleSaid = now
-		e.m.metrics.failed("link")
+		e.m.metrics.failed(stepLink)
 		o.log.log().WithField("file", o.to.Path).
 			Warn("a file lies where the link to the runtime's file belongs, and what is written to it is not the container's output: move it away, and the link is made within ten seconds")
 	}
@@ -188,7 +188,7 @@ func (e *elsewhere) unlink(l *containerLog) {
 	defer e.m.work.begin("remove the link "+l.path, stuckFile)()
 	err := e.m.inDir(l.history.dir, func(dir *logfile.Dir) error { return dir.RemoveDanglingLink(l.name) })
 	if err != nil {
-		e.m.metrics.failed("unlink")
+		e.m.metrics.failed(stepUnlink)
 		l.complain("cannot remove the link of a container that is gone", err)
 	}
 }

@@ -55,7 +55,7 @@ func (e *elsewhere) measure(o *outlet) {
 	e.m.metrics.elsewhereRotations.Add(float64(rotations))
 	o.log.history.meter.sums.add(tally{rotations: rotations})
 	if err != nil {
-		e.m.metrics.failed("stat")
+		e.m.metrics.failed(stepStat)
 		o.log.complain("cannot look at the runtime's file of this log", err)
 	}
 }

@@ -79,7 +79,7 @@ func (c *compressor) compressKept(ctx context.Context, m *Manager, files []kept.
 			continue
 		}
 		m.keeper.packing.failed(f.ID, time.Now())
-		m.metrics.failed("compress")
+		m.metrics.failed(stepCompress)
 		log := func() logrus.FieldLogger { return m.Log.WithFields(logrus.Fields{"dir": f.Dir, "file": f.Name}) }
 		m.complaints.complain(m.keeper.dir, log, "cannot compress a log file of a pod or attempt that is gone; it stays as it is", err)
 	}

@@ -130,7 +130,7 @@ func (p *pressure) ask(m *Manager) logfile.Space {
 	defer m.work.begin("ask how much space is free", stuckFile)()
 	space, err := m.Space()
 	if err != nil {
-		m.metrics.failed("space")
+		m.metrics.failed(stepSpace)
 		m.complain("cannot find out how much space is free, so minFree and minFreeInodes are not kept", err)
 		return logfile.Space{}
 	}

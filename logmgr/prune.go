@@ -146,7 +146,7 @@ func (m *Manager) onlyKept(h *holding) (only []logfile.Log) {
 		return err
 	})
 	if err != nil {
-		m.metrics.failed("keep")
+		m.metrics.failed(stepKeep)
 		h.complain("cannot look at what is kept of the container's log", err)
 	}
 	return only

@@ -41,14 +41,14 @@ func (m *Manager) reconcileLoop(ctx context.Context) error {
 			case ctx.Err() != nil:
 				return
 			case err != nil:
-				m.metrics.failed("list")
+				m.metrics.failed(stepList)
 				if m.unlisted.CompareAndSwap(nil, &began) {
 					event.RuntimeNotListed.On(m.Log).WithError(err).Warn("cannot list the runtime's containers; trying again")
 				}
 			case time.Since(swept) >= sweepEvery:
 				swept = time.Now()
 				if err := m.sweepLegacy(idsIn(listed)); err != nil {
-					m.metrics.failed("unlink")
+					m.metrics.failed(stepUnlink)
 					m.Log.WithError(err).Warn("cannot sweep the legacy links")
 				}
 			}
@@ -125,7 +125,7 @@ func (m *Manager) learn(ctx context.Context, id string) {
 		m.mail.post(func(r *registry) { r.answered(c) })
 	case errors.Is(err, ErrNotFound) || ctx.Err() != nil: // it has gone meanwhile, or we are to go
 	default:
-		m.metrics.failed("status")
+		m.metrics.failed(stepStatus)
 		m.mail.post(func(r *registry) { r.unanswered(id, err) })
 	}
 }

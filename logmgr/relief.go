@@ -64,7 +64,7 @@ func (h *holding) measure(m *Manager) bool {
 		return err
 	})
 	if err != nil {
-		m.metrics.failed("count")
+		m.metrics.failed(stepCount)
 		h.complain("cannot look at the container's log files", err)
 		h.logs = nil
 		return false
@@ -91,7 +91,7 @@ func (m *Manager) keptOnly() (all []*holding) {
 	defer m.work.begin("look at the files in keepDir", stuckFile)()
 	files, err := store.Inventory()
 	if err != nil {
-		m.metrics.failed("keep")
+		m.metrics.failed(stepKeep)
 		m.complain("cannot look through all of keepDir", err)
 	}
 	of := map[string]*holding{}
@@ -144,7 +144,7 @@ func (m *Manager) whoReads(ctx context.Context, all []*holding, patience time.Du
 	asked := time.Now()
 	found, err := m.lookout.ask(ctx, ids)
 	if err != nil {
-		m.metrics.failed("readers")
+		m.metrics.failed(stepReaders)
 		return err
 	}
 	for i, h := range all {
@@ -236,7 +236,7 @@ func (m *Manager) removeOf(h *holding, p piece, reason retention.Reason) (gone [
 		h.touched.Store(true)
 	}
 	if err != nil {
-		m.metrics.failed("remove")
+		m.metrics.failed(stepRemove)
 		h.complain("cannot remove old files of the container's log", err)
 	}
 	return gone, !held && err == nil

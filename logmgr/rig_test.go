@@ -3,6 +3,7 @@ package logmgr_test
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 	"github.com/sirupsen/logrus"
 	"github.com/sirupsen/logrus/hooks/test"
 	"go.uber.org/goleak"
@@ -96,7 +98,30 @@ func (r *rig) start() {
 		r.Fatal(err)
 	}
 	r.Manager = m
+	series := r.series()
 	r.begin(m.Run)
+	stop := r.stop
+	r.stop = func() {
+		r.Helper()
+		stop()
+		if got := r.series(); !maps.Equal(got, series) {
+			r.Errorf("series came only with their first count, of which Prometheus sees no increase: %v, before %v", got, series)
+		}
+	}
+}
+
+// series are the numbers of series of counters whose labels are known beforehand, by metric.
+func (r *rig) series() map[string]int {
+	r.Helper()
+	families, err := r.metrics.Gather()
+	r.must(err)
+	series := map[string]int{}
+	for _, f := range families {
+		if f.GetType() == dto.MetricType_COUNTER && !strings.Contains(f.GetName(), "_namespace_") {
+			series[f.GetName()] = len(f.GetMetric())
+		}
+	}
+	return series
 }
 
 // begin runs a manager, or what stands in for one, until stop.

@@ -57,7 +57,7 @@ func (t *tender) rotate(ctx context.Context, seen logfile.Info, full int64, want
 	began := time.Now()
 	rotated, err := t.moveAside(info)
 	if err != nil {
-		t.m.metrics.failed("rename")
+		t.m.metrics.failed(stepRename)
 		l.retry.failed(time.Now())
 		return l.fault("cannot move the full log aside", err)
 	}
@@ -117,7 +117,7 @@ func (t *tender) putBack(rotated string, info logfile.Info) {
 		l.doubt = doubt{name: rotated, since: time.Now()}
 		t.m.mail.post(func(r *registry) { r.rotated(l) })
 	case err != nil:
-		t.m.metrics.failed("rename")
+		t.m.metrics.failed(stepRename)
 		l.complain("cannot put the log back in its place", err)
 	}
 }
@@ -185,7 +185,7 @@ func (t *tender) reopen(ctx context.Context) error {
 	t.m.metrics.reopen.Observe(time.Since(began).Seconds())
 	if err != nil {
 		t.m.inability.learn(t.m, err)
-		t.m.metrics.failed("reopen")
+		t.m.metrics.failed(stepReopen)
 		return fmt.Errorf("reopen the log of container %s: %w", t.id, err)
 	}
 	if t.m.inability.forget() { // it was the answer of a moment

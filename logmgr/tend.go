@@ -95,7 +95,7 @@ func (t *tender) look(ctx context.Context) (wait time.Duration, fine bool) {
 		l.opening.failed(now)
 		return l.opening.wait, false
 	case err != nil:
-		t.m.metrics.failed("stat")
+		t.m.metrics.failed(stepStat)
 		t.fail("cannot look at the log", err)
 		return longestLook, false
 	}
@@ -203,7 +203,7 @@ func (t *tender) sleep() bool {
 
 // unwatched notes that the log cannot be watched.
 func (t *tender) unwatched(err error) {
-	t.m.metrics.failed("watch")
+	t.m.metrics.failed(stepWatch)
 	if !t.m.scarcity.tookWatch(err) {
 		t.l.complain("cannot watch the log, so it is polled", err)
 	}

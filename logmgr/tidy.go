@@ -53,14 +53,14 @@ func (m *Manager) tidy(ctx context.Context, h *history, known map[string]bool, p
 		s.addKept(only)
 		next, err = m.removeOldest(ctx, h, dir, logs, s, p)
 		if keepErr != nil {
-			m.metrics.failed("keep")
+			m.metrics.failed(stepKeep)
 			h.complain("cannot keep the container's log for the time after its pod", keepErr)
 			next = sooner(next, keepRetry)
 		}
 		return err
 	})
 	if err != nil {
-		m.metrics.failed("remove")
+		m.metrics.failed(stepRemove)
 		h.complain("cannot remove old files of the container's log", err)
 	}
 	return next, err

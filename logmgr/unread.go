@@ -60,7 +60,7 @@ func (m *Manager) unreadIn(ctx context.Context, h *history, logs []logfile.Log) 
 		return nil, err
 	}
 	if err != nil {
-		m.metrics.failed("readers")
+		m.metrics.failed(stepReaders)
 		h.complain("cannot find out who reads the container's log, so nobody is waited for", err)
 		return nil, nil
 	}

@@ -29,6 +29,11 @@ const (
 	MinFreeInodes Reason = "node.minFreeInodes"
 )
 
+// Reasons are all of them.
+func Reasons() []Reason {
+	return []Reason{MaxFiles, DeleteAfter, MaxTotalSize, MaxBytes, MinFree, MinFreeInodes}
+}
+
 // leastFiles is the least that MaxFiles counts as: the current file and one more,
 // which a reader that follows the log needs to finish.
 const leastFiles = 2

@@ -18,7 +18,6 @@ BENCHFLAGS ?=
 BIN ?= bin/cri-logshim
 # kubectl-logshim, and what is made of the help of the program, are built beside it.
 BESIDE = $$(dirname '$(BIN)')
-KUBECTL = $(if $(wildcard cmd/kubectl-logshim),yes)
 # Of packages and releases; GOARCH in the environment is that of build and install.
 ARCHES ?= amd64 arm64
 OUT ?=
@@ -54,13 +53,13 @@ test: ## Run every test, and the linters (as root, else those that need no root)
 .PHONY: build
 build: ## Build bin/cri-logshim and bin/kubectl-logshim, static binaries
 	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.version=$(VERSION)' -o '$(BIN)' ./cmd/cri-logshim
-	[ -z '$(KUBECTL)' ] || CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.version=$(VERSION)' -o "$(BESIDE)/kubectl-logshim" ./cmd/kubectl-logshim
+	CGO_ENABLED=0 $(GO) build -trimpath -buildvcs=auto -ldflags '-s -w -X main.version=$(VERSION)' -o "$(BESIDE)/kubectl-logshim" ./cmd/kubectl-logshim
 
 # A binary for another machine cannot write anything here, so one for this machine does.
 .PHONY: share
 share: build
 	@rm -rf "$(BESIDE)/share"
-	@for program in cri-logshim $(if $(KUBECTL),kubectl-logshim); do \
+	@for program in cri-logshim kubectl-logshim; do \
 		generator='$(BIN)'; [ "$$program" = cri-logshim ] || generator="$(BESIDE)/$$program"; \
 		"$$generator" version >/dev/null 2>&1 || { \
 			generator="$(BESIDE)/generator"; \
@@ -97,7 +96,7 @@ bench: ## Measure against the bare runtime, a typed proxy and kubelet; out/bench
 install: share ## Install binaries, systemd units, default configuration, manual pages (DESTDIR, PREFIX)
 	install -d '$(DESTDIR)$(BINDIR)' '$(DESTDIR)$(LIBDIR)' '$(DESTDIR)$(UNITDIR)' '$(DESTDIR)$(SYSCONFDIR)/cri-logshim'
 	install -m 0755 '$(BIN)' '$(DESTDIR)$(BINDIR)/cri-logshim'
-	[ -z '$(KUBECTL)' ] || install -m 0755 "$(BESIDE)/kubectl-logshim" cmd/kubectl-logshim/kubectl_complete-logshim '$(DESTDIR)$(BINDIR)'
+	install -m 0755 "$(BESIDE)/kubectl-logshim" cmd/kubectl-logshim/kubectl_complete-logshim '$(DESTDIR)$(BINDIR)'
 	@find "$(BESIDE)/share" -type f -printf '%P\n' | while read -r file; do \
 		installed='$(DESTDIR)$(DATADIR)'/$$file; \
 		install -d "$${installed%/*}" && install -m 0644 "$(BESIDE)/share/$$file" "$$installed" || exit 1; \

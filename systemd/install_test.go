@@ -37,18 +37,19 @@ func TestInstallAndUninstall(t *testing.T) {
 				filepath.Join(units, retryUnit):  true,
 				"etc/cri-logshim/config.yaml":    true,
 
-				share + "/man/man1/cri-logshim.1":                     true,
-				share + "/bash-completion/completions/cri-logshim":    true,
-				share + "/fish/vendor_completions.d/cri-logshim.fish": true,
-				share + "/zsh/site-functions/_cri-logshim":            true,
+				filepath.Join(filepath.Dir(binary), "kubectl-logshim"):          true,
+				filepath.Join(filepath.Dir(binary), "kubectl_complete-logshim"): true,
 			}
-			if _, err := os.Stat("../cmd/kubectl-logshim"); err == nil {
-				want[filepath.Join(filepath.Dir(binary), "kubectl-logshim")] = true
+			for _, program := range []string{"cri-logshim", "kubectl-logshim"} {
+				want[share+"/man/man1/"+program+".1"] = true
+				want[share+"/bash-completion/completions/"+program] = true
+				want[share+"/fish/vendor_completions.d/"+program+".fish"] = true
+				want[share+"/zsh/site-functions/_"+program] = true
 			}
 			got := filesIn(t, dest)
 			maps.DeleteFunc(got, func(name string, _ bool) bool {
-				page, manual := strings.CutPrefix(name, share+"/man/man1/cri-logshim-")
-				return manual && strings.HasSuffix(page, ".1") && strings.Count(page, "/") == 0
+				of, page, found := strings.Cut(strings.TrimPrefix(name, share+"/man/man1/"), "logshim-")
+				return found && (of == "cri-" || of == "kubectl-") && strings.HasSuffix(page, ".1") && !strings.Contains(page, "/")
 			})
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("installed (-want +got):\n%s", diff)

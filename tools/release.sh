@@ -62,7 +62,7 @@ make_archive() {
 	mkdir -p "$folder/systemd" "$folder/docs" "$folder/monitoring"
 	cp "$work/$arch/cri-logshim" README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md LICENSE "$work/third-party-licenses.txt" "$folder/"
 	cp systemd/*.service systemd/*.socket systemd/bypass.sh systemd/config.yaml "$folder/systemd/"
-	[[ ! -e $work/$arch/kubectl-logshim ]] || cp "$work/$arch/kubectl-logshim" cmd/kubectl-logshim/kubectl_complete-logshim "$folder/"
+	cp "$work/$arch/kubectl-logshim" cmd/kubectl-logshim/kubectl_complete-logshim "$folder/"
 	cp -r "$work/$arch/share" "$folder/"
 	cp docs/*.md docs/*.png docs/*.svg "$folder/docs/"
 	cp monitoring/*.json monitoring/*.yaml "$folder/monitoring/"

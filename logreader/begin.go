@@ -84,7 +84,7 @@ func (h *history) openFirst(ctx context.Context, files []File, s start) error {
 func (h *history) choose(now Listing) (Listing, error) {
 	known := attemptsOf(now.Files)
 	switch {
-	case h.o.Previous && len(known) < 2:
+	case h.o.Previous && h.attempt == nil && len(known) < 2:
 		return now, &NoLogError{h.c, known}
 	case h.o.Previous && h.attempt == nil:
 		previous := known[len(known)-2]

@@ -25,8 +25,11 @@ func Show(ctx context.Context, src logreader.Source, containers []logreader.Cont
 	}
 	o.Idle = printer.Flush
 	r := logreader.New(src, containers, o)
-	defer func() { err = errors.Join(err, r.Close()) }()
-	defer func() { err = errors.Join(err, printer.Close()) }()
+	defer func() {
+		if err = errors.Join(err, printer.Close(), r.Close()); err == nil && partly {
+			err = ErrPartly // of which nothing more is told, so it is no part of another error
+		}
+	}()
 	garbage := 0
 	for {
 		line, err := r.Next(ctx)
@@ -49,9 +52,6 @@ func Show(ctx context.Context, src logreader.Source, containers []logreader.Cont
 			places = fmt.Sprintf("%d places", garbage)
 		}
 		warn(fmt.Errorf("what is no record of a container's output was shown as it is, in %s", places))
-	}
-	if partly {
-		return ErrPartly
 	}
 	return nil
 }

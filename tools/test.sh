@@ -26,7 +26,8 @@ get() {
 	command -v "$program" >/dev/null && return
 	if ((EUID == 0)) && command -v apt-get >/dev/null; then
 		say "installing $* for $why"
-		apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"
+		{ apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@"; } ||
+			echo "$* cannot be installed" >&2
 	fi
 }
 

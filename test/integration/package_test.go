@@ -195,7 +195,7 @@ func checkPackaged(t *testing.T, d *testbed.Debian, version string) {
 		}
 	}
 	for _, file := range files {
-		program := file == packagedShim || strings.HasPrefix(file, "/usr/bin/kubectl") || strings.HasPrefix(file, packagedPrograms)
+		program := slices.Contains([]string{packagedShim, "/usr/bin/kubectl-logshim", "/usr/bin/kubectl_complete-logshim"}, file) || strings.HasPrefix(file, packagedPrograms)
 		if !strings.HasPrefix(file, packagedUnits+"cri-logshim") && !strings.HasPrefix(file, "/usr/share/doc/cri-logshim/") &&
 			!program && !fromHelp(file) && file != packagedConfig {
 			t.Errorf("%s is none of the package's business", file)

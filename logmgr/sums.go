@@ -88,9 +88,7 @@ func (b books) sums(v View) Sums {
 		}
 	}
 	for namespace, bytes := range v.Disk.keptAlone {
-		a := b.namespaces.enter(namespaceName(namespace)) // which may have no other logs
-		inNamespaces[a] += bytes
-		b.namespaces.leave(a)
+		inNamespaces[b.namespaces.place(namespaceName(namespace))] += bytes
 	}
 	s := Sums{Namespaces: b.namespaces.sums(inNamespaces)}
 	if b.containers.most > 0 {

@@ -87,6 +87,22 @@ func (b *book) enter(n sumName) *account {
 	return a
 }
 
+// place is the account in which a name counts that may have no log. It gets one of its own while there
+// is room, and takes nobody else's: what was counted there would be lost for it.
+func (b *book) place(n sumName) *account {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	a := b.accounts[n]
+	if a == nil {
+		if n == b.other.name || len(b.accounts) >= b.most {
+			return b.other
+		}
+		a = &account{name: n}
+		b.accounts[n] = a
+	}
+	return a
+}
+
 // room tells whether there is room for one name more, and makes some where it can.
 func (b *book) room() bool {
 	if len(b.accounts) < b.most {

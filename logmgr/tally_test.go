@@ -67,3 +67,45 @@ func TestNamespaceOf(t *testing.T) {
 		}
 	}
 }
+
+// What is kept of removed pods has its share of the bound, and takes no place from what was counted: a
+// node with many namespaces in keepDir would else tell of other ones at each scrape, leave out the
+// bytes of the rest and begin their counters anew.
+func TestKeptTakesNoPlace(t *testing.T) {
+	b := newBooks(Options{})
+	gone := b.enter(&Container{Namespace: "gone"})
+	gone.add(tally{written: 5})
+	b.leave(gone)
+	kept := map[string]int64{}
+	for n := range mostNamespaces + 20 {
+		kept[fmt.Sprint("team-", n)] = 1
+	}
+	for range 2 {
+		sums := b.sums(View{Disk: DiskView{keptAlone: kept}}).Namespaces
+		disk := int64(0)
+		for _, s := range sums {
+			if s.DiskBytes != nil {
+				disk += *s.DiskBytes
+			}
+		}
+		if disk != int64(len(kept)) || len(sums) != mostNamespaces+1 || sums[0].Namespace != "gone" || sums[0].BytesWritten != 5 {
+			t.Errorf("%d bytes on disk in %d namespaces, first %+v", disk, len(sums), sums[0])
+		}
+	}
+	if live := b.enter(&Container{Namespace: "live"}); live.namespace == b.namespaces.other || b.namespaces.of(gone.namespace.name) != gone.namespace {
+		t.Error("a namespace with a log gets no place of one that is only kept")
+	}
+}
+
+// A node with ever so many containers has a bounded number of sums, in which no byte is missing.
+func TestContainerSumsAreBounded(t *testing.T) {
+	const more = 5
+	b := newBooks(Options{ContainerSums: true})
+	for n := range mostContainers + more {
+		b.enter(&Container{Namespace: "shop", Pod: fmt.Sprint("web-", n), Name: "app"}).add(tally{written: 1})
+	}
+	sums := b.sums(View{}).Containers
+	if last := sums[len(sums)-1]; len(sums) != 1000 || last.Namespace != otherNamespace || last.BytesWritten != more {
+		t.Errorf("there are %d sums, the last is %+v", len(sums), last)
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path"
 	"slices"
 	"strings"
 
@@ -189,10 +188,10 @@ func (o *prune) tell(h *holding, files []logfile.File, reason retention.Reason) 
 
 // namesOf are the names that a directory below podLogsDir bears by Kubernetes' rules.
 func namesOf(dir string) (namespace, pod, container string) {
-	podDir, container := path.Split(dir)
-	parts := strings.Split(path.Clean(podDir), "_")
+	podDir, container, _ := strings.Cut(dir, "/")
+	parts := strings.Split(podDir, "_") // no name of Kubernetes' has a _
 	if len(parts) != 3 {
-		return "", path.Clean(podDir), container
+		return "", podDir, container
 	}
 	return parts[0], parts[1], container
 }

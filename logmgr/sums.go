@@ -135,12 +135,8 @@ func (o *Observer) Sums(ctx context.Context) (Sums, error) {
 	return o.books.sums(v), nil
 }
 
-// namespaceOf is the namespace of a directory in keepDir, by Kubernetes' rules for those in
-// podLogsDir; empty: it is not made by them.
+// namespaceOf is the namespace of a directory in keepDir, and that of all others if its name has none.
 func namespaceOf(dir string) string {
-	pod, _, _ := strings.Cut(dir, "/")
-	if parts := strings.Split(pod, "_"); len(parts) == 3 { // no name of Kubernetes' has a _
-		return parts[0]
-	}
-	return otherNamespace
+	namespace, _, _ := namesOf(dir)
+	return cmp.Or(namespace, otherNamespace)
 }

@@ -55,14 +55,19 @@ func TestBookForgetsContainers(t *testing.T) {
 	}
 }
 
-// The namespace of what is left of a pod is in the name of its directory; of any other directory
-// nothing is claimed.
-func TestNamespaceOf(t *testing.T) {
-	for dir, want := range map[string]string{
-		"shop_web-0_4f1c/app": "shop", "shop_web-0_4f1c/app/deeper": "shop", "shop_web-0_4f1c": "shop",
-		"crictl/app": otherNamespace, "shop_web-0": otherNamespace, "a": otherNamespace,
+// The names of what is left of a pod are in the name of its directory, whether or not its containers
+// have their own; of any other directory nothing is claimed.
+func TestNamesOf(t *testing.T) {
+	for dir, want := range map[string][4]string{
+		"shop_web-0_4f1c/app":        {"shop", "web-0", "app", "shop"},
+		"shop_web-0_4f1c/app/deeper": {"shop", "web-0", "app/deeper", "shop"},
+		"shop_web-0_4f1c":            {"shop", "web-0", "", "shop"},
+		"crictl/app":                 {"", "crictl", "app", otherNamespace},
+		"shop_web-0":                 {"", "shop_web-0", "", otherNamespace},
+		"a":                          {"", "a", "", otherNamespace},
 	} {
-		if got := namespaceOf(dir); got != want {
+		namespace, pod, container := namesOf(dir)
+		if got := [4]string{namespace, pod, container, namespaceOf(dir)}; got != want {
 			t.Errorf("%s is of %q, want %q", dir, got, want)
 		}
 	}

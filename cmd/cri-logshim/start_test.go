@@ -110,7 +110,7 @@ func TestRefusals(t *testing.T) {
 				t.Errorf("exit code %d, want 1", code)
 			}
 			// In a container it warns of the processes that it cannot see.
-			said := slices.DeleteFunc(d.said(""), func(line string) bool { return strings.Contains(line, "level=warning") })
+			said := slices.DeleteFunc(d.said(""), func(line string) bool { return strings.Contains(line, "processes that read logs") })
 			if len(said) != 1 || !strings.Contains(said[0], test.says) {
 				t.Errorf("it says %q, want one line with %q", said, test.says)
 			}

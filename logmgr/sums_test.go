@@ -146,6 +146,34 @@ func TestKeptAttemptCountsOnce(t *testing.T) {
 	})
 }
 
+// Of a runtime that keeps the output in files of its own those of earlier attempts take space, too: a
+// container that crashes again and again would not be seen to fill the disk.
+func TestSumsOfAllAttemptsElsewhere(t *testing.T) {
+	bubble(t, func(t *testing.T, r *rig) {
+		runtime := redirecting(r)
+		r.start()
+		root, want := t.TempDir(), int64(0)
+		for attempt := range uint32(2) {
+			facts := r.facts("app")
+			facts.ID, facts.Attempt, facts.LogPath = fmt.Sprint("id", attempt), attempt, fmt.Sprintf("app/%d.log", attempt)
+			to := r.jsonFile(root, facts.ID)
+			c := r.elsewhere(runtime, facts, to)
+			r.Created(facts)
+			r.Started(facts.ID, false)
+			r.pass(5 * time.Second)
+			r.must(c.Print("stdout", 100, 1000))
+			r.pass(12 * time.Second)
+			r.exit(c)
+			want += diskOf(t, to.Path)
+		}
+		v, err := r.View(t.Context())
+		r.must(err)
+		if len(v.Logs) != 1 || *v.Logs[0].DiskBytes != want || *v.Disk.Logs != want || *r.total().DiskBytes != want {
+			t.Errorf("namespaces have %d bytes on disk, there are %d; the view is %+v", *r.total().DiskBytes, want, v)
+		}
+	})
+}
+
 // A node with ever so many namespaces and containers has a bounded number of sums, in which no byte
 // is missing.
 func TestSumsAreBounded(t *testing.T) {

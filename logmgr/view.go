@@ -73,12 +73,16 @@ func (m *Manager) View(ctx context.Context) (View, error) {
 func (r *registry) view(now time.Time) View {
 	v := View{Logs: make([]LogView, 0, len(r.histories)), Rotations: r.metrics.swaps.Load()}
 	latest := make(map[*history]*container, len(r.histories))
+	own := map[*history]int64{} // bytes of the runtime's own files, of all attempts
 	for _, c := range r.containers {
 		if c.log == nil {
 			v.Logs = append(v.Logs, r.viewOfNone(c))
 			continue
 		}
 		h := c.log.history
+		if l, is := r.elsewhere.seen.of(c.ID); is && l.File != "" {
+			own[h] += l.DiskBytes
+		}
 		if other := latest[h]; other == nil || c.owns(other) {
 			latest[h] = c
 		}
@@ -86,6 +90,9 @@ func (r *registry) view(now time.Time) View {
 	disk, counted := r.elsewhere.seen.total(), true
 	for h, c := range latest {
 		l := r.viewOf(h, c, now)
+		if bytes, is := own[h]; is && l.Elsewhere {
+			l.DiskBytes = &bytes
+		}
 		v.Logs = append(v.Logs, l)
 		if l.active {
 			v.Active++
@@ -147,7 +154,7 @@ func (r *registry) viewOf(h *history, c *container, now time.Time) LogView {
 	if v.Elsewhere {
 		v.Files, v.DiskBytes = nil, nil
 		if l, is := r.elsewhere.seen.of(c.ID); is && l.File != "" {
-			v.CurrentBytes, v.DiskBytes, v.Rotations = &l.Bytes, &l.DiskBytes, l.Rotations
+			v.CurrentBytes, v.Rotations = &l.Bytes, l.Rotations
 		}
 		return v
 	}

@@ -122,7 +122,7 @@ func (r *kubectlRound) pods(followed int, length time.Duration) []testbed.Static
 			{Name: testbed.AppContainer, Command: []string{"sleep", "1000000"}},
 			{Name: "reader", Command: []string{"sh", "-c", `while read line; do echo "got $line"; done`}, Stdin: true},
 		}},
-		{Name: r.name("crashing", 0), Restart: "Always", Command: []string{"seqwriter", "-count=5000", "-exit-code=1"}},
+		{Name: r.name("crashing", 0), Restart: "Always", Command: []string{"seqwriter", "-count=5000", "-linger=0", "-exit-code=1"}},
 		{Name: r.name("flood", 0), Restart: "Never", Command: []string{"seqwriter", "-rate=3000000", "-duration=" + length.String(), "-stay"}},
 	}
 	slow := fmt.Sprintf("echo ready; until [ -e /tmp/go ]; do usleep 20000; done; exec seqwriter -rate=100000 -duration=%v -stay", length)

@@ -8,6 +8,9 @@
 //
 //	stdout done 1
 //
+// It lives on for a moment after its last line, so that a runtime that drops at the exit
+// what it has not read has read it.
+//
 // It is a static program that goes into the image of the tests, and knows nothing of how
 // its output is collected.
 package main
@@ -30,6 +33,7 @@ type options struct {
 	duration time.Duration
 	exitCode int
 	stay     bool
+	linger   time.Duration
 }
 
 func main() {
@@ -54,6 +58,7 @@ func parse(args []string) (options, error) {
 	flags.DurationVar(&o.duration, "duration", 0, "how long to write; 0: no limit")
 	flags.IntVar(&o.exitCode, "exit-code", 0, "the exit code when all is written")
 	flags.BoolVar(&o.stay, "stay", false, "stay alive when all is written, until SIGTERM")
+	flags.DurationVar(&o.linger, "linger", time.Second, "how long to live on after the last line")
 	if err := flags.Parse(args); err != nil {
 		return options{}, err
 	}
@@ -93,7 +98,12 @@ func run(o options) error {
 	}
 	if o.stay && !stopped {
 		<-stop
+		return nil
 	}
+	// containerd before the middle of 2023 (1.6.20 is) throws away what it has not read yet
+	// when it learns of the exit (its pull request 8643); even later ones may write the last
+	// 4 KiB to the log only after they have told of the exit.
+	time.Sleep(o.linger)
 	return nil
 }
 

@@ -170,8 +170,9 @@ func (n *kubectlNode) checkAttach(t *testing.T, w way) {
 			t.Error(err)
 		}
 	}
-	if got := n.kubectl(t, "logs "+pod+" -c reader"); got != "got first\ngot second\n" {
-		t.Errorf("of what was said to the container its log holds %q", got)
+	logged := n.kubectl(t, "logs "+pod+" -c reader")
+	if said := strings.ReplaceAll(logged, "got "+greeting+"\n", ""); said != "got first\ngot second\n" {
+		t.Errorf("of what was said to the container its log holds %q", logged)
 	}
 	n.waitReady(t, pod, 0)
 }
@@ -195,7 +196,7 @@ type attachment struct {
 	stderr bytes.Buffer
 }
 
-// beginAttach starts one to the container "reader" of a pod.
+// beginAttach starts one to the container "reader" of a pod, and returns when it is heard.
 func (n *kubectlNode) beginAttach(ctx context.Context, pod string) (*attachment, error) {
 	a := &attachment{cmd: n.Kubectl(ctx, "attach", "-i", pod, "-c", "reader")}
 	a.cmd.Stderr = &a.stderr
@@ -211,7 +212,31 @@ func (n *kubectlNode) beginAttach(ctx context.Context, pod string) (*attachment,
 		return nil, err
 	}
 	a.screen = newScreen(output)
+	if err := a.greet(ctx); err != nil {
+		return nil, errors.Join(err, a.end())
+	}
 	return a, nil
+}
+
+// greeting is what an attachment begins with, once or more often.
+const greeting = "hello"
+
+// greet speaks until it is answered. containerd takes what is said before it gives what is
+// answered (ContainerIO.Attach), so that an early answer goes to the log alone.
+func (a *attachment) greet(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, commandTime)
+	defer cancel()
+	for {
+		if _, err := io.WriteString(a.input, greeting+"\n"); err != nil {
+			return err
+		}
+		patience, lose := context.WithTimeout(ctx, time.Second)
+		err := a.screen.shows(patience, "got "+greeting+"\n")
+		lose()
+		if err == nil || !errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+			return err
+		}
+	}
 }
 
 // say says a word and waits for its answer.

@@ -161,9 +161,6 @@ func (r *kubectlRound) neverStarted(pod string, ended testbed.PodStatus) error {
 func (r *kubectlRound) beginStreams(t *testing.T) (*attachment, *forwarding) {
 	t.Helper()
 	attached, err := r.beginAttach(t.Context(), r.name("shell", 0))
-	if err == nil {
-		err = attached.say(t.Context(), "hello")
-	}
 	if err != nil {
 		t.Fatal(err)
 	}

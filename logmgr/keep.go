@@ -30,6 +30,7 @@ type keeper struct {
 	dir    string        // keepDir; empty: nothing is kept
 	wanted chan struct{} // holds a token when a log is to be kept and cannot be
 	poked  chan struct{} // holds a token when something has happened that a sweep is to see
+	pruned chan struct{} // holds a token when an order has removed files: who gave it looks next at what is left
 
 	packing packing
 	alone   atomic.Pointer[map[string]int64] // bytes that only keepDir had at the last sweep, by directory; never nil
@@ -41,7 +42,7 @@ type keeper struct {
 }
 
 func newKeeper(dir string) *keeper {
-	k := &keeper{dir: dir, wanted: make(chan struct{}, 1), poked: make(chan struct{}, 1)}
+	k := &keeper{dir: dir, wanted: make(chan struct{}, 1), poked: make(chan struct{}, 1), pruned: make(chan struct{}, 1)}
 	k.alone.Store(&map[string]int64{})
 	return k
 }
@@ -178,6 +179,9 @@ func (k *keeper) run(ctx context.Context, m *Manager) error {
 			k.enable(m, retry)
 		case <-k.poked:
 			plan(time.Now().Add(sweepPause))
+		case <-k.pruned:
+			last = time.Time{}
+			plan(time.Now())
 		case <-sweep.C:
 			next, last = time.Time{}, time.Now()
 			fine := k.trouble() == nil

@@ -98,6 +98,9 @@ func (p *pressure) carryOut(ctx context.Context, m *Manager, order *prune) {
 		f, _ := order.remove(m, h, reason)
 		return f
 	})
+	if !order.DryRun && len(order.files) > 0 {
+		token(m.keeper.pruned)
+	}
 	if ctx.Err() == nil {
 		order.err = nil
 	}

@@ -30,8 +30,14 @@ func TestPruneDoesWhatTheDryRunTells(t *testing.T) {
 		r.exit(gone)
 		r.remove(gone)
 		r.removePod(gone)
-		r.pass(5 * time.Second)
-		left := names(t, c.Path())
+		r.pass(3 * time.Minute) // of sweeps
+		kept := func() int64 {
+			t.Helper()
+			v, err := r.View(t.Context())
+			r.must(err)
+			return *v.Disk.Kept
+		}
+		left, before := names(t, c.Path()), kept()
 		prune := func(o logmgr.PruneOrder) []logmgr.PrunedFile {
 			t.Helper()
 			files, err := r.Prune(t.Context(), o)
@@ -50,6 +56,10 @@ func TestPruneDoesWhatTheDryRunTells(t *testing.T) {
 		}
 		if files := prune(logmgr.PruneOrder{Kept: true}); !slices.Equal(files, told) {
 			t.Errorf("%+v went, and was to be %+v", files, told)
+		}
+		r.pass(100 * time.Millisecond)
+		if after := kept(); before == 0 || after != 0 {
+			t.Errorf("before it %d bytes were told of removed pods, and now %d are", before, after)
 		}
 		if files := prune(logmgr.PruneOrder{DryRun: true, Kept: true}); len(files) > 0 {
 			t.Errorf("%+v are still there", files)

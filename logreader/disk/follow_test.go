@@ -303,38 +303,52 @@ func TestFollowSeveral(t *testing.T) {
 	f.ends()
 }
 
-// A file that somebody removes before it was read leaves a gap, which is told of.
+// A file that somebody removes before it was read leaves a gap, which is told of, also where the
+// one before it, removed as well, is still written to when that is seen.
 func TestFollowGap(t *testing.T) {
-	n := newNode(t)
-	w := n.startWriter(web(), false)
-	w.write(10)
-	f := n.follow(options(), web())
-	f.expect(0, 10)
-	for range 3 {
-		w.rotate()
-		w.write(10)
+	for _, held := range []bool{false, true} {
+		t.Run(fmt.Sprintf("held=%v", held), func(t *testing.T) {
+			n := newNode(t)
+			w := n.startWriter(web(), false)
+			w.write(10)
+			f := n.follow(options(), web())
+			f.expect(0, 10)
+			if held {
+				holder, err := os.OpenFile(w.out.Name(), os.O_WRONLY, 0)
+				w.must(err)
+				time.AfterFunc(100*time.Millisecond, func() {
+					if err := holder.Close(); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			for range 3 {
+				w.rotate()
+				w.write(10)
+			}
+			for _, path := range w.rotated[:2] {
+				w.must(os.Remove(path))
+			}
+			f.expect(10, 13) // of the removed file that is open
+			w.write(10)
+			for want := n.written; ; {
+				line, err := f.r.Next(f.ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if string(line.Text) == fmt.Sprint(want-1) {
+					break
+				}
+			}
+			if len(f.warns) != 1 {
+				t.Fatalf("warned of %v, want one gap", f.warns)
+			}
+			if _, ok := errors.AsType[*logreader.GapError](f.warns[0]); !ok {
+				t.Fatalf("warned of %v, want one gap", f.warns)
+			}
+			w.removePod()
+		})
 	}
-	for _, path := range w.rotated[:2] {
-		w.must(os.Remove(path))
-	}
-	f.expect(10, 13) // of the removed file that is open
-	w.write(10)
-	for want := n.written; ; {
-		line, err := f.r.Next(f.ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if string(line.Text) == fmt.Sprint(want-1) {
-			break
-		}
-	}
-	if len(f.warns) != 1 {
-		t.Fatalf("warned of %v, want one gap", f.warns)
-	}
-	if _, ok := errors.AsType[*logreader.GapError](f.warns[0]); !ok {
-		t.Fatalf("warned of %v, want one gap", f.warns)
-	}
-	w.removePod()
 }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -109,22 +109,6 @@ func namesWith(dir, text string) (found []string, err error) {
 	return found, err
 }
 
-// warnings are the lines of the shim's log that an operator has to look at.
-func (n *faultyNode) warnings(t *testing.T) []string {
-	t.Helper()
-	text, err := os.ReadFile(n.shim.LogFile())
-	if err != nil {
-		t.Fatal(err)
-	}
-	var found []string
-	for line := range strings.Lines(string(text)) {
-		if strings.Contains(line, "level=warning") || strings.Contains(line, "level=error") {
-			found = append(found, line)
-		}
-	}
-	return found
-}
-
 // isComplete checks that no line of a container's log is lost, doubled or moved, while it
 // may still be rotated.
 func isComplete(t *testing.T, log string) {

@@ -32,8 +32,8 @@ func TestPodsInTrouble(t *testing.T) {
 	pods = append(pods, neverStart(t, n)...)
 	pods = append(pods, killedInTheMiddleOfAStart(t, n, gate))
 	n.isSteady(t)
-	if said := n.warnings(t); len(said) > 0 {
-		t.Errorf("the shim complains: %q", said)
+	if said, err := n.shim.Warnings(); err != nil || len(said) > 0 {
+		t.Errorf("the shim complains: %q %v", said, err)
 	}
 	n.leavesNothing(t, pods...)
 }

@@ -8,11 +8,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/cri-logshim/cri-logshim/config"
+	"github.com/cri-logshim/cri-logshim/logmgr/readers"
 )
 
 const shimTime = 20 * time.Second // for cri-logshim to come up or end on a busy machine
@@ -262,6 +265,20 @@ func (s *Shim) Log() string { return tail(s.LogFile()) }
 
 // Logged are the lines of the shim's own log that have a text in them.
 func (s *Shim) Logged(text string) ([]string, error) { return linesWith(s.LogFile(), text) }
+
+// Warnings are the lines of the shim's own log that an operator has to look at. It is right to
+// say, in a container, that it cannot see all processes: that is none of them there.
+func (s *Shim) Warnings() ([]string, error) {
+	confined, err := readers.New("/proc", ".log").Confined()
+	if err != nil {
+		return nil, err
+	}
+	lines, err := s.Logged("level=")
+	return slices.DeleteFunc(lines, func(line string) bool {
+		return !strings.Contains(line, "level=warning") && !strings.Contains(line, "level=error") ||
+			confined && strings.Contains(line, "outside of this pid namespace")
+	}), err
+}
 
 // LogFile is where every process of this shim logs.
 func (s *Shim) LogFile() string { return filepath.Join(s.dir, "cri-logshim.log") }

@@ -14,11 +14,10 @@ import (
 	"github.com/cri-logshim/cri-logshim/logreader"
 )
 
-// Names of files begin with where they are.
+// Names of files begin with where they are; those of Docker's files are their paths.
 const (
-	inLive   = "pods/"
-	inKept   = "kept/"
-	inDocker = "docker/" // followed by Docker's data directory, quoted as a path, and the container's id
+	inLive = "pods/"
+	inKept = "kept/"
 )
 
 // looks is how often a directory is read that keeps changing.

@@ -55,9 +55,6 @@ func NewServer(client *http.Client, apiServer *url.URL, node string) (*Server, e
 	}, nil
 }
 
-// Node is the name of the node.
-func (s *Server) Node() string { return s.node }
-
 // List returns what is in a directory below /var/log, sorted by name as the server does. That it does
 // not exist is fs.ErrNotExist.
 func (s *Server) List(ctx context.Context, directory ...string) (entries []Entry, err error) {

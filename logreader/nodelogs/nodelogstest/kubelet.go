@@ -22,10 +22,3 @@ func Kubelet(folder string) http.Handler {
 		}
 	})
 }
-
-// LogsOff answers as a kubelet does whose enableSystemLogHandler is false.
-func LogsOff() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "logs endpoint is disabled.", http.StatusMethodNotAllowed)
-	})
-}

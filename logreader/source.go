@@ -1,6 +1,7 @@
 package logreader
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"time"
@@ -63,6 +64,25 @@ type File struct {
 
 // Current tells whether the file is the one that is written to, or was when its attempt ended.
 func (f File) Current() bool { return f.Rotated.IsZero() }
+
+// Compare orders files of a container as they were written, as cmp.Compare orders numbers. Rotated
+// files without a Key are equal, so that a stable sort leaves them as they are.
+func (f File) Compare(other File) int {
+	switch {
+	case f.Attempt != other.Attempt:
+		return cmp.Compare(f.Attempt, other.Attempt)
+	case f.Current():
+		if other.Current() {
+			return 0
+		}
+		return 1
+	case other.Current():
+		return -1
+	case f.Key == "" || other.Key == "":
+		return 0
+	}
+	return f.Rotated.Compare(other.Rotated)
+}
 
 // ID is a file's identity on a disk. The number of an inode is given to another file when its
 // own is removed, so a name that is given anew, as that of the current file is, does not tell the

@@ -1,7 +1,6 @@
 package disk
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,7 +71,7 @@ func (d *Disk) look(rel string) (logreader.Listing, error) {
 		return now, fmt.Errorf("logs in %q: %w", rel, fs.ErrNotExist)
 	}
 	now.Files = withoutDoubles(now.Files)
-	slices.SortStableFunc(now.Files, inOrder)
+	slices.SortStableFunc(now.Files, logreader.File.Compare)
 	for i, root := range roots {
 		if err := addBirths(root, prefixes()[i], rel, now.Files); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return now, err
@@ -206,21 +205,4 @@ func withoutDoubles(files []logreader.File) []logreader.File {
 		unique = append(unique, f)
 	}
 	return unique
-}
-
-// inOrder orders files as they were written. Docker's are in order among themselves.
-func inOrder(a, b logreader.File) int {
-	if n := cmp.Compare(a.Attempt, b.Attempt); n != 0 {
-		return n
-	}
-	if a.Current() != b.Current() {
-		if a.Current() {
-			return 1
-		}
-		return -1
-	}
-	if a.Key == "" || b.Key == "" {
-		return 0
-	}
-	return a.Rotated.Compare(b.Rotated)
 }

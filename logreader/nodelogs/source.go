@@ -152,22 +152,8 @@ func (s *Source) look(ctx context.Context, c logreader.Container) (logreader.Lis
 	if !found {
 		return now, fmt.Errorf("logs of %s/%s/%s on node %q: %w", c.Namespace, c.Pod.Name, c.Name, s.server.node, fs.ErrNotExist)
 	}
-	slices.SortStableFunc(now.Files, inOrder)
+	slices.SortStableFunc(now.Files, logreader.File.Compare)
 	return now, nil
-}
-
-// inOrder orders files as they were written.
-func inOrder(a, b logreader.File) int {
-	if n := cmp.Compare(a.Attempt, b.Attempt); n != 0 {
-		return n
-	}
-	if a.Current() != b.Current() {
-		if a.Current() {
-			return 1
-		}
-		return -1
-	}
-	return a.Rotated.Compare(b.Rotated)
 }
 
 // measure asks for sizes and times. A file that has another name by now keeps none.

@@ -44,5 +44,5 @@ func (s *Source) correct(files []logreader.File) {
 			files[i].Rotated = f.Rotated.Add(-s.ahead)
 		}
 	}
-	slices.SortStableFunc(files, inOrder)
+	slices.SortStableFunc(files, logreader.File.Compare)
 }

@@ -43,14 +43,14 @@ func (h *history) tryToBegin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if now, err = h.choose(now); err != nil {
+	files, err := h.choose(now.Files)
+	if err != nil {
 		return err
 	}
-	files := now.Files
 	if len(files) == 0 || h.o.Tail == 0 && !h.o.Follow {
 		h.at = &place{none: true, settled: true}
 		h.startAttempt()
-		h.over = len(files) > 0
+		h.over = !h.o.Follow
 		return nil
 	}
 	h.last = files[len(files)-1]
@@ -80,21 +80,21 @@ func (h *history) openFirst(ctx context.Context, files []File, s start) error {
 	return h.enter(ctx, p)
 }
 
-// choose leaves the files of the attempt that was asked for.
-func (h *history) choose(now Listing) (Listing, error) {
-	known := attemptsOf(now.Files)
-	switch {
-	case h.o.Previous && h.attempt == nil && len(known) < 2:
-		return now, &NoLogError{h.c, known}
-	case h.o.Previous && h.attempt == nil:
+// choose leaves the files of the attempt that was asked for. There are some, unless following.
+func (h *history) choose(files []File) ([]File, error) {
+	if h.o.Previous && h.attempt == nil {
+		known := attemptsOf(files)
+		if len(known) < 2 {
+			return nil, &NoLogError{h.c, known}
+		}
 		previous := known[len(known)-2]
 		h.attempt = &previous
-		now.Ended = true
-		now.Files = slices.DeleteFunc(now.Files, func(f File) bool { return f.Attempt != previous })
-	case len(known) == 0 && !h.o.Follow:
-		return now, &NoLogError{h.c, h.known}
+		return slices.DeleteFunc(files, func(f File) bool { return f.Attempt != previous }), nil
 	}
-	return now, nil
+	if len(files) == 0 && !h.o.Follow {
+		return nil, &NoLogError{h.c, h.known}
+	}
+	return files, nil
 }
 
 // start finds where to begin.

@@ -64,7 +64,6 @@ func (h *history) openAhead(ctx context.Context) {
 
 // enter goes on with p, the file at from.
 func (h *history) enter(ctx context.Context, p *place) error {
-	another := h.at != nil && (h.at.none || h.at.file.Attempt != p.file.Attempt)
 	err := h.at.close()
 	h.at, h.next, h.looked = p, nil, p.offset
 	h.from++
@@ -72,8 +71,8 @@ func (h *history) enter(ctx context.Context, p *place) error {
 	switch {
 	case h.lines == nil:
 		h.startAttempt()
-	case another:
-		h.flushing, h.pending = true, true
+	case h.origin.Attempt != p.file.Attempt:
+		h.flushing = true // and then another attempt's lines begin
 	default:
 		h.lines.Continue(p)
 	}

@@ -48,9 +48,8 @@ type history struct {
 	lastBefore time.Time
 
 	lines    *logline.Reader
-	origin   *Origin
+	origin   *Origin   // of lines
 	time     time.Time // of the last line that had one, wanted or not
-	pending  bool      // at is of another attempt than lines
 	flushing bool      // what has no end in lines is given
 	over     bool
 	told     map[string]bool // that was warned of
@@ -137,7 +136,7 @@ func (h *history) take(ctx context.Context) (logline.Line, error) {
 		if h.over {
 			return logline.Line{}, io.EOF
 		}
-		if h.pending {
+		if h.origin.Attempt != h.at.file.Attempt {
 			h.startAttempt()
 		}
 		line, err := h.lines.Next()
@@ -173,7 +172,6 @@ func (h *history) giveUp(err error) {
 
 // startAttempt begins with lines of another attempt, whose pieces belong to no line before.
 func (h *history) startAttempt() {
-	h.pending = false
 	h.lines = logline.NewReader(h.at, 0)
 	h.origin = &Origin{Namespace: h.c.Namespace, Pod: h.c.Pod.Name, PodUID: h.c.UID, Container: h.c.Name, Attempt: h.at.file.Attempt}
 }

@@ -62,22 +62,15 @@ func (h *history) tryToBegin(ctx context.Context) error {
 	return h.openFirst(ctx, files, s)
 }
 
-// openFirst opens the file to begin with. One that cannot be opened is passed over.
+// openFirst opens the file to begin with.
 func (h *history) openFirst(ctx context.Context, files []File, s start) error {
-	f := files[s.index]
 	p, err := h.openAt(ctx, files, s.index, s.offset)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	if errors.Is(err, fs.ErrNotExist) {
 		return err
-	case ctx.Err() != nil:
-		return errors.Join(context.Cause(ctx), p.close())
-	case err != nil:
-		h.o.Warn(&FileError{Container: h.c, Name: f.Name, Err: err})
-		p = &place{file: f, settled: true, failed: true}
 	}
 	h.skip = s.skip
 	h.files, h.from = files, s.index
-	return h.enter(ctx, p)
+	return h.enterOrPass(ctx, p, err)
 }
 
 // choose leaves the files of the attempt that was asked for. There are some, unless following.

@@ -11,19 +11,27 @@ import (
 func (h *history) open(ctx context.Context) error {
 	f := h.files[h.from]
 	p, err := h.openAt(ctx, h.files, h.from, 0)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && h.missed < beginAttempts:
+	if errors.Is(err, fs.ErrNotExist) && h.missed < beginAttempts {
 		h.missed++
 		h.gone = &f
 		h.files, h.from = nil, 0
 		return pause(ctx, time.Millisecond) // it has another name by now: look again
+	}
+	h.missed = 0
+	return h.enterOrPass(ctx, p, err)
+}
+
+// enterOrPass goes on with p, the file at from, or if that could not be opened, tells of it and is at
+// its end.
+func (h *history) enterOrPass(ctx context.Context, p *place, err error) error {
+	switch {
 	case ctx.Err() != nil:
 		return errors.Join(context.Cause(ctx), p.close())
 	case err != nil:
+		f := h.files[h.from]
 		h.o.Warn(&FileError{Container: h.c, Name: f.Name, Err: err})
 		p = &place{file: f, settled: true, failed: true}
 	}
-	h.missed = 0
 	return h.enter(ctx, p)
 }
 

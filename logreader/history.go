@@ -22,8 +22,8 @@ const margin = time.Minute
 //	      nobody does                   read once more to its end, then open the later one
 //	  none is                           end, or when following: wait, read on
 //
-// The next file is looked for in a new listing each time, after the one that was read, whatever
-// that is called by then.
+// What follows a current file is looked for in a new listing, after the one that was read, whatever
+// that is called by then; what follows a rotated one is in the listing already.
 type history struct {
 	src Source
 	c   Container
@@ -37,7 +37,7 @@ type history struct {
 	next   *place // opened ahead; nil: not
 	files  []File // of the listing in which at was found last
 	from   int    // where in it the files begin that follow at; a rotated file keeps them
-	looked int64  // the offset in at when the source was last asked what there is
+	looked int64  // the offset in at when more of it was last waited for, before looking around
 	missed int    // how often a file was not there that had just been listed
 	gone   *File  // the last such file; nil: it has been looked for
 	skip   int64  // lines that come before the last ones that are wanted

@@ -107,8 +107,8 @@ const (
 // Handle is an open file, with the bytes as they are stored. It stays that file whatever becomes
 // of its name, as far as the source can see to that; fs.ErrNotExist if it no longer can.
 type Handle interface {
-	// Read gives io.EOF at what is the end for now, and may be asked again. It is what the
-	// daemon waits for, so whatever is read through is read by it.
+	// Read gives io.EOF at what is the end for now, and may be asked again. Whatever is read
+	// through is read by it, since the daemon sees how far that has come, and waits for it.
 	io.ReadSeekCloser
 	io.ReaderAt
 	// Size is how many bytes are stored now.

@@ -19,26 +19,13 @@ func (h *history) tail(ctx context.Context, files []File) (start, error) {
 	wanted := h.o.Tail
 	oldest := h.firstSince(files)
 	for i := len(files) - 1; i >= oldest; i-- {
-		f := files[i]
-		if f.Compression == Plain {
-			offset, skip, counted, enough, err := h.tailOf(ctx, f, wanted, i < len(files)-1)
-			if err := passed(ctx, err); err != nil {
-				return start{}, err
-			}
-			if enough && err == nil {
-				return start{i, offset, skip}, nil
-			}
-			wanted -= counted
-			continue
-		}
-		counted, err := h.countOf(ctx, f) // what can be read of a damaged one
+		begin, counted, err := h.tailOf(ctx, files[i], wanted, i < len(files)-1)
 		if err := passed(ctx, err); err != nil {
 			return start{}, err
 		}
-		// One line more than is wanted has to be seen: the first one may have begun in the
-		// file before.
-		if counted > wanted {
-			return start{i, 0, counted - wanted}, nil
+		if begin != nil {
+			begin.index = i
+			return *begin, nil
 		}
 		wanted -= counted
 	}
@@ -70,28 +57,40 @@ func (o *Options) counts(rec logline.Record) bool {
 	return !rec.Partial && o.matches(rec.Stream, rec.Time)
 }
 
-// tailOf finds where in a plain file the last lines that are wanted begin, or if these are not
-// enough, how many they are. What has no end counts if another file follows.
-func (h *history) tailOf(ctx context.Context, f File, wanted int64, followed bool) (offset, skip, counted int64, enough bool, err error) {
+// tailOf finds where in a file the last lines that are wanted begin; nil: it has no more than counted
+// of them. What has no end counts if another file follows.
+func (h *history) tailOf(ctx context.Context, f File, wanted int64, followed bool) (begin *start, counted int64, err error) {
+	if f.Compression == Plain {
+		return h.tailOfPlain(ctx, f, wanted, followed)
+	}
+	counted, err = h.countOf(ctx, f) // what can be read of a damaged one
+	// One line more than is wanted has to be seen: the first one may have begun in the file before.
+	if counted > wanted {
+		begin = &start{skip: counted - wanted}
+	}
+	return begin, counted, err
+}
+
+func (h *history) tailOfPlain(ctx context.Context, f File, wanted int64, followed bool) (begin *start, counted int64, err error) {
 	handle, err := h.src.Open(ctx, h.c, f)
 	if err != nil {
-		return 0, 0, 0, false, err
+		return nil, 0, err
 	}
 	defer func() { err = errors.Join(err, handle.Close()) }()
 	size, err := handle.Size()
 	if err != nil {
-		return 0, 0, 0, false, err
+		return nil, 0, err
 	}
 	b := &backward{r: handle, end: size}
 	for {
 		rec, err := b.previous()
 		switch {
 		case errors.Is(err, io.EOF):
-			return 0, 0, counted, false, nil
+			return nil, counted, nil
 		case err != nil:
-			return 0, 0, 0, false, err
+			return nil, 0, err
 		case rec.Err == nil && !h.o.Since.IsZero() && rec.Time.Before(h.o.Since.Add(-margin)):
-			return b.after, 0, counted, true, nil
+			return &start{offset: b.after}, counted, nil
 		case !h.o.counts(rec), errors.Is(rec.Err, logline.ErrTorn) && !followed:
 			continue
 		case counted < wanted:
@@ -99,7 +98,10 @@ func (h *history) tailOf(ctx context.Context, f File, wanted int64, followed boo
 			continue
 		}
 		offset, skip, err := h.beginOf(b, rec.Stream)
-		return offset, skip, counted, true, err
+		if err != nil {
+			return nil, counted, err
+		}
+		return &start{offset: offset, skip: skip}, counted, nil
 	}
 }
 

@@ -33,7 +33,7 @@ type Refusal struct {
 
 func (r Refusal) Error() string { return r.Err.Error() }
 
-// Unwrap returns what was refused.
+// Unwrap is why it was refused.
 func (r Refusal) Unwrap() error { return r.Err }
 
 // change answers the questions of the API that change something.

@@ -29,19 +29,19 @@ type read struct {
 }
 
 func (a read) register(mux *routes) {
-	mux.HandleFunc("GET "+api.PathNode, func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), askTime)
-		defer cancel()
-		node, err := a.facts.Node(ctx)
-		tell(w, node, err)
-	})
-	mux.HandleFunc("GET "+api.PathLogs, func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), askTime)
-		defer cancel()
-		logs, err := a.facts.Logs(ctx)
-		tell(w, logs, err)
-	})
+	mux.HandleFunc("GET "+api.PathNode, telling(a.facts.Node))
+	mux.HandleFunc("GET "+api.PathLogs, telling(a.facts.Logs))
 	mux.HandleFunc("GET "+api.PathEvents, a.tellEvents)
+}
+
+// telling asks for facts and answers with them.
+func telling[Result any](ask func(context.Context) (Result, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), askTime)
+		defer cancel()
+		result, err := ask(ctx)
+		tell(w, result, err)
+	}
 }
 
 // tellEvents answers at once where there is something new, else when there is, or after the time

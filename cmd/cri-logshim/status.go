@@ -142,5 +142,5 @@ func paint(colored bool, code, text string) string {
 	if !colored {
 		return text
 	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
+	return "\x1b[" + code + "m" + text + terminal.Reset
 }

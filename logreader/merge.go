@@ -134,21 +134,16 @@ func (m *merge) next(ctx context.Context) (Line, error) {
 	if m.stop == nil {
 		m.begin(ctx)
 	}
-	for {
-		if err := m.gather(ctx); err != nil {
-			return Line{}, err
-		}
-		i := m.earliest()
-		if i >= 0 {
-			return m.give(i), nil
-		}
-		if m.isOver() {
-			return Line{}, cmp.Or(m.err, io.EOF)
-		}
+	if err := m.gather(ctx); err != nil {
+		return Line{}, err
 	}
+	if i := m.earliest(); i >= 0 {
+		return m.give(i), nil
+	}
+	return Line{}, cmp.Or(m.err, io.EOF)
 }
 
-// gather takes what has come, until there is a line of each history that is not idle.
+// gather takes what has come, until there is a line of each history that is not idle, or all are over.
 func (m *merge) gather(ctx context.Context) error {
 	m.release()
 	for {
@@ -209,7 +204,8 @@ func (m *merge) fail(s *source, err error) {
 	s.history.o.Warn(err)
 }
 
-// mustWait tells whether the earliest line cannot be known yet, or whether there is none.
+// mustWait tells whether the earliest line cannot be known yet. If there is none at all, it is to be
+// waited for unless all histories are over.
 func (m *merge) mustWait() bool {
 	some, live := false, false
 	for i := range m.sources {
@@ -224,15 +220,6 @@ func (m *merge) mustWait() bool {
 		}
 	}
 	return !some && live
-}
-
-func (m *merge) isOver() bool {
-	for i := range m.sources {
-		if !m.sources[i].over {
-			return false
-		}
-	}
-	return true
 }
 
 // earliest is the source of the line that comes next; -1: there is none.

@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
+	"github.com/sirupsen/logrus"
+
+	"github.com/cri-logshim/cri-logshim/event"
 	"github.com/cri-logshim/cri-logshim/logmgr/logfile"
 	"github.com/cri-logshim/cri-logshim/logmgr/retention"
 )
@@ -74,6 +78,7 @@ func (o *Observer) Prune(context.Context, PruneOrder) ([]PrunedFile, error) {
 // who reads the logs, nothing goes.
 func (p *pressure) carryOut(ctx context.Context, m *Manager, order *prune) {
 	defer close(order.done)
+	defer order.report(m.Log)
 	order.err = errUnfinished // unless all comes to its end
 	all := m.inventory(ctx)
 	if err := m.whoReads(ctx, all, orderedAsk); err != nil {
@@ -186,6 +191,24 @@ func (o *prune) tell(h *holding, files []logfile.File, reason retention.Reason) 
 			one.Namespace, one.Pod, one.Container = namesOf(h.dir)
 		}
 		o.files = append(o.files, one)
+	}
+}
+
+// report has the journal tell what is gone for good, by what asked for it: whoever looks for these
+// lines later finds that somebody had them removed.
+func (o *prune) report(log logrus.FieldLogger) {
+	if o.DryRun {
+		return
+	}
+	type sum struct{ files, bytes int64 }
+	sums := map[string]sum{}
+	for _, f := range o.files {
+		s := sums[f.Reason]
+		sums[f.Reason] = sum{files: s.files + 1, bytes: s.bytes + f.Bytes}
+	}
+	for _, reason := range slices.Sorted(maps.Keys(sums)) {
+		event.FilesRemoved.On(log).WithFields(logrus.Fields{"files": sums[reason].files, "bytes": sums[reason].bytes, "setting": reason}).
+			Info("removed log files, since a prune was asked for")
 	}
 }
 

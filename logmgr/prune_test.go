@@ -54,8 +54,14 @@ func TestPruneDoesWhatTheDryRunTells(t *testing.T) {
 		if again := prune(logmgr.PruneOrder{DryRun: true, Kept: true}); !slices.Equal(told, again) {
 			t.Errorf("after a dry run %+v would go, before %+v", again, told)
 		}
+		if lines, _ := r.removals(); lines > 0 {
+			t.Errorf("the journal has %d lines about what is still there", lines)
+		}
 		if files := prune(logmgr.PruneOrder{Kept: true}); !slices.Equal(files, told) {
 			t.Errorf("%+v went, and was to be %+v", files, told)
+		}
+		if lines, files := r.removals(); lines != 1 || files != int64(len(told)) {
+			t.Errorf("the journal has %d lines about %d files, and %d files went", lines, files, len(told))
 		}
 		r.pass(100 * time.Millisecond)
 		if after := kept(); before == 0 || after != 0 {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cri-logshim/cri-logshim/admin/api"
 	"github.com/cri-logshim/cri-logshim/admin/client"
+	"github.com/cri-logshim/cri-logshim/config"
 	"github.com/cri-logshim/cri-logshim/exitcode"
 	"github.com/cri-logshim/cri-logshim/terminal"
 )
@@ -64,7 +65,7 @@ func (a *asking) client(cmd *cobra.Command) (*client.Client, error) {
 	}
 	configured, err := a.o.load()
 	if err != nil {
-		return nil, err
+		return nil, wayAround(err, "name the daemon's socket, as with --endpoint "+config.Default().Admin.Listen)
 	}
 	c, err := client.New(configured.Admin.Listen)
 	if err != nil {

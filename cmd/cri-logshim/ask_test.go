@@ -225,7 +225,7 @@ func TestCommandsWithoutADaemon(t *testing.T) {
 }
 
 // Where the configuration that was named is wrong, each command says so, a line for each fault, and
-// asks or reads nowhere else.
+// then what to do; it asks or reads nowhere else.
 func TestCommandsWithAWrongConfiguration(t *testing.T) {
 	dir, directories := layLogs(t)
 	wrong := filepath.Join(dir, "config.yaml")
@@ -235,9 +235,10 @@ func TestCommandsWithAWrongConfiguration(t *testing.T) {
 	for _, args := range [][]string{
 		{"status"}, {"list"}, {"rotate", "x"}, {"prune", "--dry-run"}, {"top", "--once"}, append([]string{"logs", "gone"}, directories...),
 	} {
-		for config, lines := range map[string]int{wrong: 4, filepath.Join(dir, "none.yaml"): 1} {
+		for config, lines := range map[string]int{wrong: 5, filepath.Join(dir, "none.yaml"): 1} {
 			out, err := command(t, append(args, "--config", config)...)
-			if exitcode.Of(err) != exitcode.Failed || len(strings.Split(fmt.Sprint(err), "\n")) != lines || out != "" {
+			if told := strings.Split(fmt.Sprint(err), "\n"); exitcode.Of(err) != exitcode.Failed || len(told) != lines || out != "" ||
+				lines > 1 && !strings.HasPrefix(told[lines-1], "mend the file, or name ") {
 				t.Errorf("%s: exit code %d, %v, printed %q", args[0], exitcode.Of(err), err, out)
 			}
 		}

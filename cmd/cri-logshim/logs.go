@@ -94,7 +94,7 @@ func (l *logsCommand) find(_ context.Context, wanted logcmd.Wanted, _ logcmd.Not
 func (l *logsCommand) configuration() (config.Configuration, error) {
 	c, err := l.o.load()
 	if err != nil {
-		return c, err
+		return c, wayAround(err, "name another one with --config; an empty one means the defaults")
 	}
 	return l.withDirectories(c), nil
 }

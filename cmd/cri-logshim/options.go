@@ -97,6 +97,15 @@ func (o *options) read(mayBeNothing bool) (config.Configuration, error) {
 	return c, nil
 }
 
+// wayAround adds to what is wrong with the file how a command does without it, since it is needed the
+// most when something is wrong.
+func wayAround(err error, way string) error {
+	if fault, ok := errors.AsType[config.Fault](err); !ok || fault.File == "" {
+		return err // it is said already what to do
+	}
+	return fmt.Errorf("%w\nmend the file, or %s", err, way)
+}
+
 // source says where the configuration that was read last comes from.
 func (o *options) source() string {
 	switch {

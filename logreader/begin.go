@@ -32,7 +32,7 @@ func (h *history) begin(ctx context.Context) error {
 		if !errors.Is(err, fs.ErrNotExist) || attempts == beginAttempts {
 			return err
 		}
-		if err := pause(ctx, time.Millisecond); err != nil {
+		if err := Pause(ctx, time.Millisecond); err != nil {
 			return err
 		}
 	}

@@ -15,7 +15,7 @@ func (h *history) open(ctx context.Context) error {
 		h.missed++
 		h.gone = &f
 		h.files, h.from = nil, 0
-		return pause(ctx, time.Millisecond) // it has another name by now: look again
+		return Pause(ctx, time.Millisecond) // it has another name by now: look again
 	}
 	h.missed = 0
 	return h.enterOrPass(ctx, p, err)

@@ -93,7 +93,7 @@ func (h *history) reopen(ctx context.Context) error {
 	case errors.Is(err, fs.ErrNotExist) && h.missed < beginAttempts:
 		h.missed++
 		old.moved = true // once more: the next listing tells where to
-		return pause(ctx, time.Millisecond)
+		return Pause(ctx, time.Millisecond)
 	case ctx.Err() != nil:
 		return errors.Join(context.Cause(ctx), p.close())
 	case err != nil:

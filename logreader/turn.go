@@ -41,7 +41,7 @@ func (h *history) lookAround(ctx context.Context) error {
 		return nil
 	case errors.Is(err, errAgain) && h.missed < beginAttempts:
 		h.missed++
-		return pause(ctx, time.Millisecond)
+		return Pause(ctx, time.Millisecond)
 	case err != nil && !errors.Is(err, errAgain):
 		return err
 	}
@@ -140,7 +140,7 @@ func (h *history) settle(ctx context.Context) error {
 			return err
 		}
 	}
-	return pause(ctx, settlePause)
+	return Pause(ctx, settlePause)
 }
 
 func (h *history) patience() time.Duration {
@@ -148,16 +148,4 @@ func (h *history) patience() time.Duration {
 		return patience
 	}
 	return shortPatience
-}
-
-// pause waits.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-t.C:
-		return nil
-	}
 }

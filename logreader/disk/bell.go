@@ -102,14 +102,7 @@ func (b *bell) Wait(ctx context.Context) error {
 		b.arm()
 	}
 	if b.inotify == nil {
-		t := time.NewTimer(b.within)
-		defer t.Stop()
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-t.C:
-			return nil
-		}
+		return logreader.Pause(ctx, b.within)
 	}
 	if err := b.inotify.SetReadDeadline(time.Now().Add(b.within)); err != nil {
 		return fmt.Errorf("wait for an event of inotify: %w", err)

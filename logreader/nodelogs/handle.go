@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+
+	"github.com/cri-logshim/cri-logshim/logreader"
 )
 
 // headBytes tell a current file from the one that took its name: records begin with the time in
@@ -179,7 +181,7 @@ func (h *handle) Settled() (bool, error) {
 	if info.isSettled() {
 		return true, nil
 	}
-	return false, pause(h.ctx, pace/2)
+	return false, logreader.Pause(h.ctx, pace/2)
 }
 
 // Close implements logreader.Handle.

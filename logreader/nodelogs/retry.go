@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/cri-logshim/cri-logshim/logreader"
 )
 
 // attempts is how often one question is asked: with the pauses between, which double from firstPause
@@ -32,7 +34,7 @@ func (s *Server) ask(question *http.Request) (*http.Response, error) {
 		if err := drain(answer); err != nil {
 			return nil, err
 		}
-		if err := pause(question.Context(), wait); err != nil {
+		if err := logreader.Pause(question.Context(), wait); err != nil {
 			return nil, err
 		}
 		wait *= 2

@@ -239,18 +239,7 @@ func (*Source) Watch(context.Context, logreader.Container) (logreader.Bell, erro
 type bell struct{}
 
 // Wait implements logreader.Bell.
-func (bell) Wait(ctx context.Context) error { return pause(ctx, pace) }
+func (bell) Wait(ctx context.Context) error { return logreader.Pause(ctx, pace) }
 
 // Close implements logreader.Bell.
 func (bell) Close() error { return nil }
-
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-t.C:
-		return nil
-	}
-}

@@ -10,6 +10,7 @@ package logprint
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"io/fs"
@@ -75,6 +76,7 @@ type Printer struct {
 
 // New returns a Printer that writes to w. Whoever uses it closes it.
 func New(w io.Writer, o Options) (*Printer, error) {
+	o.Format = cmp.Or(o.Format, Text)
 	if !isSeen(w) {
 		o.Progress = nil
 	}
@@ -85,8 +87,7 @@ func New(w io.Writer, o Options) (*Printer, error) {
 	}
 	p := &Printer{out: out, joiner: &joiner{form: form}, prompt: o.Terminal, progress: o.Progress}
 	if o.Search != nil {
-		mark := o.Color && (o.Format == Text || o.Format == "")
-		p.finder = newFinder(*o.Search, mark, p.joiner.put)
+		p.finder = newFinder(*o.Search, o.Color && o.Format == Text, p.joiner.put)
 	}
 	return p, nil
 }
@@ -107,7 +108,7 @@ func isSeen(w io.Writer) bool {
 // newForm returns what writes lines in the format that is asked for.
 func newForm(out *bufio.Writer, o Options) (form, error) {
 	switch o.Format {
-	case Text, "":
+	case Text:
 		return &textForm{out: out, o: o, end: true, prefixes: newPrefixes(o.Color)}, nil
 	case Raw:
 		o.Timestamps, o.Prefix = false, false

@@ -61,12 +61,14 @@ func New(endpoint string) (*Client, error) {
 
 // Node asks about the daemon and the node.
 func (c *Client) Node(ctx context.Context) (node api.Node, err error) {
-	return node, c.call(ctx, tellTime, http.MethodGet, api.PathNode, nil, &node)
+	err = c.call(ctx, tellTime, http.MethodGet, api.PathNode, nil, &node)
+	return node, err
 }
 
 // Logs asks about all logs.
 func (c *Client) Logs(ctx context.Context) (logs api.LogList, err error) {
-	return logs, c.call(ctx, tellTime, http.MethodGet, api.PathLogs, nil, &logs)
+	err = c.call(ctx, tellTime, http.MethodGet, api.PathLogs, nil, &logs)
+	return logs, err
 }
 
 // Events asks for the events after a sequence number, and waits if there is none.
@@ -77,12 +79,14 @@ func (c *Client) Events(ctx context.Context, since uint64, wait time.Duration) (
 
 // Rotate has the log of a container rotated.
 func (c *Client) Rotate(ctx context.Context, id string) (result api.RotateResult, err error) {
-	return result, c.call(ctx, workTime, http.MethodPost, api.PathRotate, api.RotateRequest{ID: id}, &result)
+	err = c.call(ctx, workTime, http.MethodPost, api.PathRotate, api.RotateRequest{ID: id}, &result)
+	return result, err
 }
 
 // Prune has files removed, or asks which would be.
 func (c *Client) Prune(ctx context.Context, request api.PruneRequest) (result api.PruneResult, err error) {
-	return result, c.call(ctx, workTime, http.MethodPost, api.PathPrune, request, &result)
+	err = c.call(ctx, workTime, http.MethodPost, api.PathPrune, request, &result)
+	return result, err
 }
 
 // call asks, and reads the answer, which has to be there in time.

@@ -14,7 +14,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -69,12 +68,6 @@ func (c *Client) Node(ctx context.Context) (node api.Node, err error) {
 func (c *Client) Logs(ctx context.Context) (logs api.LogList, err error) {
 	err = c.call(ctx, tellTime, http.MethodGet, api.PathLogs, nil, &logs)
 	return logs, err
-}
-
-// Events asks for the events after a sequence number, and waits if there is none.
-func (c *Client) Events(ctx context.Context, since uint64, wait time.Duration) (events api.EventList, err error) {
-	query := url.Values{"since": {strconv.FormatUint(since, 10)}, "wait": {strconv.Itoa(int(wait.Seconds()))}}
-	return events, c.call(ctx, tellTime+wait, http.MethodGet, api.PathEvents+"?"+query.Encode(), nil, &events)
 }
 
 // Rotate has the log of a container rotated.

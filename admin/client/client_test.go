@@ -82,7 +82,7 @@ func TestQuestionsAreDescribed(t *testing.T) {
 		t.Fatal(err)
 	}
 	answers := map[string]string{
-		api.PathNode: `{"host":"h"}`, api.PathLogs: `{"logs":[{"pod":"p"}]}`, api.PathEvents: `{"next":7}`,
+		api.PathNode: `{"host":"h"}`, api.PathLogs: `{"logs":[{"pod":"p"}]}`,
 		api.PathRotate: `{"file":"0.log.1"}`, api.PathPrune: `{"bytes":5,"later":"a field of a later version"}`,
 	}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -92,9 +92,6 @@ func TestQuestionsAreDescribed(t *testing.T) {
 		}
 		if err != nil {
 			t.Error(err)
-		}
-		if r.URL.Path == api.PathEvents && r.URL.RawQuery != "since=3&wait=5" {
-			t.Errorf("asks for events with %q", r.URL.RawQuery)
 		}
 		_, _ = io.WriteString(w, answers[r.URL.Path])
 	})
@@ -109,10 +106,6 @@ func TestQuestionsAreDescribed(t *testing.T) {
 		logs, err := c.Logs(t.Context())
 		if err != nil || len(logs.Logs) != 1 || logs.Logs[0].Pod != "p" {
 			t.Errorf("logs: %+v, %v", logs, err)
-		}
-		events, err := c.Events(t.Context(), 3, 5*time.Second)
-		if err != nil || events.Next != 7 {
-			t.Errorf("events: %+v, %v", events, err)
 		}
 		rotated, err := c.Rotate(t.Context(), "abc")
 		if err != nil || rotated.File != "0.log.1" {

@@ -18,7 +18,6 @@ func TestStuckDaemon(t *testing.T) {
 	for name, ask := range map[string]func(ctx context.Context, c *Client) error{
 		"node":   func(ctx context.Context, c *Client) error { _, err := c.Node(ctx); return err },
 		"logs":   func(ctx context.Context, c *Client) error { _, err := c.Logs(ctx); return err },
-		"events": func(ctx context.Context, c *Client) error { _, err := c.Events(ctx, 1, time.Hour); return err },
 		"rotate": func(ctx context.Context, c *Client) error { _, err := c.Rotate(ctx, "id"); return err },
 		"prune":  func(ctx context.Context, c *Client) error { _, err := c.Prune(ctx, api.PruneRequest{}); return err },
 	} {

@@ -81,6 +81,9 @@ func (l *logsCommand) find(_ context.Context, wanted logcmd.Wanted, _ logcmd.Not
 		return err
 	}
 	d, err := disk.Open(disk.Options{PodLogsDir: c.PodLogsDir, KeepDir: c.KeepDir, LinksDir: c.Links.LegacyDir})
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%w; podLogsDir in the configuration, or --pod-logs-dir, says where kubelet has it", err)
+	}
 	if err != nil {
 		return explained(err)
 	}

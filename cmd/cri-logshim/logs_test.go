@@ -81,6 +81,7 @@ func TestLogs(t *testing.T) {
 		"web -o xml":                           {exitcode.Usage, "", "xml"},
 		"web --grep (":                         {exitcode.Usage, "", "--grep"},
 		"web --config " + dir + "/none -c app": {exitcode.Failed, "", "none"},
+		"web --pod-logs-dir " + dir + "/none":  {exitcode.Failed, "", "podLogsDir in the configuration"},
 	} {
 		t.Run(line, func(t *testing.T) {
 			var out, said strings.Builder

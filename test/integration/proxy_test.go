@@ -144,7 +144,7 @@ func life(t *testing.T, c *testbed.Client, config *runtimeapi.PodSandboxConfig, 
 	change(ctx, l, c, pod, app)
 	execute(ctx, l, c, app)
 
-	greeter := testbed.ContainerConfig("greeter", 3, "sh", "-c", "read name; echo Hello, $name")
+	greeter := testbed.ContainerConfig("greeter", 3, "sh", "-c", greets)
 	greeter.Stdin, greeter.StdinOnce = true, true
 	attach(ctx, l, c, create(greeter, config))
 	if address := call(ctx, l, "PortForward", c.PortForward, &runtimeapi.PortForwardRequest{PodSandboxId: pod}).GetUrl(); address != "" && port > 0 {

@@ -1,9 +1,11 @@
 package integration
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -109,12 +111,19 @@ func execute(ctx context.Context, l *transcript, c *testbed.Client, container st
 		ContainerId: container, Cmd: []string{"sh", "-c", "cat; echo err >&2; exit 3"}, Stdin: true, Stdout: true, Stderr: true,
 	})
 	if address := answer.GetUrl(); address != "" {
-		l.noteText("exec", stream(ctx, address, "from stdin"))
+		var stdout bytes.Buffer
+		ended := stream(ctx, address, strings.NewReader("from stdin"), &stdout)
+		l.noteText("exec", fmt.Sprintf("stdout %q, %s", &stdout, ended))
 	}
 	call(ctx, l, "Exec without a stream", c.Exec, &runtimeapi.ExecRequest{ContainerId: container, Cmd: []string{"true"}})
 }
 
-// attach starts a container that answers what it reads first and exits, and speaks to it.
+// greets is a script that asks until it is answered, since the runtime may pass on what is said
+// before it gives anybody what is asked, and that lives until nobody speaks to it any more, since
+// the runtime may drop at the exit what it has not read.
+const greets = `while :; do echo "Who?"; usleep 100000; done & read name; kill $!; wait; echo "Hello, $name"; cat`
+
+// attach starts a container that runs greets, and speaks to it.
 func attach(ctx context.Context, l *transcript, c *testbed.Client, container string) {
 	call(ctx, l, "StartContainer", c.StartContainer, &runtimeapi.StartContainerRequest{ContainerId: container})
 	answer := call(ctx, l, "Attach", c.Attach, &runtimeapi.AttachRequest{ContainerId: container, Stdin: true, Stdout: true, Stderr: true})
@@ -122,7 +131,7 @@ func attach(ctx context.Context, l *transcript, c *testbed.Client, container str
 	if address == "" {
 		return
 	}
-	l.noteText("attach", stream(ctx, address, "pod\n"))
+	l.noteText("attach", introduce(ctx, address))
 	ctx, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
 	err := testbed.Until(ctx, func(ctx context.Context) error {
@@ -134,6 +143,30 @@ func attach(ctx context.Context, l *transcript, c *testbed.Client, container str
 	})
 	l.note("the end of the attached container", err)
 	call(ctx, l, "ContainerStatus of an exited one", c.ContainerStatus, &runtimeapi.ContainerStatusRequest{ContainerId: container})
+}
+
+// introduce says a name when it is asked, ends when it is greeted, and tells how that went.
+func introduce(ctx context.Context, address string) string {
+	ctx, cancel := context.WithTimeout(ctx, stepTime)
+	defer cancel()
+	stdin, said := io.Pipe()
+	heard, stdout := io.Pipe()
+	ended := make(chan string, 1)
+	go func() {
+		ended <- stream(ctx, address, stdin, stdout)
+		stdin.Close()
+		stdout.Close()
+	}()
+	s := newScreen(heard)
+	err := s.shows(ctx, "Who?\n")
+	if err == nil {
+		_, err = io.WriteString(said, "pod\n")
+	}
+	if err == nil {
+		err = s.shows(ctx, "Hello, pod\n")
+	}
+	said.Close()
+	return fmt.Sprintf("error %v, rest %q, %s", err, s.rest(), <-ended)
 }
 
 // events follows GetContainerEvents of a client.

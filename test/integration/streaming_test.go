@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"strings"
 	"testing"
 
 	"k8s.io/client-go/rest"
@@ -19,8 +18,8 @@ import (
 )
 
 // stream does with the address that Exec or Attach answered what kubectl does with it, and
-// tells what came back and how it ended.
-func stream(ctx context.Context, address, stdin string) string {
+// tells how it ended.
+func stream(ctx context.Context, address string, stdin io.Reader, stdout io.Writer) string {
 	ctx, cancel := context.WithTimeout(ctx, stepTime)
 	defer cancel()
 	to, err := url.Parse(address)
@@ -31,11 +30,11 @@ func stream(ctx context.Context, address, stdin string) string {
 	if err != nil {
 		return err.Error()
 	}
-	var stdout, stderr bytes.Buffer
+	var stderr bytes.Buffer
 	err = executor.StreamWithContext(ctx, remotecommand.StreamOptions{
-		Stdin: strings.NewReader(stdin), Stdout: &stdout, Stderr: &stderr,
+		Stdin: stdin, Stdout: stdout, Stderr: &stderr,
 	})
-	return fmt.Sprintf("stdout %q, stderr %q, error %v", stdout.String(), stderr.String(), err)
+	return fmt.Sprintf("stderr %q, error %v", stderr.String(), err)
 }
 
 // forward sends text to a port of a pod by the address that PortForward answered, and

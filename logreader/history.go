@@ -123,6 +123,9 @@ func (o *Options) includes(t time.Time) bool {
 // take returns the next line of all.
 func (h *history) take(ctx context.Context) (logline.Line, error) {
 	for {
+		if ctx.Err() != nil { // in the midst of a file, too: it may be large, or hold nothing that is wanted
+			return logline.Line{}, context.Cause(ctx)
+		}
 		if h.flushing {
 			line, ok := h.lines.Rest()
 			switch {

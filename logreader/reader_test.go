@@ -3,6 +3,7 @@ package logreader_test
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -325,4 +326,38 @@ func TestGarbageHasTheTimeBeforeIt(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// Who asks no longer is given nothing more, however much of the file is left, and whether or not any
+// line of that would be shown.
+func TestCancelledAmidAFile(t *testing.T) {
+	text := bytes.Repeat([]byte("2026-01-31T12:00:00Z stdout F said\n"), 1<<18)
+	for _, stream := range []logline.Stream{logline.Stdout, logline.Stderr} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		gone := errors.New("gone")
+		m := &memory{}
+		m.add(logreader.File{}, cancelling{bytes.NewReader(text), func() { cancel(gone) }}, int64(len(text)))
+		r := logreader.New(m, []logreader.Container{app()}, logreader.Options{Tail: -1, Stream: stream})
+		err := error(nil)
+		for err == nil {
+			_, err = r.Next(ctx)
+		}
+		if read := m.read.Load(); !errors.Is(err, gone) || read > 1<<20 {
+			t.Errorf("%v: ended with %v after %d bytes", stream, err, read)
+		}
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// cancelling has somebody give up as soon as it is read.
+type cancelling struct {
+	io.ReaderAt
+	cancel func()
+}
+
+func (c cancelling) ReadAt(p []byte, at int64) (int, error) {
+	c.cancel()
+	return c.ReaderAt.ReadAt(p, at)
 }

@@ -52,7 +52,7 @@ func (k *kubeFlags) connect() (_ *apiServer, namespace string, err error) {
 		api.timeout = config.Timeout
 	}
 	config.Timeout = 0 // it would end what is read of logs
-	config.UserAgent = "kubectl-logshim/" + readVersion()
+	config.UserAgent = "kubectl-logshim/" + readBuildInfo().Version
 	if api.client, err = rest.HTTPClientFor(config); err != nil {
 		return nil, "", fmt.Errorf("log in as the kubeconfig says: %w", err)
 	}

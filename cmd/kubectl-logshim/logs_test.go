@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -118,6 +119,14 @@ func TestVersion(t *testing.T) {
 	var out, told bytes.Buffer
 	if code := run(t.Context(), []string{"version"}, &out, &told); code != 0 || !strings.HasPrefix(out.String(), "kubectl-logshim ") {
 		t.Errorf("code %d, %q, %q", code, out.String(), told.String())
+	}
+	out.Reset()
+	var info map[string]string
+	if code := run(t.Context(), []string{"version", "-o", "json"}, &out, &told); code != 0 || json.Unmarshal(out.Bytes(), &info) != nil || info["version"] == "" || info["platform"] == "" {
+		t.Errorf("code %d, %q, %q", code, out.String(), told.String())
+	}
+	if code := run(t.Context(), []string{"version", "-o", "yaml"}, &out, &told); code != int(exitcode.Usage) || !strings.Contains(told.String(), "text or json") {
+		t.Errorf("code %d, %q", code, told.String())
 	}
 	if code := run(t.Context(), []string{"lgos"}, &out, &told); code != int(exitcode.Usage) || !strings.Contains(told.String(), `did you mean "logs"`) {
 		t.Errorf("code %d, %q", code, told.String())

@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 )
@@ -39,4 +40,12 @@ func Short(value float64) string {
 		return strconv.FormatFloat(value, 'f', 0, 64)
 	}
 	return strings.TrimSuffix(text, ".0")
+}
+
+// Count shows how many things there are: "1 file", "2 files".
+func Count(n int64, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
 }

@@ -22,7 +22,7 @@ type Options struct {
 // Check returns an error about what cannot hold.
 func (o Options) Check() error {
 	if o.Interval < minInterval {
-		return fmt.Errorf("interval %s: must be at least %s", o.Interval, minInterval)
+		return fmt.Errorf("an interval of %s: must be at least %s", o.Interval, minInterval)
 	}
 	return nil
 }

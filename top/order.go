@@ -34,7 +34,7 @@ func ParseOrder(name string) (Order, error) {
 	for _, order := range Orders() {
 		names = append(names, string(order))
 	}
-	return "", fmt.Errorf("sort %q: must be one of %s", name, strings.Join(names, ", "))
+	return "", fmt.Errorf("%q: must be one of %s", name, strings.Join(names, ", "))
 }
 
 // sortLogs puts logs into an order, or that order reversed. What nobody has counted comes last

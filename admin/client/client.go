@@ -141,9 +141,9 @@ func whyUnreached(err error) string {
 		return fmt.Sprintf("its certificate is not trusted (%v); SSL_CERT_FILE can name a file with its authority's", distrust.Err)
 	}
 	if asked, is := errors.AsType[*url.Error](err); is { // which says once more who was asked
-		return asked.Err.Error()
+		err = asked.Err
 	}
-	return err.Error()
+	return fmt.Sprintf("%v; is that cri-logshim's admin.listen?", err)
 }
 
 // refusal is the error of an answer that is no success.

@@ -140,6 +140,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 	}{
 		"no socket":     {"unix://" + filepath.Join(dir, "none.sock"), exitcode.Unreachable, "there is no such socket; is cri-logshim running?"},
 		"deserted":      {"unix://" + deserted, exitcode.Unreachable, "nobody listens there; is cri-logshim running?"},
+		"no HTTP":       {"unix://" + babbler(t), exitcode.Unreachable, "is that cri-logshim's admin.listen?"},
 		"not trusted":   {encrypted.URL, exitcode.Unreachable, "SSL_CERT_FILE can name"},
 		"not encrypted": {strings.Replace(encrypted.URL, "https:", "http:", 1), exitcode.Failed, "the daemon answers 400 Bad Request"},
 		"problem":       {socket(t, said(409, problem, `{"status":409,"title":"Conflict","detail":"the log is empty"}`)), exitcode.Failed, "the daemon refuses: Conflict: the log is empty"},
@@ -158,6 +159,29 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 			}
 		})
 	}
+}
+
+// babbler is a socket that answers whoever comes as a gRPC server does: with HTTP/2.
+func babbler(t *testing.T) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "cri.sock")
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = conn.Read(make([]byte, 1))
+			_, _ = conn.Write([]byte("\x00\x00\x06\x04\x00\x00\x00\x00\x00\x00\x05\x00\x00\x40\x00"))
+			_ = conn.Close()
+		}
+	}()
+	return name
 }
 
 // Who does not wait any longer is told that there was no answer, by exit code too, and who has ended the

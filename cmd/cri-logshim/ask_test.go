@@ -117,7 +117,7 @@ func TestCommandsThatAsk(t *testing.T) {
 		"rotate partly":  {[]string{"rotate", running[0].ID, running[1].ID}, []string{"rotated 2Ki"}, exitcode.Partly, 2},
 		"rotate nobody":  {[]string{"rotate", running[0].ID, "shop/nobody/app"}, nil, exitcode.NotFound, 0},
 		"rotate nothing": {[]string{"rotate"}, nil, exitcode.Usage, 0},
-		"prune":          {[]string{"prune", "--dry-run", "--kept"}, []string{`0.log^[[2J`, "would be removed: 1 files, 4Ki"}, 0, 0},
+		"prune":          {[]string{"prune", "--dry-run", "--kept"}, []string{`0.log^[[2J`, "would be removed: 1 file, 4Ki"}, 0, 0},
 		"prune refused":  {[]string{"prune"}, nil, exitcode.Failed, 0},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -62,6 +62,6 @@ func printPruned(out io.Writer, result api.PruneResult) error {
 	if result.DryRun {
 		done = "would be removed"
 	}
-	_, err := fmt.Fprintf(out, "%s: %d files, %s\n", done, len(result.Files), terminal.Size(result.Bytes))
+	_, err := fmt.Fprintf(out, "%s: %s, %s\n", done, terminal.Count(int64(len(result.Files)), "file"), terminal.Size(result.Bytes))
 	return err
 }

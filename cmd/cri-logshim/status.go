@@ -79,13 +79,13 @@ func printNode(out io.Writer, n api.Node, colored bool) error {
 	line("cri-logshim", "%s, %s, mode %s, pid %d, up %s", state, terminal.Harmless(n.Version), n.Mode, n.PID, n.Time.Sub(n.Started).Round(time.Second))
 	line("runtime", "%s", runtimeLine(n, colored))
 	line("kubelet", "%s", kubelet)
-	line("logs", "%d managed, %d active, %d elsewhere; growing by %s, %d rotations", n.Logs, n.Active, n.Elsewhere, terminal.Rate(n.BytesPerSecond), n.Rotations)
+	line("logs", "%d managed, %d active, %d elsewhere; growing by %s, %s", n.Logs, n.Active, n.Elsewhere, terminal.Rate(n.BytesPerSecond), terminal.Count(n.Rotations, "rotation"))
 	line("disk", "%s", diskLine(n.Disk))
 	if n.Disk.Pressure != "" {
 		line("pressure", "%s", paint(colored, "31", terminal.Harmless(n.Disk.Pressure)))
 	}
 	for _, r := range n.Readers {
-		line("reader", "%s, %s behind in %d of %d logs", terminal.Harmless(r.Name), terminal.Size(r.LagBytes), r.ContainersBehind, r.Containers)
+		line("reader", "%s, %s behind in %d of %s", terminal.Harmless(r.Name), terminal.Size(r.LagBytes), r.ContainersBehind, terminal.Count(int64(r.Containers), "log"))
 	}
 	for _, reason := range n.Reasons {
 		line("not ready", "%s", paint(colored, "31", terminal.Harmless(reason)))

@@ -117,7 +117,10 @@ func (f *topFlags) options(out io.Writer, env func(string) string) (top.Options,
 		Interval: f.interval, Order: order, Reverse: f.reverse, Filter: filter,
 		Colour: color, ASCII: knowsOnlyASCII(env),
 	}
-	return asked, asked.Check()
+	if err := asked.Check(); err != nil {
+		return top.Options{}, fmt.Errorf("--interval: %w", err)
+	}
+	return asked, nil
 }
 
 // knowsOnlyASCII tells whether the locale says that the terminal shows nothing else. Where

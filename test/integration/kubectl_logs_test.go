@@ -47,9 +47,9 @@ func logLines(file string) ([]logLine, error) {
 	return lines, nil
 }
 
-// lastLog waits until the current file of an attempt of a container ends with a text, and
-// returns what is in it.
-func (n *kubectlNode) lastLog(t *testing.T, pod, container string, attempt int, end string) []logLine {
+// lastLog waits until the current file of an attempt of a container holds a last line of each
+// of the streams that the container writes to, and returns what is in it.
+func (n *kubectlNode) lastLog(t *testing.T, pod, container string, attempt int, last string, streams int) []logLine {
 	t.Helper()
 	file := n.logFile(t, pod, container, attempt)
 	var lines []logLine
@@ -58,8 +58,8 @@ func (n *kubectlNode) lastLog(t *testing.T, pod, container string, attempt int, 
 		if lines, err = logLines(file); err != nil {
 			return err
 		}
-		if !strings.HasSuffix(contents(lines), end) {
-			return fmt.Errorf("%q has %d lines and not the last", file, len(lines))
+		if ended := strings.Count(contents(lines), last); ended != streams {
+			return fmt.Errorf("%q has %d lines, %d of %d last ones among them", file, len(lines), ended, streams)
 		}
 		return nil
 	})
@@ -95,7 +95,7 @@ func (n *kubectlNode) stillLogs(t *testing.T, w way) (small, rotated []logLine) 
 	t.Helper()
 	pod := string(w) + "still"
 	n.kubectl(t, "exec "+pod+" -c rotated -- touch /tmp/say")
-	return n.lastLog(t, pod, "small", 0, " done 500\n"), n.lastLog(t, pod, "rotated", 0, "said\n")
+	return n.lastLog(t, pod, "small", 0, " done 500\n", 2), n.lastLog(t, pod, "rotated", 0, "said\n", 1)
 }
 
 // checkLogs compares what kubectl shows of a log that has come to an end with the file.
@@ -163,8 +163,8 @@ func (n *kubectlNode) checkPrevious(t *testing.T, w way) {
 		t.Errorf("of the first attempt the API server knows %+v", last)
 	}
 	n.kubectl(t, "exec "+pod+" -- touch /tmp/say")
-	current := n.lastLog(t, pod, testbed.AppContainer, 1, "said\n")
-	previous := n.lastLog(t, pod, testbed.AppContainer, 0, "said\n")
+	current := n.lastLog(t, pod, testbed.AppContainer, 1, "said\n", 1)
+	previous := n.lastLog(t, pod, testbed.AppContainer, 0, "said\n", 1)
 	for flags, want := range map[string]string{
 		"--previous --timestamps": text(previous, stamped),
 		"--previous --tail=5":     contents(previous[max(0, len(previous)-5):]),

@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // machineCache is where a Machine sees the cache of hack/setup.sh.
@@ -60,6 +62,15 @@ func (m *Machine) makeInstall(ctx context.Context, target string) error {
 	repository, err := repositoryDir(ctx)
 	if err != nil {
 		return err
+	}
+	turn, err := os.Open(filepath.Join(repository, "Makefile"))
+	if err != nil {
+		return err
+	}
+	defer turn.Close()
+	// One at a time: each makes the manual pages in bin/ anew before it installs them.
+	if err := unix.Flock(int(turn.Fd()), unix.LOCK_EX); err != nil {
+		return fmt.Errorf("wait for another make %s: %w", target, err)
 	}
 	cmd := exec.CommandContext(ctx, "make", "-C", repository, target, "DESTDIR="+m.root())
 	cmd.Env = append(os.Environ(), "MAKEFLAGS=", "MAKELEVEL=") // what a make around us was told is not for this one

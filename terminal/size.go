@@ -1,7 +1,6 @@
 package terminal
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 )
@@ -43,9 +42,12 @@ func Short(value float64) string {
 }
 
 // Count shows how many things there are: "1 file", "2 files".
-func Count(n int64, thing string) string {
-	if n != 1 {
-		thing += "s"
+func Count(n int64, thing string) string { return strconv.FormatInt(n, 10) + " " + Plural(n, thing) }
+
+// Plural is what so many things are called.
+func Plural(n int64, thing string) string {
+	if n == 1 {
+		return thing
 	}
-	return fmt.Sprintf("%d %s", n, thing)
+	return thing + "s"
 }

@@ -30,10 +30,7 @@ func number(n int64) string {
 
 // count shows how many things there are.
 func count(n int, thing string) string {
-	if n != 1 {
-		thing += "s"
-	}
-	return number(int64(n)) + " " + thing
+	return number(int64(n)) + " " + terminal.Plural(int64(n), thing)
 }
 
 // span shows a length of time by its largest unit, and by two where that says little.

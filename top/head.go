@@ -68,8 +68,8 @@ func titleLine(n api.Node) line {
 // is soon one or given up.
 func runtimeLook(r api.Runtime) (look, string) {
 	switch r.State {
-	case "ready":
-		return good, "ready"
+	case api.StateReady:
+		return good, r.State
 	case "idle", "connecting":
 		return warning, "connecting"
 	}

@@ -61,6 +61,9 @@ type Runtime struct {
 	AwaySince *time.Time `json:"awaySince,omitempty"`
 }
 
+// StateReady is the State in which the runtime answers.
+const StateReady = "ready"
+
 // Kubelet is what is known of the kubelet of the node.
 type Kubelet struct {
 	// Calls is whether a CRI call of a kubelet has come here; false in modes observe and manage.

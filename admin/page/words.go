@@ -62,7 +62,7 @@ func runtimeName(n api.Node) string {
 // runtimeMore is how the runtime is, or what is to be known of kubelet once the runtime answers.
 func runtimeMore(n api.Node) string {
 	switch {
-	case n.Runtime.State != "ready":
+	case n.Runtime.State != api.StateReady:
 		return "does not answer"
 	case n.Kubelet.Rotates:
 		return "kubelet rotates logs too"

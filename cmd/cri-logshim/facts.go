@@ -146,9 +146,6 @@ func (f *facts) awaySince() time.Time {
 	return f.away
 }
 
-// stateReady is the state in which the runtime answers.
-const stateReady = "ready"
-
 func stateOf(s connectivity.State) string {
 	switch s {
 	case connectivity.Idle:
@@ -156,7 +153,7 @@ func stateOf(s connectivity.State) string {
 	case connectivity.Connecting:
 		return "connecting"
 	case connectivity.Ready:
-		return stateReady
+		return api.StateReady
 	case connectivity.TransientFailure:
 		return "transient failure"
 	default:

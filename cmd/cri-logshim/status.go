@@ -107,7 +107,7 @@ func printNode(out io.Writer, n api.Node, colored bool) error {
 // runtimeLine is which runtime answers, or since when none does and what to do.
 func runtimeLine(n api.Node, colored bool) string {
 	r, endpoint := n.Runtime, terminal.Harmless(n.Runtime.Endpoint)
-	if r.State == stateReady {
+	if r.State == api.StateReady {
 		return fmt.Sprintf("%s at %s", terminal.Harmless(cmp.Or(strings.TrimSpace(r.Name+" "+r.Version), "answers")), endpoint)
 	}
 	since := ""

@@ -2,6 +2,7 @@ package logmgr_test
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -93,4 +94,18 @@ type panickingRedirector struct{ *runtimetest.Redirecting }
 
 func (panickingRedirector) Redirect(context.Context, string) (logmgr.Redirection, error) {
 	panic("as scripted")
+}
+
+// clockThatPanics has whatever asks for the time panic while the answer is set. It is called before
+// the rig's start.
+func (r *rig) clockThatPanics() *atomic.Bool {
+	var panics atomic.Bool
+	now := r.options.Now
+	r.options.Now = func() time.Time {
+		if panics.Load() {
+			panic("as scripted")
+		}
+		return now()
+	}
+	return &panics
 }

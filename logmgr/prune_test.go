@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -202,14 +201,7 @@ func TestPruneLeavesWhatMayBeRead(t *testing.T) {
 // A Prune that goes wrong half way is not told as one that has removed all there was.
 func TestPruneThatPanics(t *testing.T) {
 	bubble(t, func(t *testing.T, r *rig) {
-		var panics atomic.Bool
-		now := r.options.Now
-		r.options.Now = func() time.Time {
-			if panics.Load() {
-				panic("as scripted")
-			}
-			return now()
-		}
+		panics := r.clockThatPanics()
 		r.policy = logmgr.Policy{MaxSize: 100 * kib, MaxFiles: 10}
 		r.start()
 		r.rotate(r.run("app"), 3)

@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -71,14 +70,7 @@ func TestPanicInTidying(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			bubble(t, func(t *testing.T, r *rig) {
-				var panics atomic.Bool
-				now := r.options.Now
-				r.options.Now = func() time.Time {
-					if panics.Load() {
-						panic("as scripted")
-					}
-					return now()
-				}
+				panics := r.clockThatPanics()
 				r.policy = policyOf(100*kib, 100, logfile.Plain, 0)
 				r.start()
 				c := r.run("app")
